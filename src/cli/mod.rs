@@ -1,0 +1,1 @@
+//! The commands: run, check, explain, schema, healthcheck, demo.

@@ -1,0 +1,12 @@
+//! What the application is told: verified claims as header lines, and nothing that a client could have written in their place. Pure.
+//!
+//! * [`hygiene`] cleans incoming headers: hop-by-hop first, then managed names and their look-alikes,
+//! * [`mapping`] says which header comes from which claim, [`format`] and [`encoding`] how it is written.
+
+pub mod encoding;
+pub mod format;
+pub mod hygiene;
+pub mod mapping;
+
+pub use hygiene::{ManagedNames, Underscores};
+pub use mapping::{HeaderLines, HeaderRule, Mapping};

@@ -1,0 +1,17 @@
+//! JOSE: what the RFCs say about a token's bytes, before anyone asks whether it is trusted. Pure.
+//!
+//! * [`compact`] splits a compact serialization (RFC 7515 §7.1) without allocating,
+//! * [`base64url`] decodes strictly (RFC 7515 §2, RFC 4648 §5: no padding, no trailing bits),
+//! * [`json`] reads strict JSON: duplicates refused at any depth, numbers kept as written,
+//! * [`header`] reads the JOSE header,
+//! * [`algorithm`] names the signature algorithms, [`key`] verifies with one key,
+//! * [`jwk`] and [`pem`] read keys; what cannot be used is skipped with a reason.
+
+pub mod algorithm;
+pub mod base64url;
+pub mod compact;
+pub mod header;
+pub mod json;
+pub mod jwk;
+pub mod key;
+pub mod pem;

@@ -1,0 +1,93 @@
+//! HTTP on both sides: accept, judge, forward. The walk of one request is in `service`.
+
+pub mod source;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::Clock;
+use crate::identity::{ManagedNames, Mapping};
+use crate::keys::Keys;
+use crate::policy::RouteTable;
+use crate::telemetry::{AccessLog, Metrics};
+use crate::verify::Verifier;
+
+/// Everything that judging and forwarding needs. Immutable and shared by the workers; a new configuration is a new gate.
+pub struct Gate {
+    pub verifier: Verifier,
+    pub keys: Arc<Keys>,
+    pub routes: RouteTable,
+    pub managed: ManagedNames,
+    pub mapping: Mapping,
+    pub token: TokenSettings,
+    pub upstream: UpstreamSettings,
+    pub trusted_proxies: Vec<ipnet::IpNet>,
+    /// Bytes of each worker's token cache.
+    pub cache_max_bytes: usize,
+    pub metrics: Arc<Metrics>,
+    pub access_log: Option<Arc<AccessLog>>,
+    pub clock: Arc<dyn Clock>,
+}
+
+/// `upstream:` of the configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpstreamSettings {
+    /// `host:port` of a plain HTTP/1.1 application.
+    pub authority: http::uri::Authority,
+    /// The application gets the client's Host, or its own authority.
+    pub host: HostHeader,
+    pub connect_timeout: Duration,
+    /// From the end of the request body to the response head.
+    pub response_timeout: Duration,
+    /// How long an idle connection is kept: below any usual keep-alive.
+    pub pool_idle_timeout: Duration,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum HostHeader {
+    #[default]
+    Preserve,
+    Upstream,
+}
+
+impl UpstreamSettings {
+    pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+    pub const DEFAULT_RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
+    pub const DEFAULT_POOL_IDLE_TIMEOUT: Duration = Duration::from_millis(1500);
+}
+
+/// `token:` of the configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenSettings {
+    /// Never empty.
+    pub sources: Vec<TokenSource>,
+    /// The verified token goes on to the application, where it came from.
+    pub forward: bool,
+    pub max_bytes: usize,
+}
+
+impl TokenSettings {
+    pub const DEFAULT_MAX_BYTES: usize = 16 * 1024;
+    pub const MAX_MAX_BYTES: usize = 64 * 1024;
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TokenSource {
+    /// `scheme` none: the whole value is the token.
+    Header {
+        name: http::HeaderName,
+        scheme: Option<String>,
+    },
+    /// `allow_cross_site`: `cross_site: allow`.
+    Cookie {
+        name: String,
+        allow_cross_site: bool,
+    },
+    Query {
+        name: String,
+    },
+}
+
+/// A client's address, after PROXY protocol where that is configured.
+pub type ClientAddress = IpAddr;

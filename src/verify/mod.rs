@@ -1,0 +1,60 @@
+//! The decision about a token: bytes in; a [`VerifiedToken`], a [`Rejection`], or a question for keys out. Pure: time and keys are arguments.
+//!
+//! * [`pipeline`] is the order of checks, cheap ones first; [`claims`] are the checks of registered claims,
+//! * [`token`] is the proof type, [`rejection`] the closed list of refusals, [`cache`] remembers verified tokens.
+
+pub mod cache;
+pub mod claims;
+pub mod pipeline;
+pub mod rejection;
+pub mod token;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::UnixTime;
+use crate::jose::algorithm::AlgorithmSet;
+use crate::jose::json::Json;
+use crate::keys::SourceId;
+use crate::provider::Profile;
+
+pub use cache::TokenCache;
+pub use pipeline::{Check, CheckLog, NoLog, Outcome, Verifier};
+pub use rejection::{Decision, Reason, Rejection};
+pub use token::VerifiedToken;
+
+/// One entry of `issuers:`, ready to judge by.
+#[derive(Clone, Debug)]
+pub struct IssuerConfig {
+    /// The configured name: the label in metrics and logs, and the value of `X-Auth-Issuer`.
+    pub name: Arc<str>,
+    pub profile: Profile,
+    /// For each form of the profile, the source of its keys.
+    pub sources: Vec<SourceId>,
+    pub algorithms: AlgorithmSet,
+    /// Accepted `typ` values in lower case without `application/`; an absent `typ` counts as `jwt`.
+    pub token_types: Vec<String>,
+    /// None: `any_audience: true`.
+    pub audiences: Option<Vec<String>>,
+    /// Seconds, 0 to 300.
+    pub leeway: i64,
+    /// Seconds since `iat`; then `iat` is required.
+    pub max_age: Option<i64>,
+    /// Claim (a top-level name, literally) and the values of which it must have one.
+    pub required_claims: Vec<(String, Vec<Json>)>,
+    /// The e-mail address goes out even when the provider does not vouch for it.
+    pub unverified_email: bool,
+}
+
+impl IssuerConfig {
+    pub const DEFAULT_LEEWAY: Duration = Duration::from_secs(30);
+    pub const MAX_LEEWAY: Duration = Duration::from_secs(300);
+}
+
+/// When a token is good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lifetime {
+    pub expires: UnixTime,
+    pub not_before: Option<UnixTime>,
+    pub issued: Option<UnixTime>,
+}

@@ -1,0 +1,64 @@
+//! The proof that a token was verified. Only `verify` can make one: grep for `VerifiedToken::prove`.
+
+use std::sync::Arc;
+
+use super::Lifetime;
+use crate::jose::algorithm::Algorithm;
+use crate::jose::json::Object;
+use crate::keys::SourceId;
+use crate::provider::{ClaimNames, Findings};
+
+/// A token whose signature and claims held at the time of the check. Its Debug shows no claim value.
+pub struct VerifiedToken {
+    parts: Parts,
+}
+
+/// What the pipeline knows at its end.
+pub(super) struct Parts {
+    pub issuer: Arc<str>,
+    /// Index of the issuer in the verifier's configuration.
+    pub issuer_index: usize,
+    pub claim_names: Arc<ClaimNames>,
+    pub claims: Object,
+    pub findings: Findings,
+    pub lifetime: Lifetime,
+    pub algorithm: Algorithm,
+    pub kid: Option<Box<str>>,
+    /// Which key signed it, from where: what a cached decision depends on.
+    pub source: SourceId,
+    pub key_fingerprint: [u8; 32],
+}
+
+impl VerifiedToken {
+    /// The one constructor.
+    pub(super) fn prove(parts: Parts) -> Self {
+        Self { parts }
+    }
+    /// The issuer's configured name.
+    pub fn issuer(&self) -> &Arc<str> {
+        &self.parts.issuer
+    }
+    pub fn claims(&self) -> &Object {
+        &self.parts.claims
+    }
+    /// Where this provider keeps what the default headers need.
+    pub fn claim_names(&self) -> &ClaimNames {
+        &self.parts.claim_names
+    }
+    /// Includes the issuer's `unverified_email: true`.
+    pub fn findings(&self) -> Findings {
+        self.parts.findings
+    }
+    pub fn lifetime(&self) -> Lifetime {
+        self.parts.lifetime
+    }
+    pub fn algorithm(&self) -> Algorithm {
+        self.parts.algorithm
+    }
+    pub fn kid(&self) -> Option<&str> {
+        self.parts.kid.as_deref()
+    }
+    pub(super) fn parts(&self) -> &Parts {
+        &self.parts
+    }
+}
