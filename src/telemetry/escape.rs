@@ -28,8 +28,11 @@ pub(super) fn push_text(line: &mut String, text: &str, max_bytes: usize) {
 
 /// Appends `text` without quotes, escaped as inside a JSON string.
 pub(super) fn push_escaped(line: &mut String, text: &str, max_bytes: usize) {
-    let kept = text.get(..text.floor_char_boundary(max_bytes));
-    for character in kept.unwrap_or_default().chars() {
+    for (offset, character) in text.char_indices() {
+        if offset + character.len_utf8() > max_bytes {
+            line.push(CUT);
+            return;
+        }
         match character {
             '"' => line.push_str("\\\""),
             '\\' => line.push_str("\\\\"),
@@ -42,9 +45,6 @@ pub(super) fn push_escaped(line: &mut String, text: &str, max_bytes: usize) {
             }
             c => line.push(c),
         }
-    }
-    if text.len() > max_bytes {
-        line.push(CUT);
     }
 }
 
