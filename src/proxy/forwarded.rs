@@ -11,10 +11,12 @@ const FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 /// What else passes from a trusted proxy. A closed list: others, such as X-Forwarded-User, would be an identity that nobody verified.
-const PASSED: [HeaderName; 2] = [
+const PASSED: [HeaderName; PASSED_COUNT] = [
     HeaderName::from_static("x-forwarded-port"),
     HeaderName::from_static("x-forwarded-prefix"),
 ];
+
+const PASSED_COUNT: usize = 2;
 
 static TOLD_OF_UNTRUSTED_PROTO: AtomicBool = AtomicBool::new(false);
 
@@ -26,7 +28,7 @@ pub(super) struct Forwarded {
     proto: Option<HeaderValue>,
     host: Option<HeaderValue>,
     standard: Option<HeaderValue>,
-    passed: [Option<HeaderValue>; PASSED.len()],
+    passed: [Option<HeaderValue>; PASSED_COUNT],
 }
 
 /// An address as people write it: an IPv4 address that came through an IPv6 socket is IPv4.

@@ -14,6 +14,7 @@ use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep};
 
 use super::timed_io::ConnectionState;
+use crate::verify::Rejection;
 
 /// How long a client may send nothing in the middle of a body (threat D2).
 pub(super) const BODY_STALL_TIMEOUT: Duration = Duration::from_secs(30);
@@ -210,5 +211,18 @@ fn fault_of(error: &hyper::Error) -> BodyFault {
     match cause.map(io::Error::kind) {
         Some(io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData) => BodyFault::Malformed,
         _ => BodyFault::Gone,
+    }
+}
+
+impl BodyFault {
+    /// The answer, when one can still be given.
+    pub(super) fn rejection(self) -> Rejection {
+        Rejection::BadRequest {
+            status: match self {
+                Self::Malformed | Self::Gone => 400,
+                Self::Stalled => 408,
+            },
+            why: self.to_string(),
+        }
     }
 }

@@ -239,7 +239,7 @@ fn strip_parameter(target: &mut PathAndQuery, name: &str) {
     }
     let mut kept = String::with_capacity(query.len());
     let mut first = true;
-    let mut at = 0;
+    let mut at = 0_usize;
     for pair in query.split(['&', ';']) {
         // What stays keeps the sign before it.
         let separator = at.checked_sub(1).and_then(|before| query.get(before..at));
