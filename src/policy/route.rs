@@ -5,6 +5,8 @@ use std::sync::Arc;
 use http::Method;
 
 use super::path::{self, Target};
+use super::pattern::Pattern;
+use super::readings;
 use super::{Rule, StrictPaths};
 use crate::jose::json::Object;
 use crate::verify::{Rejection, VerifiedToken};
@@ -214,7 +216,7 @@ impl RouteTable {
             return Err(no_route());
         }
         match path::judge(path, strict) {
-            Ok(Target::Plain) => self.lookup(method, &path::canonical(path)),
+            Ok(Target::Plain) => self.lookup(method, &readings::canonical(path)),
             Ok(Target::Allowed) => self.lookup_every_reading(method, path),
             Err(ambiguity) => Err(Rejection::BadRequest {
                 status: 400,
@@ -237,7 +239,7 @@ impl RouteTable {
     /// Nobody knows which reading the application picks: an allowed ambiguity passes only where each of them needs a token and nothing else.
     fn lookup_every_reading(&self, method: &Method, path: &str) -> Result<&Route, Rejection> {
         let mut literal = None;
-        for reading in path::readings(path) {
+        for reading in readings::readings(path) {
             match self.lookup(method, &reading) {
                 Ok(route) if route.needs_a_token_and_nothing_else() => {
                     literal.get_or_insert(route);
@@ -348,64 +350,6 @@ impl RouteConfig {
 fn no_route() -> Rejection {
     Rejection::NoRoute {
         methods: Vec::new(),
-    }
-}
-
-/// A configured path in its canonical form.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Pattern {
-    Exact(Box<[u8]>),
-    /// `prefix/*`: the prefix itself and everything below it by whole segments. The prefix of `/*` is empty.
-    Below(Box<[u8]>),
-}
-
-impl Pattern {
-    fn parse(path: &str) -> Result<Self, String> {
-        let (literal, below) = match path.strip_suffix("/*") {
-            Some(prefix) => (prefix, true),
-            None => (path, false),
-        };
-        if !path.starts_with('/') {
-            return Err(format!("`{path}` does not start with `/`"));
-        }
-        if literal.contains('*') {
-            return Err(format!(
-                "`*` in `{path}`: it may only be the whole last segment, as in `/admin/*`"
-            ));
-        }
-        let checked = if literal.is_empty() { "/" } else { literal };
-        if let Some(ambiguity) = path::ambiguity(checked) {
-            return Err(format!(
-                "`{path}` is ambiguous: it has {}",
-                ambiguity.describe()
-            ));
-        }
-        if below && literal.ends_with('/') {
-            return Err(format!("`{path}` has an empty segment (`//`)"));
-        }
-        let canonical = path::canonical(literal).into_owned().into_boxed_slice();
-        Ok(if below {
-            Self::Below(canonical)
-        } else {
-            Self::Exact(canonical)
-        })
-    }
-
-    fn matches(&self, canonical: &[u8]) -> bool {
-        match self {
-            Self::Exact(path) => **path == *canonical,
-            Self::Below(prefix) => canonical
-                .strip_prefix(&**prefix)
-                .is_some_and(|rest| matches!(rest.first(), None | Some(b'/'))),
-        }
-    }
-
-    /// Whether every path of `other` matches this too.
-    fn includes(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Below(_), Self::Exact(path) | Self::Below(path)) => self.matches(path),
-            (Self::Exact(_), _) => self == other,
-        }
     }
 }
 
