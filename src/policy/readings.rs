@@ -14,16 +14,27 @@ pub(super) fn canonical(path: &str) -> Cow<'_, [u8]> {
 /// What programs are known to make of an allowed target, the literal reading first: parameters kept, cut out of their segment (only
 /// raw `;` or encoded ones too) or cut to the end; encoded slashes kept, or decoded before or after that; runs of slashes kept or merged.
 pub(super) fn readings(path: &str) -> Vec<Vec<u8>> {
+    let has_encoded = |value| holds(path.as_bytes(), value);
+    let parameters: &[_] = if path.contains(';') || has_encoded(b';') {
+        &Parameters::ALL
+    } else {
+        &[Parameters::Kept]
+    };
+    let slashes: &[_] = if has_encoded(b'/') {
+        &Slashes::ALL
+    } else {
+        &[Slashes::Kept]
+    };
     let mut all: Vec<Vec<u8>> = Vec::new();
-    for parameters in Parameters::ALL {
-        for slashes in [Slashes::Kept, Slashes::DecodedFirst, Slashes::DecodedLast] {
+    for parameters in parameters {
+        for slashes in slashes {
             let mut text = path.as_bytes().to_vec();
-            if slashes == Slashes::DecodedFirst {
+            if *slashes == Slashes::DecodedFirst {
                 text = decode(&text, |byte| byte == b'/');
             }
             text = parameters.apply(text);
             text = decode(&text, |byte| {
-                byte != b'/' || slashes == Slashes::DecodedLast
+                byte != b'/' || *slashes == Slashes::DecodedLast
             });
             let mut merged = text.clone();
             merged.dedup_by(|next, previous| *next == b'/' && *previous == b'/');
@@ -42,6 +53,10 @@ enum Slashes {
     Kept,
     DecodedFirst,
     DecodedLast,
+}
+
+impl Slashes {
+    const ALL: [Self; 3] = [Self::Kept, Self::DecodedFirst, Self::DecodedLast];
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -94,6 +109,12 @@ fn decode(text: &[u8], wanted: impl Fn(u8) -> bool) -> Vec<u8> {
         }
     }
     decoded
+}
+
+/// Whether an escape of `value` is in `text`.
+fn holds(text: &[u8], value: u8) -> bool {
+    text.windows(3)
+        .any(|window| matches!(escape(window), Some((found, _)) if found == value))
 }
 
 /// The byte of the `%XX` at the start of `text`, and what follows it.

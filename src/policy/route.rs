@@ -358,6 +358,7 @@ mod tests {
     use super::super::Condition;
     use super::*;
     use crate::jose::json::Json;
+    use proptest::prelude::*;
 
     const PUBLIC: Access = Access::Public {
         pass_credentials: false,
@@ -711,5 +712,51 @@ mod tests {
         let table = table(vec![named, entry("/b/*", &[], PUBLIC)]);
         let names: Vec<_> = table.routes().iter().map(|r| &**r.name()).collect();
         assert_eq!(names, ["first", "/b/*"]);
+    }
+
+    fn segments() -> impl Strategy<Value = String> {
+        prop::collection::vec("[ab]", 0..3).prop_map(|parts| format!("/{}", parts.join("/")))
+    }
+    fn entries() -> impl Strategy<Value = Vec<RouteConfig>> {
+        let methods = prop::collection::vec(prop_oneof!["GET", "HEAD", "POST"], 0..3);
+        let one = (segments(), any::<bool>(), methods).prop_map(|(path, below, methods)| {
+            let path = match (below, path.as_str()) {
+                (false, _) => path,
+                (true, "/") => "/*".to_owned(),
+                (true, prefix) => format!("{prefix}/*"),
+            };
+            let methods: Vec<&str> = methods.iter().map(String::as_str).collect();
+            entry(&path, &methods, PUBLIC)
+        });
+        prop::collection::vec(one, 0..6)
+    }
+    /// The contract's sentence, word for word.
+    fn model(entries: &[RouteConfig], method: &str, path: &str) -> Option<usize> {
+        let matches = |entry: &RouteConfig| match entry.path.strip_suffix("/*") {
+            Some(prefix) => path == prefix || path.starts_with(&format!("{prefix}/")),
+            None => path == entry.path,
+        };
+        let decisive = &entries.iter().find(|entry| matches(entry))?.path;
+        entries.iter().position(|entry| {
+            let methods = &entry.methods;
+            entry.path == *decisive
+                && (methods.is_empty()
+                    || methods.iter().any(|own| own == method)
+                    || (method == "HEAD" && methods.iter().any(|own| own == "GET")))
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn the_table_decides_as_the_contract_says(
+            entries in entries(), path in segments(), method in prop_oneof!["GET", "HEAD", "POST", "PUT"],
+        ) {
+            let table = table(entries.clone());
+            let found = table.find(&Method::from_bytes(method.as_bytes()).unwrap(), &path).ok();
+            let found = found.map(Route::index);
+            prop_assert_eq!(found, model(&entries, &method, &path));
+            let hidden = table.unreachable();
+            prop_assert!(hidden.iter().all(|(entry, by)| by != entry && Some(*entry) != found));
+        }
     }
 }
