@@ -1,6 +1,6 @@
 //! Microsoft Entra ID, v1.0 and v2.0, in the global cloud.
 //!
-//! What an operator says becomes issuer forms here; what a token must say is in [`token`]. Azure AD B2C, External ID and the sovereign
+//! What an operator says becomes issuer forms here; what a token must say is in `entra/token.rs`. Azure AD B2C, External ID and the sovereign
 //! clouds have issuers of other shapes: `provider: oidc` with the exact issuer and `keys.discovery_url`.
 
 mod token;
