@@ -19,6 +19,10 @@ mod target;
 mod timed_io;
 mod upstream;
 #[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod upstream_tests;
+#[cfg(test)]
 mod wire_tests;
 
 use std::net::IpAddr;
