@@ -828,3 +828,78 @@ fn an_abort_ends_everything_now() {
     gate.join();
     assert_eq!(busy.rest(), b"");
 }
+
+/// What is written to it, readable from outside.
+#[derive(Clone, Default)]
+struct Written(Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl std::io::Write for Written {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn h15_the_access_log_has_one_line_a_request_and_no_token_or_query() {
+    use crate::telemetry::{AccessLog, AccessMode, LineFormat, LineWriter};
+    let app = App::plain();
+    let mut logging = gate(app.address, Some(vec![route("/app/*", Access::Required)]));
+    let written = Written::default();
+    let writer = LineWriter::start(written.clone(), logging.metrics.log_lines_dropped()).unwrap();
+    logging.access_log =
+        AccessLog::new(writer.clone(), LineFormat::Json, AccessMode::All).map(Arc::new);
+    let gate = Running::start(logging);
+    let expired = tokens::good(&format!("\"exp\":{}", tokens::NOW - 3600));
+    let trace = "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\n";
+    assert_eq!(
+        gate.send(get("/app/x?secret=1", &format!("{}{trace}", bearer())))
+            .status,
+        200
+    );
+    gate.send(get(
+        "/app/y",
+        &format!("Authorization: Bearer {expired}\r\n"),
+    ))
+    .is(401, "token_expired");
+    gate.send(get("/other", "")).is(403, "no_route");
+    assert_eq!(gate.send("GET / HTTP/1.1\r\nHost : a\r\n\r\n").status, 400);
+    let lines = || {
+        writer.flush(BOUND);
+        String::from_utf8(written.0.lock().unwrap().clone()).unwrap()
+    };
+    wait_until("four lines", || lines().lines().count() == 4);
+    let text = lines();
+    assert!(
+        !text.contains("secret") && !text.contains(&expired[..40]),
+        "{text}"
+    );
+    assert!(
+        !text.contains(tokens::good("").split('.').next_back().unwrap()),
+        "{text}"
+    );
+    let mut parsed: Vec<serde_json::Value> = text
+        .lines()
+        .map(|l| serde_json::from_str(l).unwrap())
+        .collect();
+    parsed.sort_by_key(|line| line["url.path"].as_str().unwrap_or_default().to_owned());
+    let of = |line: usize, member: &str| parsed[line][member].clone();
+    assert_eq!(of(0, "auth.reason"), "bad_request");
+    assert_eq!(of(0, "url.path"), serde_json::Value::Null);
+    assert_eq!(of(1, "url.path"), "/app/x");
+    assert_eq!(of(1, "http.route"), "/app/*");
+    assert_eq!(of(1, "http.response.status_code"), 200);
+    assert_eq!(of(1, "auth.decision"), "allow");
+    assert_eq!(of(1, "auth.issuer"), "main");
+    assert_eq!(of(1, "jwt.kid"), "k1");
+    assert_eq!(of(1, "jwt.alg"), "RS256");
+    assert_eq!(of(1, "trace_id"), "4bf92f3577b34da6a3ce929d0e0e4736");
+    assert_eq!(of(1, "client.address"), "127.0.0.1");
+    assert_eq!(of(2, "auth.reason"), "token_expired");
+    assert_eq!(of(2, "jwt.kid"), "k1");
+    assert_eq!(of(3, "auth.decision"), "forbid");
+    assert_eq!(of(3, "http.route"), serde_json::Value::Null);
+}
