@@ -23,6 +23,8 @@ mod upstream;
 #[cfg(test)]
 mod upstream_tests;
 #[cfg(test)]
+mod vector_tests;
+#[cfg(test)]
 mod wire_tests;
 
 use std::net::IpAddr;
