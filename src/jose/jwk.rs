@@ -115,9 +115,17 @@ impl SkipReason {
     }
 }
 
-/// The document as a whole is not a key set.
+/// The document as a whole is not a key set; the text says why, and never shows the document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotAKeySet(pub String);
+
+impl std::fmt::Display for NotAKeySet {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for NotAKeySet {}
 
 /// Reads a JWK set document. A document without a single member in `keys` is an error; one whose keys are all skipped is not
 /// (the caller decides), so that the reasons can be shown.
@@ -308,9 +316,10 @@ fn shown_kid(entry: &Json) -> Option<Box<str>> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::{Value, json};
 
-    use super::super::minting;
+    use super::super::minting::{self, Signer};
     use super::*;
 
     fn read(document: &Value) -> ReadKeys {
@@ -536,6 +545,50 @@ mod tests {
         .unwrap();
         assert!(key.verifies(Algorithm::Rs256, b"three", &signature));
         assert!(!key.verifies(Algorithm::Rs256, b"four", &signature));
+    }
+
+    #[test]
+    fn a_key_that_a_product_ships_with_is_taken_only_when_it_is_allowed() {
+        // WSO2's `wso2carbon` of 2017.
+        let document = json!({"keys": [{"kty": "RSA", "e": "AQAB", "n": concat!(
+            "luZFdW1ynitztkWLC6xKegbRWxky-5P0p4ShYEOkHs30QI2VCuR6Qo4Bz5rTgLBrky03W1GAVrZxuvKRGj9V9-PmjdGtau4CTXu9pLLcqnru",
+            "aczoSdvBYA3lS9a7zgFU0-s6kMl2EhB-rk7gXluEep7lIOenzfl2f6IoTKa2fVgVd3YKiSGsyL4tztS70vmmX121qm0sTJdKWP4HxXyqK9ne",
+            "olXI9fYyHOYILVNZ69z_73OOVhkh_mvTmWZLM7GM6sApmyLX6OXUp8z0pkY-vT_9-zRxxQs7GurC4_C1nK3rI_0ySUgGEafO1atNjYmlFN-M",
+            "3tZX6nEcA6g94IavyQ")}]})
+        .to_string();
+        let found = read_set(document.as_bytes(), &KeyPolicy::default()).unwrap();
+        assert!(found.keys.is_empty());
+        assert_eq!(found.skipped[0].reason, SkipReason::PublicDefaultKey);
+        let policy = KeyPolicy {
+            allow_public_default_key: true,
+            ..KeyPolicy::default()
+        };
+        assert_eq!(
+            read_set(document.as_bytes(), &policy).unwrap().keys.len(),
+            1
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_document_is_answered(document: Vec<u8>) {
+            let _ = read_set(&document, &KeyPolicy::default());
+        }
+
+        #[test]
+        fn a_damaged_document_gives_no_other_key(at in 0usize..4000, byte: u8) {
+            let set = json!({"keys": minting::all().map(Signer::jwk)}).to_string();
+            let good: Vec<_> = read_set(set.as_bytes(), &KeyPolicy::default())
+                .unwrap().keys.iter().map(|k| k.fingerprint).collect();
+            let mut bytes = set.into_bytes();
+            let at = at % bytes.len();
+            bytes[at] = byte;
+            if let Ok(found) = read_set(&bytes, &KeyPolicy::default()) {
+                // One byte is in one key.
+                let other = found.keys.iter().filter(|k| !good.contains(&k.fingerprint)).count();
+                prop_assert!(other <= 1 && found.keys.len() + found.skipped.len() <= 5);
+            }
+        }
     }
 
     #[test]

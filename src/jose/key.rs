@@ -35,6 +35,20 @@ pub struct SecretTooShort {
     pub found_bytes: usize,
 }
 
+impl std::fmt::Display for SecretTooShort {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            formatter,
+            "a secret of {} bytes is too short for `{}`, which needs {}",
+            self.found_bytes,
+            self.algorithm.name(),
+            self.needed_bytes
+        )
+    }
+}
+
+impl std::error::Error for SecretTooShort {}
+
 impl VerificationKey {
     /// True when `signature` over `message` is by this key under `algorithm`, which must be in `algorithms`.
     pub fn verifies(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
@@ -356,6 +370,24 @@ mod tests {
             assert!(!key.verifies(Algorithm::Es256, MESSAGE, &der[..64]));
             assert!(!key.verifies(Algorithm::Es256, MESSAGE, &[s, r].concat()));
         }
+    }
+
+    #[test]
+    fn j06_ed25519_signatures_with_a_second_form_are_refused() {
+        // The order of the group, little-endian: S + L would be the same number to a lax verifier.
+        let order = *b"\xed\xd3\xf5\x5c\x1a\x63\x12\x58\xd6\x9c\xf7\xa2\xde\xf9\xde\x14\
+            \0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x10";
+        let key = key(minting::ED25519.jwk());
+        let mut signature = minting::ED25519.sign(Algorithm::EdDsa, MESSAGE);
+        assert!(key.verifies(Algorithm::EdDsa, MESSAGE, &signature));
+        let mut carry = 0;
+        for (byte, added) in signature[32..].iter_mut().zip(order) {
+            let sum = u16::from(*byte) + u16::from(added) + carry;
+            *byte = sum as u8;
+            carry = sum >> 8;
+        }
+        assert!(!key.verifies(Algorithm::EdDsa, MESSAGE, &signature));
+        assert!(!key.verifies(Algorithm::EdDsa, MESSAGE, &[0; 64]));
     }
 
     #[test]

@@ -13,8 +13,17 @@ use super::key::VerificationKey;
 use super::material::Material;
 use super::spki;
 
+/// The text as a whole holds no public keys; it says why, and never shows the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotPem(pub String);
+
+impl std::fmt::Display for NotPem {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for NotPem {}
 
 /// Reads every key of a PEM text. Private keys are an error that says so, and so is a text without any key.
 /// Text outside the sections is passed over (RFC 7468 §2), other kinds of sections too.
@@ -122,6 +131,7 @@ fn body<'t>(lines: &mut impl Iterator<Item = &'t str>, section: &str) -> Result<
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::super::algorithm::{Algorithm, AlgorithmSet};
@@ -139,7 +149,7 @@ mod tests {
         found.skipped[0].reason
     }
 
-    /// A self-signed certificate, its DER, and its key pair's signature over `message`.
+    /// A self-signed certificate of a new key.
     fn certificate(algorithm: &'static rcgen::SignatureAlgorithm) -> rcgen::Certificate {
         let pair = rcgen::KeyPair::generate_for(algorithm).unwrap();
         rcgen::CertificateParams::new(vec!["localhost".to_owned()])
@@ -281,6 +291,23 @@ mod tests {
             .unwrap();
         x25519[at + 2] = 0x6e;
         assert_eq!(reason("PUBLIC KEY", &x25519), SkipReason::UnknownKeyType);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_and_any_der_are_answered(text: Vec<u8>, der: Vec<u8>, label in "(RSA )?(PUBLIC KEY|CERTIFICATE)") {
+            let _ = read(&text, &KeyPolicy::default());
+            prop_assert!(read_text(&pem(&label, &der, "\n")).is_ok_and(|found| found.keys.is_empty())
+                || label == "RSA CERTIFICATE");
+        }
+
+        #[test]
+        fn a_damaged_certificate_is_answered(at in 0usize..200, byte: u8) {
+            let mut der = certificate(&rcgen::PKCS_ED25519).der().to_vec();
+            der[at] = byte;
+            let found = read_text(&pem("CERTIFICATE", &der, "\n")).unwrap();
+            prop_assert_eq!(found.keys.len() + found.skipped.len(), 1);
+        }
     }
 
     #[test]
