@@ -210,7 +210,7 @@ fn check_secrecy(key_type: &str, members: &Object) -> Result<(), SkipReason> {
     }
     // RFC 7518 §6.2.2, §6.3.2, §6.4.1.
     let private = ["d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"];
-    if private.iter().any(|name| members.get(name).is_some()) {
+    if private.iter().any(|name| member(members, name).is_some()) {
         return Err(SkipReason::PrivateKey);
     }
     Ok(())
@@ -226,7 +226,7 @@ fn check_purpose(members: &Object, policy: &KeyPolicy) -> Result<(), SkipReason>
     {
         return Err(SkipReason::NotForSignatures);
     }
-    match members.get("key_ops") {
+    match member(members, "key_ops") {
         None => Ok(()),
         Some(Json::Array(operations)) => operations
             .iter()
@@ -298,11 +298,18 @@ fn required_string<'o>(members: &'o Object, name: &str) -> Result<&'o str, SkipR
 }
 
 fn string<'o>(members: &'o Object, name: &str) -> Result<Option<&'o str>, SkipReason> {
-    match members.get(name) {
+    match member(members, name) {
         None => Ok(None),
         Some(Json::String(text)) => Ok(Some(text)),
         Some(_) => Err(SkipReason::Malformed),
     }
+}
+
+/// A member that says something: issuers that serialize whole records publish `"d":null` with a public key.
+fn member<'o>(members: &'o Object, name: &str) -> Option<&'o Json> {
+    members
+        .get(name)
+        .filter(|value| !matches!(value, Json::Null))
 }
 
 /// The kid of an entry that is skipped, cut to what is worth showing.
@@ -423,7 +430,7 @@ mod tests {
             let found = reason(rsa_with(json!({"use": purpose})));
             assert_eq!(found, SkipReason::NotForSignatures, "{purpose}");
         }
-        for purpose in [json!(null), json!(["sig"]), json!(1)] {
+        for purpose in [json!(["sig"]), json!(1)] {
             assert_eq!(
                 reason(rsa_with(json!({"use": purpose}))),
                 SkipReason::Malformed
@@ -453,7 +460,7 @@ mod tests {
             let found = reason(rsa_with(json!({"key_ops": operations})));
             assert_eq!(found, SkipReason::NotForVerification);
         }
-        for operations in [json!("verify"), json!(null), json!({"verify": true})] {
+        for operations in [json!("verify"), json!({"verify": true})] {
             let found = reason(rsa_with(json!({"key_ops": operations})));
             assert_eq!(found, SkipReason::Malformed);
         }
@@ -655,6 +662,22 @@ mod tests {
     }
 
     #[test]
+    fn a_null_member_says_nothing() {
+        let mut nulls = json!({});
+        for name in [
+            "kid", "use", "key_ops", "alg", "d", "k", "oth", "x5t", "issuer",
+        ] {
+            nulls[name] = Value::Null;
+        }
+        let key = read_one(rsa_with(nulls)).unwrap();
+        assert!(key.kid.is_none() && key.x5t.is_none() && key.issuer.is_none());
+        assert_eq!(
+            key.fingerprint,
+            read_one(minting::RSA.jwk()).unwrap().fingerprint
+        );
+    }
+
+    #[test]
     fn missing_members_and_wrong_types_are_malformed() {
         for signer in minting::all() {
             for member in ["kty", "crv", "n", "e", "x", "y"] {
@@ -674,7 +697,7 @@ mod tests {
             }
         }
         for member in ["kid", "x5t", "x5t#S256", "issuer", "alg"] {
-            for value in [json!(null), json!(5), json!({})] {
+            for value in [json!(false), json!(5), json!({})] {
                 let key = minting::P256.jwk_with(json!({member: value}));
                 assert_eq!(reason(key), SkipReason::Malformed, "{member}");
             }
