@@ -188,17 +188,7 @@ impl Verifier {
             count => format!("{count} keys fit {}", steps::named(&header)),
         });
 
-        let key = steps::check_signature(&candidates.keys, algorithm, &jws, &signature)
-            .ok_or_else(|| {
-                // Also without a kid: an issuer whose keys have none changes its key in no other way. A flood of bad
-                // signatures costs the issuer nothing, since the floor between fetches holds for all questions together.
-                Stop::NeedsKeys {
-                    source: issuer.source,
-                    otherwise: Rejection::BadSignature {
-                        kid: steps::key_name(&header).map(str::to_owned),
-                    },
-                }
-            })?;
+        let key = steps::check_signature(issuer, &candidates, algorithm, facts, &jws, &signature)?;
         log.passed(Check::Signature, &|| {
             format!("{}, key {}", algorithm.name(), steps::named(&header))
         });

@@ -116,7 +116,7 @@ pub enum AlgorithmLimit {
     Unsigned,
     /// The issuer's allow-list.
     Issuer(AlgorithmSet),
-    /// The key that the token names is for other algorithms.
+    /// The keys that the token can mean are for other algorithms.
     Key,
 }
 

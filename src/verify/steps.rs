@@ -124,8 +124,7 @@ pub(super) fn find_keys(
         x5t: header.x5t.as_deref(),
         x5t_s256: header.x5t_s256.as_deref(),
     };
-    let kid = || key_name(header).map(str::to_owned);
-    let mut found = match set.candidates(hint, algorithm, now.monotonic) {
+    let found = match set.candidates(hint, algorithm, now.monotonic) {
         Candidates::Keys(found) => found,
         Candidates::WrongAlgorithm => {
             return Err(Stop::Rejected(Rejection::AlgorithmNotAllowed {
@@ -137,35 +136,52 @@ pub(super) fn find_keys(
             return Err(Stop::NeedsKeys {
                 source: issuer.source,
                 otherwise: Rejection::UnknownKey {
-                    kid: kid(),
+                    kid: key_name(header).map(str::to_owned),
                     why: KeyProblem::NotHeld,
                 },
             });
         }
     };
-    let profile = &issuer.config.profile;
-    found.retain(|key| profile.accepts_key(key.issuer.as_deref(), facts));
-    if found.is_empty() {
-        // The key is known; fetching it again would not change whose it is.
+    Ok(FoundKeys { keys: found, set })
+}
+
+/// The key that made the signature, which must be allowed to sign for this issuer. At most [`MAX_CANDIDATES`] are tried, so that a bad
+/// token costs a bounded time (threats J16, D9).
+pub(super) fn check_signature<'k>(
+    issuer: FoundIssuer<'_>,
+    found: &'k FoundKeys,
+    algorithm: Algorithm,
+    facts: Facts<'_>,
+    jws: &CompactJws<'_>,
+    signature: &[u8],
+) -> Result<&'k Arc<VerificationKey>, Stop> {
+    let kid = || key_name(facts.header).map(str::to_owned);
+    let mut for_another = false;
+    for key in found.keys.iter().take(MAX_CANDIDATES) {
+        if !key.algorithms.contains(algorithm)
+            || !key.verifies(algorithm, jws.signing_input.as_bytes(), signature)
+        {
+            continue;
+        }
+        let profile = &issuer.config.profile;
+        if profile.accepts_key(key.issuer.as_deref(), facts) {
+            return Ok(key);
+        }
+        for_another = true;
+    }
+    if for_another {
+        // Fetching the key again would not change whose it is.
         return Err(Stop::Rejected(Rejection::UnknownKey {
             kid: kid(),
             why: KeyProblem::ForAnotherIssuer,
         }));
     }
-    Ok(FoundKeys { keys: found, set })
-}
-
-/// The key that made the signature. At most [`MAX_CANDIDATES`] are tried, so that a bad token costs a bounded time (threats J16, D9).
-pub(super) fn check_signature<'k>(
-    keys: &'k [Arc<VerificationKey>],
-    algorithm: Algorithm,
-    jws: &CompactJws<'_>,
-    signature: &[u8],
-) -> Option<&'k Arc<VerificationKey>> {
-    keys.iter()
-        .take(MAX_CANDIDATES)
-        .filter(|key| key.algorithms.contains(algorithm))
-        .find(|key| key.verifies(algorithm, jws.signing_input.as_bytes(), signature))
+    // Also without a kid: an issuer whose keys have none changes its key in no other way. A flood of bad signatures
+    // costs the issuer nothing, since the floor between fetches holds for all questions together.
+    Err(Stop::NeedsKeys {
+        source: issuer.source,
+        otherwise: Rejection::BadSignature { kid: kid() },
+    })
 }
 
 pub(super) fn refused(refusal: Refusal, claims: &Object) -> Rejection {

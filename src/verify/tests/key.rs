@@ -318,5 +318,8 @@ fn a_key_that_signs_for_another_tenant_is_refused_and_not_asked_for_again() {
             }
             Outcome::NeedsKeys { .. } => panic!("asks for keys that it has"),
         }
+        // A signature that is not even by that key is just a bad one.
+        let forged = mint(other_rsa(), Algorithm::Rs256, header, &claims(&own));
+        assert_eq!(judged(&verifier, &keys, forged), "bad_signature");
     }
 }
