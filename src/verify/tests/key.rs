@@ -231,12 +231,7 @@ fn j16_all_keys_of_one_kid_are_tried_in_any_order() {
 #[test]
 fn j16_without_a_kid_the_fitting_keys_are_tried_a_bounded_number_of_times() {
     let token = mint(es256(), Algorithm::Es256, r#"{"alg":"ES256"}"#, &claims(""));
-    let filler = |n: usize| {
-        let Signer::Ecdsa(..) = es256() else {
-            panic!("not an elliptic curve key");
-        };
-        other_es256().jwk(&format!(r#""kid":"filler-{n}""#))
-    };
+    let filler = |n: usize| other_es256().jwk(&format!(r#""kid":"filler-{n}""#));
     for position in 0..4 {
         let mut jwks: Vec<_> = (0..position).map(filler).collect();
         // Keys for other algorithms cost no try.
