@@ -135,8 +135,8 @@ mod tests {
     use serde_json::json;
 
     use super::super::algorithm::{Algorithm, AlgorithmSet};
-    use super::super::jwk;
     use super::super::minting::{self, pem};
+    use super::super::{der, jwk};
     use super::*;
 
     fn read_text(text: &str) -> Result<ReadKeys, NotPem> {
@@ -338,6 +338,23 @@ mod tests {
         assert_eq!(sequence(contents), spki);
         let longer = sequence(&[contents, &[0x05, 0]].concat());
         assert_eq!(reason("PUBLIC KEY", &longer), SkipReason::Malformed);
+    }
+
+    #[test]
+    fn an_algorithm_with_parameters_that_it_does_not_have_is_malformed() {
+        for signer in minting::all() {
+            let spki = signer.spki();
+            let mut info = der::only(&spki, der::SEQUENCE).unwrap();
+            let algorithm = info.expect(der::SEQUENCE).unwrap();
+            let key = info.expect_whole(der::BIT_STRING).unwrap();
+            let rebuilt = |more: &[u8]| {
+                let algorithm = sequence(&[algorithm, more].concat());
+                sequence(&[&algorithm[..], key].concat())
+            };
+            assert_eq!(rebuilt(b""), spki);
+            let longer = rebuilt(&[0x05, 0]);
+            assert_eq!(reason("PUBLIC KEY", &longer), SkipReason::Malformed);
+        }
     }
 
     #[test]
