@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use super::kind::{By, Field, Kind, OneOf, Presence, Preset, Table, TextKind, Variants};
 use super::near::nearest;
-use super::problem::{Mistake, Place, Problems, shown};
+use super::problem::{Mistake, Place, Problems, redact, shown};
 use super::record::{Data, Item, Record, Slot};
 use super::scalar::{boolean, json, unique};
 use super::tree::{Entry, Node, Scalar, Value};
@@ -100,7 +100,10 @@ impl Decoder<'_> {
         match read_scalar(scalar, kind) {
             Ok(data) => Some(data),
             Err(mistake) => {
-                self.problems.error(place, redacted(mistake, scalar));
+                self.problems.error(
+                    place,
+                    redact(mistake, &scalar.text, scalar.written.as_deref()),
+                );
                 None
             }
         }
@@ -375,10 +378,12 @@ impl Decoder<'_> {
 fn read_scalar(scalar: &Scalar, kind: &Kind) -> Result<Data, Mistake> {
     let text = scalar.text.as_str();
     if text.is_empty() {
-        return Err(Mistake::new("the value is empty").hint(match scalar.written {
-            Some(_) => "the environment variable is set but empty".to_owned(),
-            None => format!("expected {}", expected(kind)),
-        }));
+        return Err(
+            Mistake::new("the value is empty").hint(match scalar.written {
+                Some(_) => "the environment variable is set but empty".to_owned(),
+                None => format!("expected {}", expected(kind)),
+            }),
+        );
     }
     let bound = |ok: bool, min: &dyn Display, max: &dyn Display| {
         if ok {
@@ -392,8 +397,10 @@ fn read_scalar(scalar: &Scalar, kind: &Kind) -> Result<Data, Mistake> {
     };
     match kind {
         Kind::Bool => boolean(text).map(Data::Bool).ok_or_else(|| {
-            let mistake =
-                Mistake::new(format!("expected `true` or `false`, found `{}`", scalar.shown()));
+            let mistake = Mistake::new(format!(
+                "expected `true` or `false`, found `{}`",
+                scalar.shown()
+            ));
             match text.to_ascii_lowercase().as_str() {
                 "yes" | "on" | "1" => mistake.hint("write `true`"),
                 "no" | "off" | "0" => mistake.hint("write `false`"),
@@ -406,8 +413,11 @@ fn read_scalar(scalar: &Scalar, kind: &Kind) -> Result<Data, Mistake> {
                 .filter(|_| digits)
                 .and_then(|text| text.parse().ok())
                 .ok_or_else(|| {
-                    Mistake::new(format!("expected a whole number, found `{}`", scalar.shown()))
-                        .hint(format!("from {min} to {max}"))
+                    Mistake::new(format!(
+                        "expected a whole number, found `{}`",
+                        scalar.shown()
+                    ))
+                    .hint(format!("from {min} to {max}"))
                 })?;
             bound((*min..=*max).contains(&value), min, max)?;
             Ok(Data::Integer(value))
@@ -453,24 +463,6 @@ fn check_text(text: &str, written: &str, kind: &TextKind) -> Result<(), Mistake>
         });
     }
     (kind.check)(text)
-}
-
-/// A message about a value from the environment shows the variable and not the value.
-fn redacted(mut mistake: Mistake, scalar: &Scalar) -> Mistake {
-    if let Some(written) = &scalar.written {
-        let value = shown(&scalar.text);
-        if !value.is_empty() && mistake.message.contains(&value) {
-            mistake.message = format!("the value of `{}` cannot be used here", shown(written));
-        }
-        if mistake
-            .hint
-            .as_ref()
-            .is_some_and(|hint| !value.is_empty() && hint.contains(&value))
-        {
-            mistake.hint = Some("look at what the environment sets".to_owned());
-        }
-    }
-    mistake
 }
 
 fn preset_data(preset: Preset) -> Data {

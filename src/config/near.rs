@@ -1,10 +1,7 @@
 //! The known name that was probably meant.
 
 /// The nearest of `known`, when it is near enough that a typing slip explains the difference.
-pub(super) fn nearest<'k>(
-    name: &str,
-    known: impl IntoIterator<Item = &'k str>,
-) -> Option<&'k str> {
+pub(super) fn nearest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     // Nobody's typing slip is longer than this; the cost below is quadratic.
     const LONGEST: usize = 64;
     if name.is_empty() || name.chars().nth(LONGEST).is_some() {
@@ -53,7 +50,13 @@ mod tests {
 
     #[test]
     fn slips_are_found_and_strangers_are_not() {
-        let known = ["audiences", "any_audience", "algorithms", "issuer", "leeway"];
+        let known = [
+            "audiences",
+            "any_audience",
+            "algorithms",
+            "issuer",
+            "leeway",
+        ];
         for (name, meant) in [
             ("audience", Some("audiences")),
             ("audiance", Some("audiences")),

@@ -120,6 +120,14 @@ impl Mistake {
         }
     }
 
+    /// Of a message from another folder, which may carry its hint on a line of its own.
+    pub fn from_message(message: &str) -> Self {
+        match message.split_once("\nhint: ") {
+            Some((message, hint)) => Self::new(message).hint(hint),
+            None => Self::new(message),
+        }
+    }
+
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
@@ -160,7 +168,8 @@ impl Problems {
 
     /// In the order of the file.
     pub fn into_sorted(mut self) -> Vec<Problem> {
-        self.list.sort_by_key(|problem| (problem.line, problem.column));
+        self.list
+            .sort_by_key(|problem| (problem.line, problem.column));
         self.list
     }
 
@@ -200,14 +209,37 @@ pub(super) fn shown(text: &str) -> String {
     shown
 }
 
+/// A message about a value from the environment shows the variable (`written`) and not the value.
+pub(super) fn redact(mut mistake: Mistake, value: &str, written: Option<&str>) -> Mistake {
+    let Some(written) = written else {
+        return mistake;
+    };
+    let value = shown(value);
+    if value.is_empty() {
+        return mistake;
+    }
+    if mistake.message.contains(&value) {
+        mistake.message = format!("the value of `{}` cannot be used here", shown(written));
+    }
+    if mistake
+        .hint
+        .as_ref()
+        .is_some_and(|hint| hint.contains(&value))
+    {
+        mistake.hint = Some("look at what the environment sets".to_owned());
+    }
+    mistake
+}
+
 fn printable(character: char) -> char {
     match character {
         '\t' => ' ',
         c if c.is_control() => char::REPLACEMENT_CHARACTER,
         // Directional and other invisible signs can make a terminal show another line than the one that is there.
-        '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' => {
-            char::REPLACEMENT_CHARACTER
-        }
+        '\u{200b}'..='\u{200f}'
+        | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}'
+        | '\u{feff}' => char::REPLACEMENT_CHARACTER,
         c => c,
     }
 }
@@ -264,7 +296,9 @@ mod tests {
             .keys()
             .map(String::as_str)
             .collect();
-        for member in ["file", "line", "column", "path", "message", "hint", "severity"] {
+        for member in [
+            "file", "line", "column", "path", "message", "hint", "severity",
+        ] {
             assert!(members.contains(&member), "{member}");
         }
         assert_eq!(members.len(), 7);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::problem::Place;
+use super::problem::{Mistake, Place, redact};
 use crate::jose::json::Json;
 
 /// A value that has the kind which its field asks for.
@@ -129,6 +129,14 @@ impl Item {
         match &self.data {
             Data::Text(text) => Some(text),
             _ => None,
+        }
+    }
+
+    /// `mistake` without what this value has from the environment.
+    pub fn redact(&self, mistake: Mistake) -> Mistake {
+        match self.text() {
+            Some(text) if text != self.shown => redact(mistake, text, Some(&self.shown)),
+            _ => mistake,
         }
     }
 

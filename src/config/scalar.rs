@@ -89,6 +89,11 @@ fn json_of(scalar: &Scalar) -> Result<Json, Mistake> {
     if !scalar.plain || scalar.written.is_some() {
         return Ok(Json::String(text.into()));
     }
+    if text.is_empty() {
+        return Err(
+            Mistake::new("the value is empty").hint("write `null` or `\"\"` if that is meant")
+        );
+    }
     if scalar.is_null() {
         return Ok(Json::Null);
     }
@@ -99,8 +104,9 @@ fn json_of(scalar: &Scalar) -> Result<Json, Mistake> {
         text.trim_start_matches(['+', '-']),
         ".inf" | ".Inf" | ".INF" | ".nan" | ".NaN" | ".NAN"
     ) {
-        return Err(Mistake::new(format!("`{text}` is no JSON number"))
-            .hint("quote it if a text is meant"));
+        return Err(
+            Mistake::new(format!("`{text}` is no JSON number")).hint("quote it if a text is meant")
+        );
     }
     match number(text) {
         None => Ok(Json::String(text.into())),
@@ -184,7 +190,9 @@ mod tests {
         assert_eq!(value("true"), Json::Bool(true));
         assert_eq!(value("'true'"), Json::String("true".into()));
         assert_eq!(value("~"), Json::Null);
-        for text in ["yes", "no", "on", "admin", "1_000", "0b1", "1e", "-", ".", "1.2.3", "+"] {
+        for text in [
+            "yes", "no", "on", "admin", "1_000", "0b1", "1e", "-", ".", "1.2.3", "+",
+        ] {
             assert_eq!(value(text), Json::String(text.into()), "{text}");
         }
         assert_eq!(value("'1'"), Json::String("1".into()));
@@ -192,7 +200,11 @@ mod tests {
             value("[a, {b: 'c'}]"),
             Json::Array(vec![
                 Json::String("a".into()),
-                Json::Object([("b".into(), Json::String("c".into()))].into_iter().collect())
+                Json::Object(
+                    [("b".into(), Json::String("c".into()))]
+                        .into_iter()
+                        .collect()
+                )
             ])
         );
     }

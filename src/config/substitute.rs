@@ -48,10 +48,7 @@ pub(super) fn substitute(
 }
 
 /// The text with variables replaced; `None` when it has none. `$${` is a literal `${`, any other `$` is itself.
-pub(super) fn expand(
-    text: &str,
-    environment: &Environment<'_>,
-) -> Result<Option<String>, Mistake> {
+pub(super) fn expand(text: &str, environment: &Environment<'_>) -> Result<Option<String>, Mistake> {
     if !text.contains("${") {
         return Ok(None);
     }
@@ -65,8 +62,7 @@ pub(super) fn expand(
             rest = after;
         } else if let Some(after) = from.strip_prefix("${") {
             let (inside, after) = after.split_once('}').ok_or_else(|| {
-                Mistake::new("`${` without a closing `}`")
-                    .hint("write `$${` for a literal `${`")
+                Mistake::new("`${` without a closing `}`").hint("write `$${` for a literal `${`")
             })?;
             expanded.push_str(&value_of(inside, environment)?);
             rest = after;
@@ -85,11 +81,10 @@ fn value_of(inside: &str, environment: &Environment<'_>) -> Result<String, Mista
         None => (inside, None),
     };
     if !is_name(name) {
-        return Err(Mistake::new(format!(
-            "`${{{}}}` is no variable name",
-            shown(inside)
-        ))
-        .hint("write `${NAME}` or `${NAME:-default}`, and `$${` for a literal `${`"));
+        return Err(
+            Mistake::new(format!("`${{{}}}` is no variable name", shown(inside)))
+                .hint("write `${NAME}` or `${NAME:-default}`, and `$${` for a literal `${`"),
+        );
     }
     match (environment(name), default) {
         (Lookup::Value(value), None) => Ok(value),

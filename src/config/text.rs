@@ -17,12 +17,16 @@ pub(super) static DOCUMENT: TextKind = free("a JSON text", anything);
 /// Checked where it is known whether plain http is allowed.
 pub(super) static KEY_URL: TextKind = free("an https URL", one_line);
 pub(super) static PATH: TextKind = free("the path of a file", one_line);
-pub(super) static UPSTREAM_URL: TextKind =
-    free("a URL like `http://127.0.0.1:3000`", |text| super::upstream::authority(text).map(drop));
-pub(super) static PROXY_URL: TextKind =
-    free("a URL like `http://egress:3128`", |text| super::keys::proxy(text).map(drop));
+pub(super) static UPSTREAM_URL: TextKind = free("a URL like `http://127.0.0.1:3000`", |text| {
+    super::upstream::authority(text).map(drop)
+});
+pub(super) static PROXY_URL: TextKind = free("a URL like `http://egress:3128`", |text| {
+    super::keys::proxy(text).map(drop)
+});
 pub(super) static ADDRESS: TextKind = free("an address like `0.0.0.0:8080`", address);
-pub(super) static NETWORK: TextKind = free("a network like `10.0.0.0/8`", |text| network(text).map(drop));
+pub(super) static NETWORK: TextKind = free("a network like `10.0.0.0/8`", |text| {
+    network(text).map(drop)
+});
 pub(super) static LABEL: TextKind = TextKind {
     noun: "a name of letters, digits, `_`, `.`, `-`",
     choices: &[],
@@ -30,22 +34,25 @@ pub(super) static LABEL: TextKind = TextKind {
     check: label,
 };
 pub(super) static HEADER_NAME: TextKind = free("a header name", header_name);
-pub(super) static COOKIE_NAME: TextKind = free("a cookie name", |text| token(text, "a cookie name"));
+pub(super) static COOKIE_NAME: TextKind =
+    free("a cookie name", |text| token(text, "a cookie name"));
 pub(super) static QUERY_NAME: TextKind = free("a query parameter name", query_name);
-pub(super) static SCHEME: TextKind =
-    free("an authorization scheme like `Bearer`", |text| token(text, "an authorization scheme"));
+pub(super) static SCHEME: TextKind = free("an authorization scheme like `Bearer`", |text| {
+    token(text, "an authorization scheme")
+});
 pub(super) static METHOD: TextKind = free("a method like `GET`", method);
 pub(super) static ROUTE_PATH: TextKind = free("a path like `/admin/*`", one_line);
-pub(super) static ENVIRONMENT_NAME: TextKind = free("the name of an environment variable", |text| {
-    if is_name(text) {
-        Ok(())
-    } else {
-        Err(Mistake::new(format!(
-            "`{}` is not the name of an environment variable",
-            shown(text)
-        )))
-    }
-});
+pub(super) static ENVIRONMENT_NAME: TextKind =
+    free("the name of an environment variable", |text| {
+        if is_name(text) {
+            Ok(())
+        } else {
+            Err(Mistake::new(format!(
+                "`{}` is not the name of an environment variable",
+                shown(text)
+            )))
+        }
+    });
 /// RFC 7518 §3.1, RFC 8037 §3.1, RFC 9864; a test compares it with `jose::algorithm`.
 pub(super) static ALGORITHM: TextKind = TextKind {
     noun: "a signature algorithm",
@@ -56,7 +63,8 @@ pub(super) static ALGORITHM: TextKind = TextKind {
     pattern: None,
     check: algorithm,
 };
-pub(super) static PROVIDER: TextKind = words("a provider", &["oidc", "cognito", "auth0", "entra", "wso2"]);
+pub(super) static PROVIDER: TextKind =
+    words("a provider", &["oidc", "cognito", "auth0", "entra", "wso2"]);
 pub(super) static HOST: TextKind = words("`preserve` or `upstream`", &["preserve", "upstream"]);
 pub(super) static SECRET_ENCODING: TextKind = words("`raw` or `base64url`", &["raw", "base64url"]);
 pub(super) static TOKEN_USE: TextKind = words("`id` or `access`", &["id", "access"]);
@@ -65,19 +73,28 @@ pub(super) static GROUPS_OVERAGE: TextKind = words("`flag` or `deny`", &["flag",
 pub(super) static CROSS_SITE: TextKind = words("`refuse` or `allow`", &["refuse", "allow"]);
 pub(super) static ALL_CLAIMS: TextKind = words("`all`", &["all"]);
 pub(super) static FORMAT: TextKind = words("a format", &["text", "csv", "json", "base64url"]);
-pub(super) static ENCODING: TextKind =
-    words("an encoding", &["percent", "utf8", "latin1", "rfc8187", "base64url"]);
+pub(super) static ENCODING: TextKind = words(
+    "an encoding",
+    &["percent", "utf8", "latin1", "rfc8187", "base64url"],
+);
 pub(super) static MISSING: TextKind = words("`omit` or `reject`", &["omit", "reject"]);
-pub(super) static UNDERSCORES: TextKind = words("`drop`, `reject` or `keep`", &["drop", "reject", "keep"]);
-pub(super) static ACCESS: TextKind =
-    words("`required`, `optional` or `public`", &["required", "optional", "public"]);
+pub(super) static UNDERSCORES: TextKind =
+    words("`drop`, `reject` or `keep`", &["drop", "reject", "keep"]);
+pub(super) static ACCESS: TextKind = words(
+    "`required`, `optional` or `public`",
+    &["required", "optional", "public"],
+);
 pub(super) static CREDENTIALS: TextKind = words("`strip` or `pass`", &["strip", "pass"]);
-pub(super) static STRICT_PATH: TextKind =
-    words("an ambiguity", &["semicolon", "encoded_slash", "double_slash"]);
+pub(super) static STRICT_PATH: TextKind = words(
+    "an ambiguity",
+    &["semicolon", "encoded_slash", "double_slash"],
+);
 pub(super) static LOG_LEVEL: TextKind =
     words("a level", &["error", "warn", "info", "debug", "trace"]);
-pub(super) static LOG_FORMAT: TextKind = words("`auto`, `json` or `text`", &["auto", "json", "text"]);
-pub(super) static LOG_ACCESS: TextKind = words("`all`, `denied` or `off`", &["all", "denied", "off"]);
+pub(super) static LOG_FORMAT: TextKind =
+    words("`auto`, `json` or `text`", &["auto", "json", "text"]);
+pub(super) static LOG_ACCESS: TextKind =
+    words("`all`, `denied` or `off`", &["all", "denied", "off"]);
 
 const fn free(noun: &'static str, check: fn(&str) -> Result<(), Mistake>) -> TextKind {
     TextKind {
@@ -129,10 +146,7 @@ fn address(text: &str) -> Result<(), Mistake> {
     if text.parse::<SocketAddr>().is_ok() {
         return Ok(());
     }
-    let mistake = Mistake::new(format!(
-        "`{}` is not an address with a port",
-        shown(text)
-    ));
+    let mistake = Mistake::new(format!("`{}` is not an address with a port", shown(text)));
     let port = text.rsplit(':').next().unwrap_or_default();
     let port_is_good = port.parse::<u16>().is_ok();
     let host = text.strip_suffix(port).unwrap_or_default();
@@ -153,11 +167,10 @@ pub(super) fn network(text: &str) -> Result<IpNet, Mistake> {
             .hint("write CIDR: `10.0.0.0/8`, `fd00::/8`, or one address")
     })?;
     if network.trunc() != network {
-        return Err(Mistake::new(format!(
-            "`{}` has bits beyond its prefix",
-            shown(text)
-        ))
-        .hint(format!("did you mean `{}`?", network.trunc())));
+        return Err(
+            Mistake::new(format!("`{}` has bits beyond its prefix", shown(text)))
+                .hint(format!("did you mean `{}`?", network.trunc())),
+        );
     }
     Ok(network)
 }
@@ -195,11 +208,10 @@ fn query_name(text: &str) -> Result<(), Mistake> {
     if good {
         Ok(())
     } else {
-        Err(Mistake::new(format!(
-            "`{}` is not a query parameter name",
-            shown(text)
-        ))
-        .hint("letters, digits and `-._~`"))
+        Err(
+            Mistake::new(format!("`{}` is not a query parameter name", shown(text)))
+                .hint("letters, digits and `-._~`"),
+        )
     }
 }
 

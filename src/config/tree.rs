@@ -165,9 +165,16 @@ impl<'t> Reader<'t> {
         let value = match event {
             Event::Scalar(text, style, anchor, tag) => {
                 self.refuse_properties(at, anchor, tag.is_some());
+                let nothing = span.start.index() == span.end.index();
+                let plain = style == ScalarStyle::Plain;
                 Value::Scalar(Scalar {
-                    text: text.into_owned(),
-                    plain: style == ScalarStyle::Plain,
+                    // The parser writes `~` where nothing is written.
+                    text: if plain && nothing {
+                        String::new()
+                    } else {
+                        text.into_owned()
+                    },
+                    plain,
                     written: None,
                 })
             }
@@ -330,7 +337,13 @@ mod tests {
     #[test]
     fn columns_count_characters() {
         let node = root("{\"ä\u{1f511}\": x, b: y}");
-        assert_eq!(entries(&node)[1].name_at, Position { line: 1, column: 11 });
+        assert_eq!(
+            entries(&node)[1].name_at,
+            Position {
+                line: 1,
+                column: 11
+            }
+        );
     }
 
     #[test]

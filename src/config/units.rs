@@ -9,9 +9,8 @@ pub(super) const DURATION_PATTERN: &str = "^[0-9]{1,12}(ms|s|m|h)$";
 pub(super) const SIZE_PATTERN: &str = "^[0-9]{1,12}(B|KiB|MiB)?$";
 
 pub(super) fn duration(text: &str) -> Result<Duration, Mistake> {
-    let wrong = |hint: String| {
-        Mistake::new(format!("`{}` is not a duration", shown(text))).hint(hint)
-    };
+    let wrong =
+        |hint: String| Mistake::new(format!("`{}` is not a duration", shown(text))).hint(hint);
     let general = "write one number and one unit: `500ms`, `30s`, `5m`, `24h`";
     let (number, unit) = split(text);
     let Some(number) = number else {
@@ -36,9 +35,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, Mistake> {
 
 /// Bytes.
 pub(super) fn size(text: &str) -> Result<usize, Mistake> {
-    let wrong = |hint: String| {
-        Mistake::new(format!("`{}` is not a size", shown(text))).hint(hint)
-    };
+    let wrong = |hint: String| Mistake::new(format!("`{}` is not a size", shown(text))).hint(hint);
     let general = "write bytes as a bare number, or `16KiB`, `1MiB`";
     let (number, unit) = split(text);
     let Some(number) = number else {
@@ -109,8 +106,20 @@ mod tests {
         assert_eq!(duration("5m").unwrap(), Duration::from_secs(300));
         assert_eq!(duration("24h").unwrap(), Duration::from_secs(86400));
         for bad in [
-            "", "30", "s", "-1s", "1.5s", "30 s", "1h30m", "1d", "inf", "Infinity", "1e3s",
-            "9999999999999s", "30S", "０s",
+            "",
+            "30",
+            "s",
+            "-1s",
+            "1.5s",
+            "30 s",
+            "1h30m",
+            "1d",
+            "inf",
+            "Infinity",
+            "1e3s",
+            "9999999999999s",
+            "30S",
+            "０s",
         ] {
             assert!(duration(bad).is_err(), "{bad}");
         }
