@@ -5,6 +5,8 @@ use std::sync::Arc;
 use http::Method;
 
 use super::path::{self, Target};
+use super::pattern::Pattern;
+use super::readings;
 use super::{Rule, StrictPaths};
 use crate::jose::json::Object;
 use crate::verify::{Rejection, VerifiedToken};
@@ -214,7 +216,7 @@ impl RouteTable {
             return Err(no_route());
         }
         match path::judge(path, strict) {
-            Ok(Target::Plain) => self.lookup(method, &path::canonical(path)),
+            Ok(Target::Plain) => self.lookup(method, &readings::canonical(path)),
             Ok(Target::Allowed) => self.lookup_every_reading(method, path),
             Err(ambiguity) => Err(Rejection::BadRequest {
                 status: 400,
@@ -237,7 +239,7 @@ impl RouteTable {
     /// Nobody knows which reading the application picks: an allowed ambiguity passes only where each of them needs a token and nothing else.
     fn lookup_every_reading(&self, method: &Method, path: &str) -> Result<&Route, Rejection> {
         let mut literal = None;
-        for reading in path::readings(path) {
+        for reading in readings::readings(path) {
             match self.lookup(method, &reading) {
                 Ok(route) if route.needs_a_token_and_nothing_else() => {
                     literal.get_or_insert(route);
@@ -351,69 +353,12 @@ fn no_route() -> Rejection {
     }
 }
 
-/// A configured path in its canonical form.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Pattern {
-    Exact(Box<[u8]>),
-    /// `prefix/*`: the prefix itself and everything below it by whole segments. The prefix of `/*` is empty.
-    Below(Box<[u8]>),
-}
-
-impl Pattern {
-    fn parse(path: &str) -> Result<Self, String> {
-        let (literal, below) = match path.strip_suffix("/*") {
-            Some(prefix) => (prefix, true),
-            None => (path, false),
-        };
-        if !path.starts_with('/') {
-            return Err(format!("`{path}` does not start with `/`"));
-        }
-        if literal.contains('*') {
-            return Err(format!(
-                "`*` in `{path}`: it may only be the whole last segment, as in `/admin/*`"
-            ));
-        }
-        let checked = if literal.is_empty() { "/" } else { literal };
-        if let Some(ambiguity) = path::ambiguity(checked) {
-            return Err(format!(
-                "`{path}` is ambiguous: it has {}",
-                ambiguity.describe()
-            ));
-        }
-        if below && literal.ends_with('/') {
-            return Err(format!("`{path}` has an empty segment (`//`)"));
-        }
-        let canonical = path::canonical(literal).into_owned().into_boxed_slice();
-        Ok(if below {
-            Self::Below(canonical)
-        } else {
-            Self::Exact(canonical)
-        })
-    }
-
-    fn matches(&self, canonical: &[u8]) -> bool {
-        match self {
-            Self::Exact(path) => **path == *canonical,
-            Self::Below(prefix) => canonical
-                .strip_prefix(&**prefix)
-                .is_some_and(|rest| matches!(rest.first(), None | Some(b'/'))),
-        }
-    }
-
-    /// Whether every path of `other` matches this too.
-    fn includes(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Below(_), Self::Exact(path) | Self::Below(path)) => self.matches(path),
-            (Self::Exact(_), _) => self == other,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::Condition;
     use super::*;
     use crate::jose::json::Json;
+    use proptest::prelude::*;
 
     const PUBLIC: Access = Access::Public {
         pass_credentials: false,
@@ -767,5 +712,51 @@ mod tests {
         let table = table(vec![named, entry("/b/*", &[], PUBLIC)]);
         let names: Vec<_> = table.routes().iter().map(|r| &**r.name()).collect();
         assert_eq!(names, ["first", "/b/*"]);
+    }
+
+    fn segments() -> impl Strategy<Value = String> {
+        prop::collection::vec("[ab]", 0..3).prop_map(|parts| format!("/{}", parts.join("/")))
+    }
+    fn entries() -> impl Strategy<Value = Vec<RouteConfig>> {
+        let methods = prop::collection::vec(prop_oneof!["GET", "HEAD", "POST"], 0..3);
+        let one = (segments(), any::<bool>(), methods).prop_map(|(path, below, methods)| {
+            let path = match (below, path.as_str()) {
+                (false, _) => path,
+                (true, "/") => "/*".to_owned(),
+                (true, prefix) => format!("{prefix}/*"),
+            };
+            let methods: Vec<&str> = methods.iter().map(String::as_str).collect();
+            entry(&path, &methods, PUBLIC)
+        });
+        prop::collection::vec(one, 0..6)
+    }
+    /// The contract's sentence, word for word.
+    fn model(entries: &[RouteConfig], method: &str, path: &str) -> Option<usize> {
+        let matches = |entry: &RouteConfig| match entry.path.strip_suffix("/*") {
+            Some(prefix) => path == prefix || path.starts_with(&format!("{prefix}/")),
+            None => path == entry.path,
+        };
+        let decisive = &entries.iter().find(|entry| matches(entry))?.path;
+        entries.iter().position(|entry| {
+            let methods = &entry.methods;
+            entry.path == *decisive
+                && (methods.is_empty()
+                    || methods.iter().any(|own| own == method)
+                    || (method == "HEAD" && methods.iter().any(|own| own == "GET")))
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn the_table_decides_as_the_contract_says(
+            entries in entries(), path in segments(), method in prop_oneof!["GET", "HEAD", "POST", "PUT"],
+        ) {
+            let table = table(entries.clone());
+            let found = table.find(&Method::from_bytes(method.as_bytes()).unwrap(), &path).ok();
+            let found = found.map(Route::index);
+            prop_assert_eq!(found, model(&entries, &method, &path));
+            let hidden = table.unreachable();
+            prop_assert!(hidden.iter().all(|(entry, by)| by != entry && Some(*entry) != found));
+        }
     }
 }
