@@ -5,9 +5,9 @@ use http::HeaderName;
 use super::Unusable;
 use super::encoding::Encoding;
 use super::format::{self, Format};
-use super::mapping::Identity;
 use crate::jose::json::Json;
 use crate::provider::first_claim;
+use crate::verify::VerifiedToken;
 
 /// The names of the default set; always managed.
 pub const DEFAULT_NAMES: [&str; 10] = [
@@ -68,20 +68,17 @@ impl DefaultHeader {
     }
 
     /// None where the token says nothing.
-    pub(super) fn value(&self, identity: Identity<'_>) -> Result<Option<Vec<u8>>, Unusable> {
-        let Identity {
-            claims,
-            names,
-            issuer,
-            findings,
-        } = identity;
+    pub(super) fn value(&self, token: &VerifiedToken) -> Result<Option<Vec<u8>>, Unusable> {
+        let claims = token.claims();
+        let names = token.claim_names();
+        let findings = token.findings();
         let write = |claim: Option<&Json>, format: Format| match claim {
             Some(claim) => format.write(claim, Encoding::Percent),
             None => Ok(None),
         };
         match self.content {
             Content::Subject => write(claims.get("sub"), Format::Text),
-            Content::Issuer => Encoding::Percent.text(issuer).map(Some),
+            Content::Issuer => Encoding::Percent.text(token.issuer()).map(Some),
             Content::Username => write(first_claim(claims, &names.username), Format::Text),
             Content::Email if findings.email_verified => {
                 write(first_claim(claims, &names.email), Format::Text)

@@ -81,7 +81,7 @@ const NEVER_NOMINATED: [&str; 4] = [
 
 impl ManagedNames {
     /// `mapped` (names of the mapping) and `strip` (of the configuration), besides what is always managed. A name of `strip` may end in
-    /// `-*` or `*`, as in [`ALWAYS`].
+    /// `-*` or `*`, as in `ALWAYS`.
     pub fn new(mapped: &[String], strip: &[String], underscores: Underscores) -> Self {
         let mut managed = Self {
             patterns: vec![Vec::new(); fold::BUCKETS],
@@ -449,6 +449,50 @@ mod tests {
     }
 
     #[test]
+    fn cve_2024_45410_cve_2025_48865_cve_2022_31813_cve_2026_105299_connection_cannot_remove_identity()
+     {
+        for name in [
+            "X-Forwarded-Host",
+            "X-Real-Ip",
+            "X-Auth-Groups",
+            "X-User",
+            "X_USER",
+        ] {
+            assert!(
+                is_refused(&[("Connection", name), ("X-User", "admin")]),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn cve_2025_64484_underscore_look_alikes_do_not_reach_the_application() {
+        let (left, _) = cleaned(
+            &[("X_Forwarded_User", "admin"), ("x_auth_email", "a")],
+            Underscores::Keep,
+        );
+        assert!(left.is_empty());
+    }
+
+    #[test]
+    fn cve_2026_30851_the_clients_identity_header_is_removed_without_a_token_too() {
+        let (left, count) = cleaned(&[("X-Auth-Subject", "admin")], Underscores::Keep);
+        assert_eq!((left.len(), count), (0, 1));
+    }
+
+    #[test]
+    fn cve_2019_19326_method_overrides_are_removed() {
+        let (left, _) = cleaned(
+            &[
+                ("X-HTTP-Method-Override", "DELETE"),
+                ("X-Original-URL", "/"),
+            ],
+            Underscores::Keep,
+        );
+        assert!(left.is_empty());
+    }
+
+    #[test]
     fn h06_trailer_announcements_go_and_trailer_names_can_be_judged() {
         let (left, _) = cleaned(&[("Trailer", "X-User")], Underscores::Drop);
         assert!(left.is_empty());
@@ -515,7 +559,7 @@ mod tests {
     }
 
     #[test]
-    fn h13_proxy_is_removed_always() {
+    fn h13_cve_2016_5385_proxy_is_removed_always() {
         let (left, count) = cleaned(
             &[("Proxy", "http://evil:1"), ("Host", "a")],
             Underscores::Keep,

@@ -1,8 +1,8 @@
 //! Ambiguous request targets: what one program reads as `/admin` and the next as something else.
 //!
-//! A target without ambiguity has one reading, its bytes with every `%XX` decoded once ([`canonical`](super::readings::canonical)), and that is what routes are
+//! A target without ambiguity has one reading, its bytes with every `%XX` decoded once (`canonical`), and that is what routes are
 //! compared with: `/%61dmin` is `/admin` to every application, so it is to us. A target whose ambiguity the operator allows has
-//! several readings ([`readings`](super::readings::readings)); the gate cannot know which one the application picks, so all of them must lead to the same answer.
+//! several readings (`readings`); the gate cannot know which one the application picks, so all of them must lead to the same answer.
 
 use super::readings::{escape, hex};
 

@@ -8,7 +8,6 @@ use super::path::{self, Target};
 use super::pattern::Pattern;
 use super::readings;
 use super::{Rule, StrictPaths};
-use crate::jose::json::Object;
 use crate::verify::{Rejection, VerifiedToken};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,25 +92,18 @@ impl Route {
 
     /// Required without a token: `MissingToken`. A rule that does not hold: `RuleNotMet`. On a public route `token` is ignored.
     pub fn admit<'t>(&self, token: Option<&'t VerifiedToken>) -> Result<Permit<'t>, Rejection> {
-        self.judge(token.map(VerifiedToken::claims))?;
-        let token = match self.access {
-            Access::Public { .. } => None,
-            Access::Optional | Access::Required => token,
-        };
-        Ok(Permit { token })
-    }
-
-    fn judge(&self, claims: Option<&Object>) -> Result<(), Rejection> {
-        let claims = match (self.access, claims) {
-            (Access::Public { .. }, _) | (Access::Optional, None) => return Ok(()),
+        let token = match (self.access, token) {
+            (Access::Public { .. }, _) | (Access::Optional, None) => {
+                return Ok(Permit { token: None });
+            }
             (Access::Required, None) => return Err(Rejection::MissingToken),
-            (Access::Optional | Access::Required, Some(claims)) => claims,
+            (Access::Optional | Access::Required, Some(token)) => token,
         };
-        match self.require.iter().find(|rule| !rule.holds(claims)) {
+        match self.require.iter().find(|rule| !rule.holds(token.claims())) {
             Some(rule) => Err(Rejection::RuleNotMet {
                 rule: rule.describe(),
             }),
-            None => Ok(()),
+            None => Ok(Permit { token: Some(token) }),
         }
     }
 
@@ -247,9 +239,7 @@ impl RouteTable {
                 Ok(_) | Err(_) => {
                     return Err(Rejection::BadRequest {
                         status: 400,
-                        why: "ambiguous path: `strict_paths.allow` lets it pass only on a route that needs a token and has no rule, \
-                              however the path is read"
-                            .to_owned(),
+                        why: "ambiguous path: programs could read it as another one".to_owned(),
                     });
                 }
             }
@@ -358,6 +348,8 @@ mod tests {
     use super::super::Condition;
     use super::*;
     use crate::jose::json::Json;
+    use crate::provider::{ClaimNames, Findings};
+    use crate::verify::testing::proven;
     use proptest::prelude::*;
 
     const PUBLIC: Access = Access::Public {
@@ -497,6 +489,57 @@ mod tests {
     }
 
     #[test]
+    fn b04_no_cookbook_target_is_public() {
+        let table = public_and_admin();
+        for path in [
+            "/public/..;/admin",
+            "/public/%2e%2e/admin",
+            "/admin?x=/public/",
+            "/admin%23/public/",
+        ] {
+            let answer = table.find(&Method::GET, path);
+            assert!(
+                answer.is_err() || answer.unwrap().admit(None).is_err(),
+                "{path}"
+            );
+        }
+    }
+
+    #[test]
+    fn cve_2026_33494_dot_segments_do_not_leave_a_public_prefix() {
+        assert!(refused_as_ambiguous(
+            &public_and_admin(),
+            "/public/../admin/x"
+        ));
+    }
+
+    #[test]
+    fn cve_2021_29492_cve_2021_31920_encoded_separators_do_not_hide_a_guarded_path() {
+        for path in [
+            "/%2fadmin",
+            "/x%2f..%2fadmin",
+            "/x%5c..%5cadmin",
+            "/%2561dmin",
+        ] {
+            assert!(refused_as_ambiguous(&public_and_admin(), path), "{path}");
+        }
+    }
+
+    #[test]
+    fn cve_2025_71399_empty_segments_do_not_hide_a_guarded_path() {
+        for path in ["//admin", "/admin//x", "///"] {
+            assert!(refused_as_ambiguous(&public_and_admin(), path), "{path}");
+        }
+    }
+
+    #[test]
+    fn cve_2026_73511_cve_2026_73551_path_parameters_do_not_hide_a_guarded_path() {
+        for path in ["/admin;x/y", "/;/admin", "/public;/../admin"] {
+            assert!(refused_as_ambiguous(&public_and_admin(), path), "{path}");
+        }
+    }
+
+    #[test]
     fn p04_near_misses_of_a_public_path_are_not_public() {
         let table = public_and_admin();
         for path in ["/PUBLIC/", "/publicX", "/public.", "/public%20"] {
@@ -564,28 +607,29 @@ mod tests {
         let [public, optional, required] = table.routes() else {
             panic!("three routes");
         };
-        let admin: Object = claims("admin");
-        let user: Object = claims("user");
-        assert_eq!(public.judge(None), Ok(()));
-        assert_eq!(public.judge(Some(&user)), Ok(()));
-        assert_eq!(optional.judge(None), Ok(()));
-        assert_eq!(optional.judge(Some(&user)), Ok(()));
-        assert_eq!(required.judge(None), Err(Rejection::MissingToken));
-        assert_eq!(required.judge(Some(&admin)), Ok(()));
+        let (admin, user) = (token("admin"), token("user"));
+        let may = |route: &Route, token| route.admit(token).map(|permit| permit.token().is_some());
+        assert_eq!(may(public, None), Ok(false));
+        assert_eq!(may(public, Some(&user)), Ok(false), "a token is ignored");
+        assert_eq!(may(optional, None), Ok(false));
+        assert_eq!(may(optional, Some(&user)), Ok(true));
+        assert_eq!(may(required, None), Err(Rejection::MissingToken));
+        assert_eq!(may(required, Some(&admin)), Ok(true));
         assert_eq!(
-            required.judge(Some(&user)),
+            may(required, Some(&user)),
             Err(Rejection::RuleNotMet {
                 rule: "claim `roles` any of `admin`".to_owned()
             })
         );
-        assert!(public.admit(None).unwrap().token().is_none());
-        assert!(required.admit(None).is_err());
     }
 
-    fn claims(role: &str) -> Object {
-        [("roles".into(), Json::Array(vec![Json::String(role.into())]))]
-            .into_iter()
-            .collect()
+    fn token(role: &str) -> VerifiedToken {
+        let roles = Json::Array(vec![Json::String(role.into())]);
+        proven(
+            [("roles".into(), roles)].into_iter().collect(),
+            ClaimNames::default(),
+            Findings::default(),
+        )
     }
 
     #[test]
