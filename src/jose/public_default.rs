@@ -58,3 +58,22 @@ const WSO2: [&str; 22] = [
     // RSA-2048, `wso2carbon`, certificates from 2026 to 2028.
     "bde6cf914843fb39c3c89cdc306b2ddedd695cb44898126e5da35cd424f9e7f9",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_holds_distinct_digests_in_lower_case() {
+        let distinct: std::collections::BTreeSet<_> = WSO2.iter().collect();
+        assert_eq!(distinct.len(), WSO2.len());
+        for digest in WSO2 {
+            assert_eq!(digest.len(), 64);
+            assert!(
+                digest
+                    .bytes()
+                    .all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+            );
+        }
+    }
+}
