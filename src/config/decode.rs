@@ -293,9 +293,10 @@ impl Decoder<'_> {
             variant: None,
             slots: Vec::new(),
         };
+        let mut misspelt = Vec::new();
         for entry in unique(entries, place, self.problems) {
             let Some(field) = fields.iter().find(|field| field.name == entry.name) else {
-                self.unknown_key(entry, fields, variants, place);
+                misspelt.extend(self.unknown_key(entry, fields, variants, place));
                 continue;
             };
             let place = value_place(place, entry);
@@ -308,46 +309,49 @@ impl Decoder<'_> {
         }
         for field in fields {
             if !record.given(field.name) {
-                self.absent(field, &mut record);
+                self.absent(field, misspelt.contains(&field.name), &mut record);
             }
         }
         record
     }
 
-    fn absent(&mut self, field: &'static Field, record: &mut Record) {
-        match field.presence {
-            Presence::Optional(_) => {}
-            Presence::Required => self.problems.error(
-                &record.place,
-                Mistake::new(format!("`{}` is missing", field.name)).hint(format!(
-                    "`{}`: {}",
-                    field.name,
-                    field.doc.trim_end_matches('.')
-                )),
-            ),
-            Presence::Default(preset) => {
-                let place = record.place.clone();
-                record.slots.push(Slot {
-                    name: field.name,
-                    item: Some(Item {
-                        place: place.clone(),
-                        data: preset_data(preset),
-                        shown: String::new(),
-                    }),
-                    place,
-                    given: false,
-                });
+    fn absent(&mut self, field: &'static Field, misspelt: bool, record: &mut Record) {
+        let place = record.place.clone();
+        let item = match field.presence {
+            // One mistake, one problem: the unknown key was reported with this name as what was meant.
+            _ if misspelt => None,
+            Presence::Optional(_) => return,
+            Presence::Required => {
+                let doc = field.doc.trim_end_matches('.');
+                self.problems.error(
+                    &place,
+                    Mistake::new(format!("`{}` is missing", field.name))
+                        .hint(format!("`{}`: {doc}", field.name)),
+                );
+                None
             }
-        }
+            Presence::Default(preset) => Some(Item {
+                place: place.clone(),
+                data: preset_data(preset),
+                shown: String::new(),
+            }),
+        };
+        record.slots.push(Slot {
+            name: field.name,
+            place,
+            given: false,
+            item,
+        });
     }
 
+    /// Reports it, and says which key was probably meant.
     fn unknown_key(
         &mut self,
         entry: &Entry,
         fields: &[&'static Field],
         variants: Option<(&'static Variants, &'static str)>,
         place: &Place,
-    ) {
+    ) -> Option<&'static str> {
         let known = || {
             fields
                 .iter()
@@ -355,6 +359,7 @@ impl Decoder<'_> {
                 .map(|field| field.name)
         };
         let name = shown(&entry.name);
+        let mut meant = None;
         let mut mistake = Mistake::new(format!("unknown key `{name}`"));
         let owners = variants.map_or(Vec::new(), |(variants, _)| variants.owners(&entry.name));
         mistake = if let (false, Some((variants, variant))) = (owners.is_empty(), variants) {
@@ -365,6 +370,7 @@ impl Decoder<'_> {
             mistake.message = format!("`{name}` is not a key of `{variant}`");
             mistake.hint(format!("it belongs to {by}"))
         } else if let Some(near) = nearest(&entry.name, known()) {
+            meant = Some(near);
             mistake.hint(format!("did you mean `{near}`?"))
         } else {
             let known: Vec<_> = known().collect();
@@ -372,6 +378,7 @@ impl Decoder<'_> {
         };
         self.problems
             .error(&place.key(&entry.name, entry.name_at), mistake);
+        meant
     }
 }
 

@@ -138,7 +138,7 @@ fn rule(
     }
     let mut rule = simple(record.texts("claim"));
     if record.given("claims") {
-        if !matches!(format, Format::Json | Format::Base64Url) {
+        if !record.given("claim") && !matches!(format, Format::Json | Format::Base64Url) {
             problems.error(
                 &record.place("claims"),
                 Mistake::new("all claims together are no `text` or `csv`")

@@ -172,7 +172,8 @@ impl Builder<'_> {
             useless.push("secret_encoding");
         }
         for name in useless {
-            if self.keys.given(name) {
+            // `false` asks for nothing.
+            if self.keys.given(name) && self.keys.boolean(name) != Some(false) {
                 let other = match source {
                     "" => "keys that are fetched".to_owned(),
                     source => format!("`{source}`"),

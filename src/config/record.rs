@@ -43,7 +43,7 @@ pub(super) struct Slot {
     pub place: Place,
     /// In the file, and not a default.
     pub given: bool,
-    /// None: given, but wrong, and reported.
+    /// None: wrong, misspelt, or required and missing; and reported.
     pub item: Option<Item>,
 }
 
@@ -57,7 +57,7 @@ impl Record {
         self.slot(name).is_some_and(|slot| slot.given)
     }
 
-    /// The key is in the file, and wrong: what depends on it cannot be judged.
+    /// A problem of this key is reported: what depends on it cannot be judged.
     pub fn broken(&self, name: &str) -> bool {
         self.slot(name).is_some_and(|slot| slot.item.is_none())
     }

@@ -373,7 +373,7 @@ mod tests {
     #[test]
     fn broken_yaml_is_one_fault_with_its_line() {
         for (text, line) in [
-            ("a: 1\nb: [1, 2\n", 3),
+            ("a: 1\nb: [1, 2\n", 2),
             ("a: 1\n  b: 2\n", 2),
             ("a: \"x\n", 2),
             ("a: b: c\n", 1),
