@@ -89,8 +89,22 @@ impl Decoder<'_> {
             (Value::Scalar(scalar), Kind::List { .. }) => {
                 mistake.hint(format!("write it as a list: `[{}]`", scalar.shown()))
             }
-            (Value::Sequence(_), Kind::Text(_)) => mistake.hint("only one value is possible here"),
-            _ => mistake,
+            (_, Kind::Table(table)) => mistake.hint(format!(
+                "its keys are {}",
+                quoted(
+                    &table
+                        .fields()
+                        .filter(|f| f.is_supported())
+                        .map(|f| f.name)
+                        .collect::<Vec<_>>()
+                )
+            )),
+            (_, Kind::Variants(variants)) => mistake.hint(match variants.by {
+                By::Value(key) => format!("it begins with `{key}`"),
+                By::Presence => format!("its keys are {}", variant_names(variants)),
+            }),
+            (Value::Sequence(_), _) => mistake.hint("only one value is possible here"),
+            _ => mistake.hint(format!("`{}` is {}", place.path, expected(kind))),
         };
         self.problems.error(place, mistake);
         None
@@ -211,7 +225,8 @@ impl Decoder<'_> {
         match given.as_slice() {
             [] if one_of.required => self.problems.error(
                 &record.place,
-                Mistake::new(format!("one of {} is needed here", quoted(one_of.names))),
+                Mistake::new(format!("one of {} is needed here", quoted(one_of.names)))
+                    .hint("add one of them"),
             ),
             [] | [_] => {}
             [first, others @ ..] => {
@@ -268,10 +283,10 @@ impl Decoder<'_> {
                     .cloned()
                     .collect();
                 if variants.by == By::Presence {
-                    let names: Vec<_> = variants.list.iter().map(|variant| variant.name).collect();
                     self.problems.error(
                         place,
-                        Mistake::new(format!("one of {} is needed here", quoted(&names))),
+                        Mistake::new(format!("one of {} is needed here", variant_names(variants)))
+                            .hint("add one of them"),
                     );
                 }
                 self.fields(&known, &common.collect::<Vec<_>>(), None, place)
@@ -411,7 +426,7 @@ fn read_scalar(scalar: &Scalar, kind: &Kind) -> Result<Data, Mistake> {
             match text.to_ascii_lowercase().as_str() {
                 "yes" | "on" | "1" => mistake.hint("write `true`"),
                 "no" | "off" | "0" => mistake.hint("write `false`"),
-                _ => mistake,
+                _ => mistake.hint("write one of the two"),
             }
         }),
         Kind::Integer { min, max } => {
@@ -455,7 +470,8 @@ fn read_scalar(scalar: &Scalar, kind: &Kind) -> Result<Data, Mistake> {
             "expected {}, found `{}`",
             expected(kind),
             scalar.shown()
-        ))),
+        ))
+        .hint(format!("write {}", expected(kind)))),
     }
 }
 
@@ -507,6 +523,16 @@ pub(super) fn expected(kind: &Kind) -> String {
         Kind::Either { scalar, long } => format!("{} or {}", expected(scalar), expected(long)),
         Kind::Unsupported { .. } => "nothing".to_owned(),
     }
+}
+
+fn variant_names(variants: &Variants) -> String {
+    quoted(
+        &variants
+            .list
+            .iter()
+            .map(|variant| variant.name)
+            .collect::<Vec<_>>(),
+    )
 }
 
 pub(super) fn quoted<T: AsRef<str>>(names: &[T]) -> String {

@@ -20,6 +20,10 @@ use crate::keys::source::{FileFormat, Origin, SourceConfig};
 use crate::keys::url::KeyUrl;
 use crate::provider::{IssuerForm, IssuerPattern, KeyDocument, Profile};
 
+const ABOUT_URLS: &str = "write it in full, as `https://id.example.com/jwks`";
+const ABOUT_KEYS: &str =
+    "a JWK set is `{\"keys\": [...]}`; a PEM file has public keys or certificates";
+
 /// What an entry says besides its `keys:`.
 pub(super) struct Entry<'e> {
     pub record: &'e Record,
@@ -206,7 +210,7 @@ impl Builder<'_> {
         let checked = match KeyUrl::parse(url, fetch.allow_http) {
             Ok(checked) => checked,
             Err(bad) => {
-                let reason = Mistake::from_message(&bad.0);
+                let reason = Mistake::from_message(&bad.0, ABOUT_URLS);
                 let mistake = if field == "issuer" {
                     Mistake::new(format!(
                         "no keys can be discovered at `{written}`: {}",
@@ -298,7 +302,10 @@ impl Builder<'_> {
                 Some(url)
             }
             Err(bad) => {
-                problems.error(&item.place, item.redact(Mistake::from_message(&bad.0)));
+                problems.error(
+                    &item.place,
+                    item.redact(Mistake::from_message(&bad.0, ABOUT_URLS)),
+                );
                 None
             }
         }
@@ -327,7 +334,8 @@ impl Builder<'_> {
             Some(item) if self.options.read_files => {
                 let roots = secret::read_file(item.text()?).and_then(|pem| {
                     only_roots(&pem).map_err(|why| {
-                        let why = Mistake::from_message(&why);
+                        let why =
+                            Mistake::from_message(&why, "a file of PEM certificates is needed");
                         Mistake {
                             message: format!("`{}`: {}", item.shown, why.message),
                             hint: why.hint,
@@ -393,7 +401,7 @@ impl Builder<'_> {
         let read = match read {
             Ok(read) => read,
             Err(why) => {
-                problems.error(place, Mistake::from_message(&why));
+                problems.error(place, Mistake::from_message(&why, ABOUT_KEYS));
                 return None;
             }
         };

@@ -140,7 +140,8 @@ pub fn parse(text: &str, name: &str, options: &LoadOptions) -> Result<Config, Ve
         // Never a gate from half a configuration, even if a part above forgot to say why.
         problems.error(
             &Place::default(),
-            Mistake::new("the configuration cannot be used"),
+            Mistake::new("the configuration cannot be used")
+                .hint("start again from `config/minimal.yaml`"),
         );
     }
     match config {
@@ -159,7 +160,7 @@ fn read_text(file: &Path) -> Result<String, (Position, Mistake)> {
             std::io::ErrorKind::NotFound => Mistake::new("there is no such file").hint(
                 "name it with `--config FILE` or `$CLAIMGATE_CONFIG`; `claimgate demo --write-config DIR` writes one to begin with",
             ),
-            kind => Mistake::new(format!("cannot read the file: {kind}")),
+            kind => Mistake::new(format!("cannot read the file: {kind}")).hint("check its path and permissions"),
         };
         whole(mistake)
     };
@@ -168,7 +169,9 @@ fn read_text(file: &Path) -> Result<String, (Position, Mistake)> {
         .and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes))
         .map_err(cannot)?;
     if bytes.len() as u64 > MAX_FILE_BYTES {
-        return Err(whole(Mistake::new("the file is larger than 1 MiB")));
+        return Err(whole(
+            Mistake::new("the file is larger than 1 MiB").hint("is this the right file?"),
+        ));
     }
     String::from_utf8(bytes).map_err(|error| {
         let good = error.utf8_error().valid_up_to();

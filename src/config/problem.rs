@@ -121,10 +121,10 @@ impl Mistake {
     }
 
     /// Of a message from another folder, which may carry its hint on a line of its own.
-    pub fn from_message(message: &str) -> Self {
+    pub fn from_message(message: &str, otherwise: &str) -> Self {
         match message.split_once("\nhint: ") {
             Some((message, hint)) => Self::new(message).hint(hint),
-            None => Self::new(message),
+            None => Self::new(message).hint(otherwise),
         }
     }
 

@@ -18,6 +18,8 @@ pub(super) fn strict_paths(root: &Record) -> StrictPaths {
     }
 }
 
+const ABOUT_ROUTES: &str = "`path` is exact, as in `/admin`, or covers all below, as in `/admin/*`; `require` is for routes that need a token";
+
 /// `None`: the key is not there, and everything needs a token.
 pub(super) fn routes(
     root: &Record,
@@ -58,7 +60,7 @@ fn check(routes: &[RouteConfig], places: &[Place], strict: StrictPaths, problems
         Err(mistakes) => {
             for (index, message) in mistakes {
                 if let Some(place) = places.get(index) {
-                    problems.error(place, Mistake::from_message(&message));
+                    problems.error(place, Mistake::from_message(&message, ABOUT_ROUTES));
                 }
             }
         }

@@ -51,6 +51,10 @@ pub(super) fn refused_with(text: &str, options: &LoadOptions) -> Vec<Problem> {
                     .iter()
                     .any(|problem| problem.severity == Severity::Error)
             );
+            for problem in &problems {
+                let hint = problem.hint.as_deref().unwrap_or_default();
+                assert!(!hint.is_empty(), "no hint: {}", render(problem));
+            }
             problems
         }
     }
