@@ -1,14 +1,14 @@
 //! From the tree to decoded values, by the tables of fields. Collects every problem instead of stopping at the first.
 
-use std::fmt::Display;
+use std::collections::HashMap;
 
 use super::kind::{By, Field, Kind, OneOf, Presence, Preset, Table, TextKind, Variants};
 use super::near::nearest;
 use super::problem::{Mistake, Place, Problems, redact, shown};
+use super::read_scalar::{expected, quoted, read_scalar, variant_names};
 use super::record::{Data, Item, Record, Slot};
-use super::scalar::{boolean, json, unique};
+use super::scalar::{json, unique};
 use super::tree::{Entry, Node, Scalar, Value};
-use super::units;
 
 /// Decodes `node` as `kind`. `None`: it is not one, and the reason is in `problems`.
 pub(super) fn decode(
@@ -144,21 +144,22 @@ impl Decoder<'_> {
             return None;
         }
         let mut items: Vec<Item> = Vec::new();
+        let mut lines: HashMap<String, usize> = HashMap::new();
         for (index, node) in nodes.iter().enumerate() {
             let Some(item) = self.item(node, of, place.index(index, node.at)) else {
                 continue;
             };
-            let twin = item
+            let line = item.place.at.line;
+            let first = item
                 .text()
-                .and_then(|text| items.iter().find(|other| other.text() == Some(text)));
-            if let Some(twin) = twin {
-                self.problems.error(
+                .and_then(|text| lines.insert(text.to_owned(), line));
+            match first {
+                None => items.push(item),
+                Some(first) => self.problems.error(
                     &item.place,
                     Mistake::new(format!("`{}` is in this list twice", item.shown))
-                        .hint(format!("it is already on line {}", twin.place.at.line)),
-                );
-            } else {
-                items.push(item);
+                        .hint(format!("it is already on line {first}")),
+                ),
             }
         }
         Some(items)
@@ -331,7 +332,7 @@ impl Decoder<'_> {
     }
 
     fn absent(&mut self, field: &'static Field, misspelt: bool, record: &mut Record) {
-        let place = record.place.clone();
+        let place = record.place.key(field.name, record.place.at);
         let item = match field.presence {
             // One mistake, one problem: the unknown key was reported with this name as what was meant.
             _ if misspelt => None,
@@ -397,97 +398,6 @@ impl Decoder<'_> {
     }
 }
 
-fn read_scalar(scalar: &Scalar, kind: &Kind) -> Result<Data, Mistake> {
-    let text = scalar.text.as_str();
-    if text.is_empty() {
-        return Err(
-            Mistake::new("the value is empty").hint(match scalar.written {
-                Some(_) => "the environment variable is set but empty".to_owned(),
-                None => format!("expected {}", expected(kind)),
-            }),
-        );
-    }
-    let bound = |ok: bool, min: &dyn Display, max: &dyn Display| {
-        if ok {
-            Ok(())
-        } else {
-            Err(
-                Mistake::new(format!("`{}` is out of bounds", scalar.shown()))
-                    .hint(format!("from {min} to {max}")),
-            )
-        }
-    };
-    match kind {
-        Kind::Bool => boolean(text).map(Data::Bool).ok_or_else(|| {
-            let mistake = Mistake::new(format!(
-                "expected `true` or `false`, found `{}`",
-                scalar.shown()
-            ));
-            match text.to_ascii_lowercase().as_str() {
-                "yes" | "on" | "1" => mistake.hint("write `true`"),
-                "no" | "off" | "0" => mistake.hint("write `false`"),
-                _ => mistake.hint("write one of the two"),
-            }
-        }),
-        Kind::Integer { min, max } => {
-            let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-            let value: u64 = Some(text)
-                .filter(|_| digits)
-                .and_then(|text| text.parse().ok())
-                .ok_or_else(|| {
-                    Mistake::new(format!(
-                        "expected a whole number, found `{}`",
-                        scalar.shown()
-                    ))
-                    .hint(format!("from {min} to {max}"))
-                })?;
-            bound((*min..=*max).contains(&value), min, max)?;
-            Ok(Data::Integer(value))
-        }
-        Kind::Duration { min, max } => {
-            let value = units::duration(text)?;
-            bound(
-                (*min..=*max).contains(&value),
-                &units::write_duration(*min),
-                &units::write_duration(*max),
-            )?;
-            Ok(Data::Duration(value))
-        }
-        Kind::Size { min, max } => {
-            let value = units::size(text)?;
-            bound(
-                (*min..=*max).contains(&value),
-                &units::write_size(*min),
-                &units::write_size(*max),
-            )?;
-            Ok(Data::Size(value))
-        }
-        Kind::Text(kind) => {
-            check_text(text, &scalar.shown(), kind)?;
-            Ok(Data::Text(text.to_owned()))
-        }
-        _ => Err(Mistake::new(format!(
-            "expected {}, found `{}`",
-            expected(kind),
-            scalar.shown()
-        ))
-        .hint(format!("write {}", expected(kind)))),
-    }
-}
-
-fn check_text(text: &str, written: &str, kind: &TextKind) -> Result<(), Mistake> {
-    if !kind.choices.is_empty() && !kind.choices.contains(&text) {
-        // A check that knows better (`none`) speaks first.
-        (kind.check)(text)?;
-        let mistake = Mistake::new(format!("expected {}, found `{written}`", kind.noun));
-        return Err(match nearest(text, kind.choices.iter().copied()) {
-            Some(near) => mistake.hint(format!("did you mean `{near}`?")),
-            None => mistake.hint(format!("one of {}", quoted(kind.choices))),
-        });
-    }
-    (kind.check)(text)
-}
-
 fn preset_data(preset: Preset) -> Data {
     match preset {
         Preset::Text(text) => Data::Text(text.to_owned()),
@@ -506,39 +416,4 @@ fn value_place(place: &Place, entry: &Entry) -> Place {
         entry.value.at
     };
     place.key(&entry.name, at)
-}
-
-pub(super) fn expected(kind: &Kind) -> String {
-    match kind {
-        Kind::Text(kind) => kind.noun.to_owned(),
-        Kind::Bool => "`true` or `false`".to_owned(),
-        Kind::Integer { .. } => "a whole number".to_owned(),
-        Kind::Duration { .. } => "a duration like `30s`".to_owned(),
-        Kind::Size { .. } => "a size like `16KiB`".to_owned(),
-        Kind::Json => "a value".to_owned(),
-        Kind::List { .. } => "a list".to_owned(),
-        Kind::JsonObject | Kind::Map { .. } | Kind::Table(_) | Kind::Variants(_) => {
-            "a mapping".to_owned()
-        }
-        Kind::Either { scalar, long } => format!("{} or {}", expected(scalar), expected(long)),
-        Kind::Unsupported { .. } => "nothing".to_owned(),
-    }
-}
-
-fn variant_names(variants: &Variants) -> String {
-    quoted(
-        &variants
-            .list
-            .iter()
-            .map(|variant| variant.name)
-            .collect::<Vec<_>>(),
-    )
-}
-
-pub(super) fn quoted<T: AsRef<str>>(names: &[T]) -> String {
-    let quoted: Vec<String> = names
-        .iter()
-        .map(|name| format!("`{}`", name.as_ref()))
-        .collect();
-    quoted.join(", ")
 }

@@ -30,10 +30,9 @@ pub(super) fn settings(
             strip: Vec::new(),
         });
     };
-    let headers = match record.item("headers") {
-        Some(item) => Some(rules(item.entries(), token, problems)),
-        None => None,
-    };
+    let headers = record
+        .item("headers")
+        .map(|item| rules(item.entries(), token, problems));
     check_strip(record.items("strip"), problems);
     Some(IdentitySettings {
         headers,

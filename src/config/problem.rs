@@ -139,6 +139,7 @@ pub(super) struct Problems {
     file: String,
     lines: Vec<String>,
     list: Vec<Problem>,
+    dropped: usize,
 }
 
 impl Problems {
@@ -147,6 +148,7 @@ impl Problems {
             file: file.to_owned(),
             lines: text.lines().map(str::to_owned).collect(),
             list: Vec::new(),
+            dropped: 0,
         }
     }
 
@@ -170,12 +172,24 @@ impl Problems {
     pub fn into_sorted(mut self) -> Vec<Problem> {
         self.list
             .sort_by_key(|problem| (problem.line, problem.column));
+        if self.dropped > 0
+            && let Some(last) = self.list.last().cloned()
+        {
+            self.list.push(Problem {
+                message: format!("{} more problems are not shown", self.dropped),
+                hint: Some("put these right first".to_owned()),
+                severity: Severity::Error,
+                snippet: None,
+                ..last
+            });
+        }
         self.list
     }
 
     fn add(&mut self, place: &Place, mistake: Mistake, severity: Severity) {
         // Once an error is kept, dropping further ones cannot turn a bad file into a good one.
         if self.list.len() >= MAX_PROBLEMS && self.errors() > 0 {
+            self.dropped += 1;
             return;
         }
         self.list.push(Problem {

@@ -107,6 +107,11 @@ const MISTAKES: &[(&str, &str, &str)] = &[
         "from 1s",
     ),
     (
+        "{provider: oidc, issuer: https://a, audiences: [a], leeway: 500ms}",
+        "whole seconds",
+        "`1s`",
+    ),
+    (
         "{provider: oidc, issuer: https://a, audiences: [a], name: 'a b'}",
         "cannot be a name",
         "letters",
