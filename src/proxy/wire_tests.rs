@@ -719,6 +719,24 @@ fn the_host_is_kept_or_replaced_and_http_1_0_may_lack_it() {
 }
 
 #[test]
+fn the_target_is_forwarded_byte_for_byte() {
+    let app = App::plain();
+    let gate = Running::before(&app);
+    let targets = [
+        "/a/../b//c;x=%2F%2e%zz?q=a+b%20&&=c?d/../",
+        "/?",
+        "/%C3%A9/~!$&'()*,:@",
+        "/a{b}\"?{x}|^`\\",
+    ];
+    for target in targets {
+        assert_eq!(gate.send(get(target, &bearer())).status, 200, "{target}");
+    }
+    let lines: Vec<_> = app.requests().iter().map(|r| r.line().to_owned()).collect();
+    let wanted = targets.map(|target| format!("GET {target} HTTP/1.1"));
+    assert_eq!(lines, wanted);
+}
+
+#[test]
 fn unusable_claims_refuse_the_request() {
     let app = App::plain();
     let gate = Running::before(&app);
