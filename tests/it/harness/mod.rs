@@ -7,7 +7,7 @@ mod issuer;
 mod key;
 
 pub use application::Application;
-pub use client::{Answer, request, send};
+pub use client::{request, send};
 pub use gate::{Gate, claimgate, configuration};
 pub use issuer::{Fault, Issuer};
 pub use key::{Key, claims, encode};
