@@ -5,7 +5,8 @@
 //! * [`json`] reads strict JSON: duplicates refused at any depth, numbers kept as written,
 //! * [`header`] reads the JOSE header,
 //! * [`algorithm`] names the signature algorithms, [`key`] verifies with one key,
-//! * [`jwk`] and [`pem`] read keys; what cannot be used is skipped with a reason.
+//! * [`jwk`] and [`pem`] read keys; what cannot be used is skipped with a reason,
+//! * `material` is what both make of a key, and `weak` says which of it proves nothing.
 
 pub mod algorithm;
 pub mod base64url;
@@ -14,4 +15,6 @@ pub mod header;
 pub mod json;
 pub mod jwk;
 pub mod key;
+mod material;
 pub mod pem;
+mod weak;
