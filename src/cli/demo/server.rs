@@ -13,9 +13,10 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 
 pub(super) type Page = Full<Bytes>;
+pub(super) type Answer = Arc<dyn Fn(&Request<Incoming>) -> Response<Page> + Send + Sync>;
 
 /// Serves `answer` on this listener until the runtime ends.
-pub(super) async fn serve(listener: TcpListener, answer: Arc<dyn Fn(&Request<Incoming>) -> Response<Page> + Send + Sync>) -> std::io::Result<()> {
+pub(super) async fn serve(listener: TcpListener, answer: Answer) -> std::io::Result<()> {
     listener.set_nonblocking(true)?;
     let listener = tokio::net::TcpListener::from_std(listener)?;
     loop {
