@@ -6,6 +6,7 @@ use aws_lc_rs::signature::{self, EcdsaVerificationAlgorithm, ParsedPublicKey, Rs
 
 use super::algorithm::{Algorithm, AlgorithmSet};
 use super::jwk::SkipReason;
+use super::public_default::is_public_default;
 use super::weak;
 
 /// A public key by its numbers, not yet judged.
@@ -103,20 +104,24 @@ impl Material {
 
     /// Refuses keys that prove nothing.
     pub fn check_strength(&self, allow_public_default_key: bool) -> Result<(), SkipReason> {
-        match self {
-            Self::Rsa { modulus, exponent } => {
-                if weak::is_weak_rsa(modulus, exponent) {
-                    return Err(SkipReason::WeakKey);
-                }
-                if !allow_public_default_key && weak::is_public_default(modulus) {
-                    return Err(SkipReason::PublicDefaultKey);
-                }
-                Ok(())
-            }
-            Self::Ec { .. } => Ok(()),
-            Self::Ed25519(key) if weak::is_small_order_ed25519(key) => Err(SkipReason::WeakKey),
-            Self::Ed25519(_) => Ok(()),
+        let (is_weak, is_public_default) = match self {
+            Self::Rsa { modulus, exponent } => (
+                weak::is_weak_rsa(modulus, exponent),
+                is_public_default(modulus),
+            ),
+            Self::Ec { .. } => (false, false),
+            Self::Ed25519(point) => (
+                weak::is_small_order_ed25519(point),
+                is_public_default(point),
+            ),
+        };
+        if is_weak {
+            return Err(SkipReason::WeakKey);
         }
+        if is_public_default && !allow_public_default_key {
+            return Err(SkipReason::PublicDefaultKey);
+        }
+        Ok(())
     }
 
     /// Parses the key for each of `algorithms` that it can verify. A point that is not on its curve is malformed.

@@ -1,6 +1,4 @@
-//! Public keys that prove nothing: too small, guessable, or with a private half that the world knows.
-
-use aws_lc_rs::digest;
+//! Public keys that prove nothing: too small, guessable, or forgeable by anybody.
 
 /// RFC 7518 §3.3 wants 2048 bits or more; aws-lc-rs verifies up to 8192.
 pub const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
@@ -17,14 +15,6 @@ pub fn is_weak_rsa(modulus: &[u8], exponent: &[u8]) -> bool {
         || exponent == [1]
         || bits(exponent) > MAX_RSA_EXPONENT_BITS
         || has_roca_fingerprint(modulus)
-}
-
-/// True when the modulus belongs to a key pair that every copy of a product ships with.
-pub fn is_public_default(modulus: &[u8]) -> bool {
-    let digest = digest::digest(&digest::SHA256, modulus);
-    PUBLIC_DEFAULT_MODULI
-        .iter()
-        .any(|known| known == digest.as_ref())
 }
 
 /// True for the points of small order of edwards25519: under such a key anybody can write a signature that verifies.
@@ -98,21 +88,5 @@ const ED25519_SMALL_ORDER: [[u8; 32]; 7] = [
         0xee, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
         0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
         0xff, 0x7f,
-    ],
-];
-
-/// SHA-256 of moduli (big-endian, no leading zeros).
-const PUBLIC_DEFAULT_MODULI: [[u8; 32]; 2] = [
-    // WSO2 `wso2carbon`, RSA-2048, certificate of 2017.
-    [
-        0x54, 0x17, 0x8e, 0x67, 0x38, 0xbe, 0x26, 0x81, 0x9a, 0xda, 0xdf, 0xcf, 0x53, 0x23, 0x2b,
-        0x88, 0x99, 0x25, 0xc6, 0x6b, 0xb8, 0x5a, 0x4d, 0x43, 0x96, 0x92, 0xaf, 0xd7, 0xf0, 0xc0,
-        0xa5, 0x13,
-    ],
-    // WSO2 `wso2carbon`, RSA-1024, certificate of 2010.
-    [
-        0xee, 0xf5, 0x34, 0xa4, 0x99, 0x4f, 0xda, 0x05, 0x24, 0x14, 0x04, 0xe7, 0x0f, 0xff, 0xea,
-        0x88, 0x59, 0x46, 0xcc, 0x12, 0x96, 0x70, 0xea, 0x55, 0xdc, 0x2d, 0xac, 0x11, 0x6a, 0x24,
-        0x88, 0x0b,
     ],
 ];
