@@ -283,9 +283,13 @@ pub(crate) fn verifier_of(issuers: Vec<IssuerConfig>) -> Verifier {
     Verifier::new(issuers, MAX_TOKEN_BYTES)
 }
 
-/// The key sets by source; a source without an entry never had keys.
+/// The key sets by source; a source without an entry never had keys, or they are too old.
 #[derive(Default)]
-pub(crate) struct TestKeys(pub HashMap<usize, Arc<KeySet>>);
+pub(crate) struct TestKeys {
+    sets: HashMap<usize, Arc<KeySet>>,
+    /// Changes so far: generations never come again.
+    changes: u64,
+}
 
 impl TestKeys {
     /// Puts the keys of a JWK set made of `jwks` in place of what `source` had, as the next generation.
@@ -294,15 +298,21 @@ impl TestKeys {
     }
 
     pub(crate) fn put(&mut self, source: usize, mut set: KeySet) -> &mut Self {
-        set.generation = self.0.get(&source).map_or(1, |old| old.generation + 1);
-        self.0.insert(source, Arc::new(set));
+        self.changes += 1;
+        set.generation = self.changes;
+        self.sets.insert(source, Arc::new(set));
         self
+    }
+
+    /// The keys of `source` have become too old to trust.
+    pub(crate) fn lose(&mut self, source: usize) {
+        self.sets.remove(&source);
     }
 }
 
 impl KeyLookup for TestKeys {
     fn key_set(&self, source: SourceId, _monotonic: Duration) -> Option<Arc<KeySet>> {
-        self.0.get(&source.0).cloned()
+        self.sets.get(&source.0).cloned()
     }
 }
 
