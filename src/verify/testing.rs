@@ -16,9 +16,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use super::token::Parts;
 use super::{IssuerConfig, Lifetime, Outcome, Rejection, Tolerance, VerifiedToken, Verifier};
 use crate::clock::{Moment, UnixTime};
-use crate::jose::algorithm::{Algorithm, AlgorithmSet};
+use crate::jose::algorithm::Algorithm;
 use crate::jose::json::{self, Object};
 use crate::jose::jwk::{self, KeyPolicy};
+use crate::jose::key::VerificationKey;
 use crate::keys::{KeyLookup, KeySet, SourceId};
 use crate::provider::{ClaimNames, Findings, Profile, oidc};
 
@@ -318,9 +319,13 @@ impl KeyLookup for TestKeys {
 
 /// A set as it would be read from a document.
 pub(crate) fn key_set(jwks: &[String]) -> KeySet {
+    KeySet::fixed(public_keys(jwks), false)
+}
+
+pub(crate) fn public_keys(jwks: &[String]) -> Vec<VerificationKey> {
     let document = format!("{{\"keys\":[{}]}}", jwks.join(","));
     let read = jwk::read_set(document.as_bytes(), &KeyPolicy::default()).unwrap();
-    KeySet::fixed(read.keys, false)
+    read.keys
 }
 
 /// Source 0 holds [`rsa`] as `k1`.
@@ -365,12 +370,8 @@ pub(crate) fn proven(claims: Object, claim_names: ClaimNames, findings: Findings
         source: SourceId(0),
         key_set_generation: 1,
         key_fingerprint: [0; 32],
+        key_good_until: None,
     })
-}
-
-/// Every algorithm with a public key.
-pub(crate) fn asymmetric() -> AlgorithmSet {
-    AlgorithmSet::asymmetric()
 }
 
 pub(crate) fn sha256(bytes: &[u8]) -> Vec<u8> {

@@ -435,7 +435,9 @@ fn c05_a_retained_key_dies_at_its_time_for_remembered_tokens_too() {
     let token = good("");
     let before = key_set(&[rsa().jwk(r#""kid":"k1""#)]);
     let retention = Duration::from_secs(50);
-    let left = crate::keys::merge::merge(&before, Vec::new(), at(NOW).monotonic, retention);
+    // It leaves under this name, and stays under another.
+    let after = public_keys(&[rsa().jwk(r#""kid":"k2""#)]);
+    let left = crate::keys::merge::merge(&before, after, at(NOW).monotonic, retention);
     let mut keys = TestKeys::default();
     keys.put(0, left.unwrap());
     let later = |seconds| Moment {
