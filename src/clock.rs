@@ -45,3 +45,13 @@ impl Clock for SystemClock {
         }
     }
 }
+
+impl SystemClock {
+    /// Milliseconds since 1970: for the time stamp of a log line, never for a decision.
+    pub fn wall_milliseconds() -> i64 {
+        match SystemTime::now().duration_since(UNIX_EPOCH) {
+            Ok(since) => i64::try_from(since.as_millis()).unwrap_or(i64::MAX),
+            Err(_) => 0,
+        }
+    }
+}

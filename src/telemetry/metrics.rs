@@ -1,9 +1,35 @@
 //! Every metric of the gate, at 0 from the start, children resolved once.
+//!
+//! Labels are closed sets: names from the configuration and the enums of this crate. Nothing from the wire is a label.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use prometheus::core::Collector;
+use prometheus::{
+    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
+    IntGaugeVec, Opts, Registry, TextEncoder,
+};
+
+use super::key_metrics::KeyMetrics;
+use super::request_counters::RequestCounters;
+use crate::clock::UnixTime;
+use crate::keys::{FetchResult, KeyObserver, SourceId};
+use crate::verify::cache::CacheCounts;
 use crate::verify::{Decision, Reason};
+
+/// What `/metrics` answers as `Content-Type`: the text exposition format 0.0.4, spelt as Prometheus asks for it.
+pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Seconds. A request is an application's work: from half a millisecond to the ten seconds after which people go away.
+const REQUEST_BUCKETS: [f64; 14] = [
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
+];
+/// Seconds. A cached decision takes a few microseconds, an RSA check about 20, an ES256 check about 60; a wait for keys shows at the end.
+const VERIFY_BUCKETS: [f64; 13] = [
+    0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025,
+    0.05, 0.1,
+];
 
 /// How a request to the application ended: the closed label set of `claimgate_upstream_requests_total{outcome}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -23,8 +49,15 @@ impl UpstreamOutcome {
         Self::Timeout,
         Self::ClientGone,
     ];
+    /// snake_case, as in metrics.
     pub fn name(self) -> &'static str {
-        todo!()
+        match self {
+            Self::Answered => "answered",
+            Self::Unreachable => "unreachable",
+            Self::Reset => "reset",
+            Self::Timeout => "timeout",
+            Self::ClientGone => "client_gone",
+        }
     }
 }
 
@@ -39,45 +72,452 @@ pub struct RequestOutcome {
     pub duration: Duration,
 }
 
-pub struct Metrics {/* private: registry and children */}
+/// The registry and every child that a request needs. Counting never takes a lock.
+pub struct Metrics {
+    registry: Registry,
+    requests: RequestCounters,
+    request_duration: Histogram,
+    verify_hit: Histogram,
+    verify_miss: Histogram,
+    upstream: [IntCounter; UpstreamOutcome::ALL.len()],
+    upstream_duration: Histogram,
+    in_flight: IntGauge,
+    connections: IntGauge,
+    headers_stripped: IntCounter,
+    cache_hits: IntCounter,
+    cache_misses: IntCounter,
+    cache_evictions: IntCounter,
+    cache_entries: IntGauge,
+    log_lines_dropped: IntCounter,
+    reload_successful: IntGauge,
+    reload_success_time: IntGauge,
+    keys: KeyMetrics,
+}
 
 impl Metrics {
     /// `routes` and `issuers` by index.
-    pub fn new(_routes: &[Arc<str>], _issuers: &[Arc<str>]) -> Arc<Self> {
-        todo!()
+    pub fn new(routes: &[Arc<str>], issuers: &[Arc<str>]) -> Arc<Self> {
+        let families = Families {
+            registry: Registry::new(),
+        };
+        families.add(prometheus::process_collector::ProcessCollector::for_self());
+        families
+            .gauges(
+                "claimgate_build_info",
+                "Always 1; which build of claimgate this is.",
+                &["version", "revision"],
+            )
+            .with_label_values(&[
+                env!("CARGO_PKG_VERSION"),
+                option_env!("CLAIMGATE_REVISION").unwrap_or("unknown"),
+            ])
+            .set(1);
+        let requests = families.counters(
+            "claimgate_requests_total",
+            "Requests that have ended, by what became of them; `none` stands for no route, no issuer or no reason.",
+            &["route", "issuer", "decision", "reason"],
+        );
+        let verify = families.histograms(
+            "claimgate_verify_duration_seconds",
+            "Time in seconds to judge one token, by whether its decision was cached.",
+            &["cache"],
+            &VERIFY_BUCKETS,
+        );
+        let upstream = families.counters(
+            "claimgate_upstream_requests_total",
+            "Requests to the application, by how they ended.",
+            &["outcome"],
+        );
+        Arc::new(Self {
+            requests: RequestCounters::new(requests, routes, issuers),
+            request_duration: families.histogram(
+                "claimgate_request_duration_seconds",
+                "Time in seconds from the head of a request to the end of its answer.",
+                &REQUEST_BUCKETS,
+            ),
+            verify_hit: verify.with_label_values(&["hit"]),
+            verify_miss: verify.with_label_values(&["miss"]),
+            upstream: UpstreamOutcome::ALL.map(|o| upstream.with_label_values(&[o.name()])),
+            upstream_duration: families.histogram(
+                "claimgate_upstream_request_duration_seconds",
+                "Time in seconds that the application's part of a request took.",
+                &REQUEST_BUCKETS,
+            ),
+            in_flight: families.gauge(
+                "claimgate_requests_in_flight",
+                "Requests that are being served now.",
+            ),
+            connections: families.gauge(
+                "claimgate_connections",
+                "Connections from clients that are open now.",
+            ),
+            headers_stripped: families.counter(
+                "claimgate_headers_stripped_total",
+                "Header lines removed from requests because only the gate may set them.",
+            ),
+            cache_hits: families.counter(
+                "claimgate_token_cache_hits_total",
+                "Tokens whose verified form was in the cache.",
+            ),
+            cache_misses: families.counter(
+                "claimgate_token_cache_misses_total",
+                "Tokens that had to be verified anew.",
+            ),
+            cache_evictions: families.counter(
+                "claimgate_token_cache_evictions_total",
+                "Verified tokens that left the cache to make room.",
+            ),
+            cache_entries: families.gauge(
+                "claimgate_token_cache_entries",
+                "Verified tokens in the caches of all workers.",
+            ),
+            log_lines_dropped: families.counter(
+                "claimgate_log_lines_dropped_total",
+                "Log lines dropped because standard output did not take them in time.",
+            ),
+            reload_successful: families.gauge(
+                "claimgate_config_last_reload_successful",
+                "Whether the last attempt to load the configuration succeeded: 1 or 0.",
+            ),
+            reload_success_time: families.gauge(
+                "claimgate_config_last_reload_success_timestamp_seconds",
+                "When the configuration in use was loaded, in seconds since 1970.",
+            ),
+            keys: KeyMetrics::new(&families, issuers),
+            registry: families.registry,
+        })
     }
-    pub fn request_finished(&self, _outcome: RequestOutcome) {
-        todo!()
+
+    pub fn request_finished(&self, outcome: RequestOutcome) {
+        self.request_duration
+            .observe(outcome.duration.as_secs_f64());
+        self.requests.count(
+            outcome.route,
+            outcome.issuer,
+            outcome.decision,
+            outcome.reason,
+        );
     }
+
     pub fn request_started(&self) {
-        todo!()
+        self.in_flight.inc();
     }
+
     pub fn request_left(&self) {
-        todo!()
+        self.in_flight.dec();
     }
+
     pub fn connection_opened(&self) {
-        todo!()
+        self.connections.inc();
     }
+
     pub fn connection_closed(&self) {
-        todo!()
+        self.connections.dec();
     }
-    pub fn headers_stripped(&self, _lines: usize) {
-        todo!()
+
+    /// Open client connections: what a drain waits for.
+    pub fn open_connections(&self) -> i64 {
+        self.connections.get()
     }
-    pub fn verified(&self, _from_cache: bool, _duration: Duration) {
-        todo!()
+
+    /// Requests that are being served: what a drain reports as left behind.
+    pub fn in_flight(&self) -> i64 {
+        self.in_flight.get()
     }
-    pub fn upstream_finished(&self, _outcome: UpstreamOutcome, _duration: Duration) {
-        todo!()
+
+    pub fn headers_stripped(&self, lines: usize) {
+        self.headers_stripped
+            .inc_by(u64::try_from(lines).unwrap_or(u64::MAX));
     }
-    pub fn token_cache(&self, _counts: crate::verify::cache::CacheCounts, _entries_delta: i64) {
-        todo!()
+
+    pub fn verified(&self, from_cache: bool, duration: Duration) {
+        let histogram = if from_cache {
+            &self.verify_hit
+        } else {
+            &self.verify_miss
+        };
+        histogram.observe(duration.as_secs_f64());
     }
-    pub fn config_loaded(&self, _successful: bool, _at: crate::clock::UnixTime) {
-        todo!()
+
+    pub fn upstream_finished(&self, outcome: UpstreamOutcome, duration: Duration) {
+        if let Some(counter) = self.upstream.get(outcome as usize) {
+            counter.inc();
+        }
+        self.upstream_duration.observe(duration.as_secs_f64());
     }
+
+    /// What one worker's cache did since it last told; `entries_delta` may be negative.
+    pub fn token_cache(&self, counts: CacheCounts, entries_delta: i64) {
+        self.cache_hits.inc_by(counts.hits);
+        self.cache_misses.inc_by(counts.misses);
+        self.cache_evictions.inc_by(counts.evictions);
+        self.cache_entries.add(entries_delta);
+    }
+
+    pub fn config_loaded(&self, successful: bool, at: UnixTime) {
+        self.reload_successful.set(i64::from(successful));
+        if successful {
+            self.reload_success_time.set(at.0);
+        }
+    }
+
+    /// The counter that the log writer adds its dropped lines to.
+    pub fn log_lines_dropped(&self) -> IntCounter {
+        self.log_lines_dropped.clone()
+    }
+
     /// The text exposition format, version 0.0.4.
     pub fn render(&self) -> Vec<u8> {
-        todo!()
+        let mut text = Vec::with_capacity(64 * 1024);
+        if let Err(error) = TextEncoder::new().encode(&self.registry.gather(), &mut text) {
+            tracing::error!(%error, "cannot write the metrics");
+        }
+        text
+    }
+}
+
+impl KeyObserver for Metrics {
+    fn fetched(&self, issuer: &str, source: SourceId, result: FetchResult, keys: usize) {
+        self.keys.fetched(issuer, source, result, keys);
+    }
+
+    fn suppressed(&self, issuer: &str) {
+        self.keys.suppressed(issuer);
+    }
+}
+
+/// Makes families and registers each under its constant name.
+pub(super) struct Families {
+    registry: Registry,
+}
+
+impl Families {
+    fn counter(&self, name: &str, help: &str) -> IntCounter {
+        self.made(IntCounter::new(name, help))
+    }
+
+    pub(super) fn counters(&self, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
+        self.made(IntCounterVec::new(Opts::new(name, help), labels))
+    }
+
+    fn gauge(&self, name: &str, help: &str) -> IntGauge {
+        self.made(IntGauge::new(name, help))
+    }
+
+    pub(super) fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {
+        self.made(IntGaugeVec::new(Opts::new(name, help), labels))
+    }
+
+    fn histogram(&self, name: &str, help: &str, buckets: &[f64]) -> Histogram {
+        self.made(Histogram::with_opts(
+            HistogramOpts::new(name, help).buckets(buckets.to_vec()),
+        ))
+    }
+
+    fn histograms(&self, name: &str, help: &str, labels: &[&str], buckets: &[f64]) -> HistogramVec {
+        self.made(HistogramVec::new(
+            HistogramOpts::new(name, help).buckets(buckets.to_vec()),
+            labels,
+        ))
+    }
+
+    #[expect(
+        clippy::expect_used,
+        reason = "names, labels and buckets are constants of this file, and every test of it makes all of them"
+    )]
+    fn made<C: Collector + Clone + 'static>(&self, family: prometheus::Result<C>) -> C {
+        let family = family.expect("a metric's name, labels and buckets are well-formed");
+        self.add(family.clone());
+        family
+    }
+
+    #[expect(
+        clippy::expect_used,
+        reason = "names are constants and differ, and every test of this file registers all of them"
+    )]
+    fn add(&self, family: impl Collector + 'static) {
+        self.registry
+            .register(Box::new(family))
+            .expect("a metric's name is registered once");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(names: &[&str]) -> Vec<Arc<str>> {
+        names.iter().map(|n| Arc::from(*n)).collect()
+    }
+
+    fn text(metrics: &Metrics) -> String {
+        String::from_utf8(metrics.render()).unwrap()
+    }
+
+    fn value(metrics: &Metrics, series: &str) -> String {
+        text(metrics)
+            .lines()
+            .find_map(|line| line.strip_prefix(series)?.strip_prefix(' '))
+            .unwrap_or_else(|| panic!("no series {series}"))
+            .to_owned()
+    }
+
+    const FAMILIES: [(&str, &str); 26] = [
+        ("claimgate_requests_total", "counter"),
+        ("claimgate_request_duration_seconds", "histogram"),
+        ("claimgate_verify_duration_seconds", "histogram"),
+        ("claimgate_upstream_requests_total", "counter"),
+        ("claimgate_upstream_request_duration_seconds", "histogram"),
+        ("claimgate_requests_in_flight", "gauge"),
+        ("claimgate_connections", "gauge"),
+        ("claimgate_headers_stripped_total", "counter"),
+        ("claimgate_token_cache_hits_total", "counter"),
+        ("claimgate_token_cache_misses_total", "counter"),
+        ("claimgate_token_cache_evictions_total", "counter"),
+        ("claimgate_token_cache_entries", "gauge"),
+        ("claimgate_key_fetches_total", "counter"),
+        ("claimgate_keys", "gauge"),
+        ("claimgate_keys_last_success_timestamp_seconds", "gauge"),
+        ("claimgate_key_refreshes_suppressed_total", "counter"),
+        ("claimgate_config_last_reload_successful", "gauge"),
+        (
+            "claimgate_config_last_reload_success_timestamp_seconds",
+            "gauge",
+        ),
+        ("claimgate_build_info", "gauge"),
+        ("claimgate_log_lines_dropped_total", "counter"),
+        ("process_cpu_seconds_total", "counter"),
+        ("process_resident_memory_bytes", "gauge"),
+        ("process_virtual_memory_bytes", "gauge"),
+        ("process_open_fds", "gauge"),
+        ("process_max_fds", "gauge"),
+        ("process_start_time_seconds", "gauge"),
+    ];
+
+    #[test]
+    fn every_family_is_there_from_the_start() {
+        let text = text(&Metrics::new(&names(&["all"]), &names(&["staff"])));
+        for (name, kind) in FAMILIES {
+            assert!(
+                text.contains(&format!("# TYPE {name} {kind}\n")),
+                "{name} {kind}"
+            );
+            assert!(text.contains(&format!("# HELP {name} ")), "{name}");
+        }
+    }
+
+    #[test]
+    fn requests_are_at_0_for_every_issuer_and_reason() {
+        let metrics = Metrics::new(&names(&["all"]), &names(&["staff", "partners"]));
+        let text = text(&metrics);
+        for issuer in ["none", "staff", "partners"] {
+            let mut reasons: Vec<&str> = Reason::ALL.iter().map(|r| r.name()).collect();
+            reasons.push("none");
+            for reason in reasons {
+                let at_zero = text.lines().any(|line| {
+                    line.starts_with("claimgate_requests_total{")
+                        && line.contains(&format!("issuer=\"{issuer}\""))
+                        && line.contains(&format!("reason=\"{reason}\""))
+                        && line.ends_with("} 0")
+                });
+                assert!(at_zero, "{issuer} {reason}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_happens_to_a_request_is_counted_once() {
+        let metrics = Metrics::new(&names(&["all"]), &names(&["staff"]));
+        metrics.request_started();
+        metrics.headers_stripped(3);
+        metrics.verified(true, Duration::from_micros(20));
+        metrics.upstream_finished(UpstreamOutcome::ClientGone, Duration::from_millis(2));
+        metrics.request_finished(RequestOutcome {
+            route: Some(0),
+            issuer: Some(0),
+            decision: Decision::Allow,
+            reason: None,
+            duration: Duration::from_millis(3),
+        });
+        metrics.request_left();
+        for (series, expected) in [
+            (
+                "claimgate_requests_total{decision=\"allow\",issuer=\"staff\",reason=\"none\",route=\"all\"}",
+                "1",
+            ),
+            ("claimgate_request_duration_seconds_count", "1"),
+            (
+                "claimgate_request_duration_seconds_bucket{le=\"0.0025\"}",
+                "0",
+            ),
+            (
+                "claimgate_request_duration_seconds_bucket{le=\"0.005\"}",
+                "1",
+            ),
+            (
+                "claimgate_verify_duration_seconds_count{cache=\"hit\"}",
+                "1",
+            ),
+            (
+                "claimgate_verify_duration_seconds_count{cache=\"miss\"}",
+                "0",
+            ),
+            (
+                "claimgate_upstream_requests_total{outcome=\"client_gone\"}",
+                "1",
+            ),
+            (
+                "claimgate_upstream_requests_total{outcome=\"answered\"}",
+                "0",
+            ),
+            ("claimgate_headers_stripped_total", "3"),
+            ("claimgate_requests_in_flight", "0"),
+        ] {
+            assert_eq!(value(&metrics, series), expected, "{series}");
+        }
+    }
+
+    #[test]
+    fn the_outcomes_of_the_application_are_in_the_order_of_their_counters() {
+        for (index, outcome) in UpstreamOutcome::ALL.into_iter().enumerate() {
+            assert_eq!(outcome as usize, index);
+        }
+    }
+
+    #[test]
+    fn a_failed_load_keeps_the_time_of_the_last_good_one() {
+        let metrics = Metrics::new(&[], &[]);
+        metrics.config_loaded(true, UnixTime(1_700_000_000));
+        metrics.config_loaded(false, UnixTime(1_700_000_500));
+        assert_eq!(
+            value(&metrics, "claimgate_config_last_reload_successful"),
+            "0"
+        );
+        assert_eq!(
+            value(
+                &metrics,
+                "claimgate_config_last_reload_success_timestamp_seconds"
+            ),
+            "1700000000"
+        );
+    }
+
+    #[test]
+    fn the_caches_of_all_workers_add_up() {
+        let metrics = Metrics::new(&[], &[]);
+        let counts = CacheCounts {
+            hits: 2,
+            misses: 5,
+            evictions: 1,
+        };
+        metrics.token_cache(counts, 4);
+        metrics.token_cache(CacheCounts::default(), -1);
+        assert_eq!(value(&metrics, "claimgate_token_cache_hits_total"), "2");
+        assert_eq!(value(&metrics, "claimgate_token_cache_misses_total"), "5");
+        assert_eq!(
+            value(&metrics, "claimgate_token_cache_evictions_total"),
+            "1"
+        );
+        assert_eq!(value(&metrics, "claimgate_token_cache_entries"), "3");
     }
 }

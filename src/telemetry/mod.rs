@@ -2,11 +2,16 @@
 //! wire is a label, and no token or claim value is ever written.
 
 pub mod access_log;
+mod escape;
+mod key_metrics;
 pub mod metrics;
+mod request_counters;
 pub mod tracing_setup;
+pub mod writer;
 
 pub use access_log::{AccessLog, AccessRecord};
 pub use metrics::Metrics;
+pub use writer::LineWriter;
 
 /// `log:` of the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,4 +43,23 @@ pub enum AccessMode {
     All,
     Denied,
     Off,
+}
+
+/// How lines are written, once [`LogFormat::Auto`] has been decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LineFormat {
+    Json,
+    Text,
+}
+
+impl LogFormat {
+    /// `terminal`: standard output is one.
+    pub fn decide(self, terminal: bool) -> LineFormat {
+        match self {
+            Self::Json => LineFormat::Json,
+            Self::Text => LineFormat::Text,
+            Self::Auto if terminal => LineFormat::Text,
+            Self::Auto => LineFormat::Json,
+        }
+    }
 }

@@ -1,0 +1,140 @@
+//! `/issuers`: what the gate knows of each issuer's keys, for the person who asks why a token is refused.
+
+use serde_json::{Value, json};
+
+use crate::keys::source::SourceStatus;
+
+/// `{"issuers": [{"name", "keys": [{"kid", "alg", "source", "retained_seconds"}], "skipped": [{"kid", "reason", "explanation", "source"}],
+/// "age_seconds", "last_error", "next_refresh_seconds", "sources": [...]}]}`. Of several sources, an issuer's age is the oldest, its
+/// next refresh the soonest. No key material.
+pub(super) fn document(sources: &[SourceStatus]) -> String {
+    let mut issuers: Vec<(&str, Vec<&SourceStatus>)> = Vec::new();
+    for source in sources {
+        match issuers
+            .iter_mut()
+            .find(|(name, _)| *name == &*source.issuer)
+        {
+            Some((_, of_issuer)) => of_issuer.push(source),
+            None => issuers.push((&source.issuer, vec![source])),
+        }
+    }
+    let issuers: Vec<Value> = issuers
+        .iter()
+        .map(|(name, sources)| issuer(name, sources))
+        .collect();
+    let mut text = format!("{:#}", json!({ "issuers": issuers }));
+    text.push('\n');
+    text
+}
+
+fn issuer(name: &str, sources: &[&SourceStatus]) -> Value {
+    let ages: Option<Vec<u64>> = sources
+        .iter()
+        .map(|source| source.age.map(|age| age.as_secs()))
+        .collect();
+    json!({
+        "name": name,
+        "keys": sources.iter().flat_map(|source| keys(source)).collect::<Vec<_>>(),
+        "skipped": sources.iter().flat_map(|source| skipped(source)).collect::<Vec<_>>(),
+        "age_seconds": ages.and_then(|ages| ages.into_iter().max()),
+        "last_error": sources.iter().find_map(|source| source.last_error.as_deref()),
+        "next_refresh_seconds": sources.iter().filter_map(|source| source.next_refresh).min().map(|next| next.as_secs()),
+        "sources": sources.iter().map(|source| self::source(source)).collect::<Vec<_>>(),
+    })
+}
+
+fn keys(source: &SourceStatus) -> impl Iterator<Item = Value> {
+    source.keys.iter().map(|(kid, algorithms, retained)| {
+        json!({
+            "kid": kid,
+            "alg": algorithms,
+            "source": source.origin,
+            "retained_seconds": retained,
+        })
+    })
+}
+
+fn skipped(source: &SourceStatus) -> impl Iterator<Item = Value> {
+    source.skipped.iter().map(|key| {
+        json!({
+            "kid": key.kid,
+            "reason": key.reason.name(),
+            "explanation": key.reason.explanation(),
+            "source": source.origin,
+        })
+    })
+}
+
+fn source(source: &SourceStatus) -> Value {
+    json!({
+        "origin": source.origin,
+        "required_for_ready": source.required_for_ready,
+        "keys": source.keys.len(),
+        "skipped": source.skipped.len(),
+        "age_seconds": source.age.map(|age| age.as_secs()),
+        "last_error": source.last_error,
+        "next_refresh_seconds": source.next_refresh.map(|next| next.as_secs()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::jose::jwk::{SkipReason, SkippedKey};
+
+    fn status(issuer: &str, age: Option<u64>) -> SourceStatus {
+        SourceStatus {
+            issuer: Arc::from(issuer),
+            origin: format!("https://{issuer}.example/keys"),
+            required_for_ready: true,
+            keys: vec![(Some("k1".to_owned()), vec!["RS256"], None)],
+            skipped: vec![],
+            age: age.map(Duration::from_secs),
+            last_error: None,
+            next_refresh: Some(Duration::from_secs(240)),
+        }
+    }
+
+    #[test]
+    fn sources_of_one_issuer_stand_together() {
+        let sources = [
+            status("staff", Some(7)),
+            status("bank", Some(1)),
+            status("staff", Some(60)),
+        ];
+        let document: Value = serde_json::from_str(&document(&sources)).unwrap();
+        let issuers = document["issuers"].as_array().unwrap();
+        assert_eq!(issuers.len(), 2);
+        assert_eq!(issuers[0]["name"], "staff");
+        assert_eq!(issuers[0]["age_seconds"], 60);
+        assert_eq!(issuers[0]["keys"].as_array().unwrap().len(), 2);
+        assert_eq!(issuers[0]["sources"].as_array().unwrap().len(), 2);
+        assert_eq!(issuers[0]["keys"][0]["kid"], "k1");
+        assert_eq!(issuers[0]["keys"][0]["alg"][0], "RS256");
+        assert_eq!(issuers[0]["next_refresh_seconds"], 240);
+    }
+
+    #[test]
+    fn an_issuer_with_a_source_that_was_never_fetched_has_no_age() {
+        let sources = [status("staff", Some(7)), status("staff", None)];
+        let document: Value = serde_json::from_str(&document(&sources)).unwrap();
+        assert!(document["issuers"][0]["age_seconds"].is_null());
+    }
+
+    #[test]
+    fn a_skipped_key_says_why() {
+        let mut source = status("staff", None);
+        source.skipped = vec![SkippedKey {
+            kid: Some("weak".into()),
+            reason: SkipReason::WeakKey,
+        }];
+        let document: Value = serde_json::from_str(&document(&[source])).unwrap();
+        let skipped = &document["issuers"][0]["skipped"][0];
+        assert_eq!(skipped["kid"], "weak");
+        assert_eq!(skipped["reason"], SkipReason::WeakKey.name());
+        assert_eq!(skipped["explanation"], SkipReason::WeakKey.explanation());
+    }
+}

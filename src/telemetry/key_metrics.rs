@@ -1,0 +1,154 @@
+//! What is counted of keys. An issuer with several sources has one series: the sum of their keys, and the oldest of their successes, so
+//! that a source that fails beside one that works does not hide.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use prometheus::{IntCounterVec, IntGaugeVec};
+
+use super::metrics::Families;
+use crate::clock::{Clock, SystemClock};
+use crate::keys::{FetchResult, SourceId};
+
+pub(super) struct KeyMetrics {
+    fetches: IntCounterVec,
+    keys: IntGaugeVec,
+    last_success: IntGaugeVec,
+    suppressed: IntCounterVec,
+    /// Fetches are rare: a lock is cheap here.
+    sources: Mutex<Vec<SourceState>>,
+}
+
+struct SourceState {
+    issuer: String,
+    source: SourceId,
+    keys: i64,
+    /// Seconds since 1970; 0 when there was none.
+    last_success: i64,
+}
+
+impl KeyMetrics {
+    pub(super) fn new(families: &Families, issuers: &[Arc<str>]) -> Self {
+        let metrics = Self {
+            fetches: families.counters(
+                "claimgate_key_fetches_total",
+                "Fetches of an issuer's keys, by how they ended.",
+                &["issuer", "result"],
+            ),
+            keys: families.gauges(
+                "claimgate_keys",
+                "Usable keys that an issuer's sources hold now.",
+                &["issuer"],
+            ),
+            last_success: families.gauges(
+                "claimgate_keys_last_success_timestamp_seconds",
+                "When an issuer's keys were last fetched, in seconds since 1970; of several sources the oldest; 0 when not yet.",
+                &["issuer"],
+            ),
+            suppressed: families.counters(
+                "claimgate_key_refreshes_suppressed_total",
+                "Unknown keys that did not cause a fetch because the last one was too recent.",
+                &["issuer"],
+            ),
+            sources: Mutex::new(Vec::new()),
+        };
+        for issuer in issuers {
+            for result in FetchResult::ALL {
+                metrics.fetches.with_label_values(&[issuer, result.name()]);
+            }
+            metrics.keys.with_label_values(&[issuer]);
+            metrics.last_success.with_label_values(&[issuer]);
+            metrics.suppressed.with_label_values(&[issuer]);
+        }
+        metrics
+    }
+
+    pub(super) fn fetched(&self, issuer: &str, source: SourceId, result: FetchResult, keys: usize) {
+        self.fetches
+            .with_label_values(&[issuer, result.name()])
+            .inc();
+        let keys = i64::try_from(keys).unwrap_or(i64::MAX);
+        let success = (result == FetchResult::Ok).then(|| SystemClock.now().wall.0);
+        let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        match sources.iter_mut().find(|state| state.source == source) {
+            Some(state) => {
+                state.keys = keys;
+                state.last_success = success.unwrap_or(state.last_success);
+            }
+            None => sources.push(SourceState {
+                issuer: issuer.to_owned(),
+                source,
+                keys,
+                last_success: success.unwrap_or(0),
+            }),
+        }
+        let of_issuer = || sources.iter().filter(|state| state.issuer == issuer);
+        let sum = of_issuer().map(|state| state.keys).sum();
+        let oldest = of_issuer().map(|state| state.last_success).min();
+        self.keys.with_label_values(&[issuer]).set(sum);
+        self.last_success
+            .with_label_values(&[issuer])
+            .set(oldest.unwrap_or(0));
+    }
+
+    pub(super) fn suppressed(&self, issuer: &str) {
+        self.suppressed.with_label_values(&[issuer]).inc();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Metrics;
+    use super::*;
+    use crate::keys::KeyObserver;
+
+    fn lines(metrics: &Metrics) -> Vec<String> {
+        String::from_utf8(metrics.render())
+            .unwrap()
+            .lines()
+            .map(str::to_owned)
+            .collect()
+    }
+
+    #[test]
+    fn every_result_is_at_0_for_every_issuer() {
+        let lines = lines(&Metrics::new(&[], &[Arc::from("staff")]));
+        for result in FetchResult::ALL {
+            let series = format!(
+                "claimgate_key_fetches_total{{issuer=\"staff\",result=\"{}\"}} 0",
+                result.name()
+            );
+            assert!(lines.contains(&series), "{series}");
+        }
+        assert!(lines.contains(&"claimgate_keys{issuer=\"staff\"} 0".to_owned()));
+    }
+
+    #[test]
+    fn the_keys_of_several_sources_are_added() {
+        let metrics = Metrics::new(&[], &[Arc::from("staff")]);
+        metrics.fetched("staff", SourceId(0), FetchResult::Ok, 3);
+        metrics.fetched("staff", SourceId(1), FetchResult::Ok, 2);
+        metrics.fetched("staff", SourceId(0), FetchResult::Ok, 4);
+        assert!(lines(&metrics).contains(&"claimgate_keys{issuer=\"staff\"} 6".to_owned()));
+    }
+
+    #[test]
+    fn a_source_that_never_succeeded_keeps_the_last_success_of_its_issuer_at_0() {
+        let metrics = Metrics::new(&[], &[Arc::from("staff")]);
+        let never = "claimgate_keys_last_success_timestamp_seconds{issuer=\"staff\"} 0".to_owned();
+        metrics.fetched("staff", SourceId(0), FetchResult::Ok, 3);
+        assert!(!lines(&metrics).contains(&never));
+        metrics.fetched("staff", SourceId(1), FetchResult::Timeout, 0);
+        assert!(lines(&metrics).contains(&never));
+    }
+
+    #[test]
+    fn a_refresh_that_was_not_allowed_is_counted() {
+        let metrics = Metrics::new(&[], &[Arc::from("staff")]);
+        metrics.suppressed("staff");
+        assert!(
+            lines(&metrics).contains(
+                &"claimgate_key_refreshes_suppressed_total{issuer=\"staff\"} 1".to_owned()
+            )
+        );
+    }
+}
