@@ -5,13 +5,20 @@
 //! * [`json`] reads strict JSON: duplicates refused at any depth, numbers kept as written,
 //! * [`header`] reads the JOSE header,
 //! * [`algorithm`] names the signature algorithms, [`key`] verifies with one key,
-//! * [`jwk`] and [`pem`] read keys; what cannot be used is skipped with a reason.
+//! * [`jwk`] and [`pem`] read keys; what cannot be used is skipped with a reason,
+//! * `material` is what both make of a key, `weak` and `public_default` say which of it proves nothing,
+//! * `spki` and `der` find it in certificates.
 
 pub mod algorithm;
 pub mod base64url;
 pub mod compact;
+mod der;
 pub mod header;
 pub mod json;
 pub mod jwk;
 pub mod key;
+mod material;
 pub mod pem;
+mod public_default;
+mod spki;
+mod weak;

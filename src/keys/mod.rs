@@ -3,13 +3,24 @@
 //! * [`set`] is one immutable set of keys with the choice by (kid, x5t, algorithm). Pure.
 //! * [`plan`] decides when to fetch: refresh, refetch for an unknown key, back-off, staleness, retention. Pure: a state machine.
 //! * [`url`] is an address that may be fetched, [`fetch`] does it under limits.
-//! * [`source`] is the task of one source; [`Keys`] is what everyone else sees.
+//! * [`read`] is one reading of a source: file, key set, or discovery and then the key set. [`merge`] brings it into the set. The latter is pure.
+//! * [`task`] is one source at work, [`source`] its configuration; [`Keys`] is what everyone else sees.
 
+mod connect;
 pub mod fetch;
+pub mod merge;
 pub mod plan;
+mod read;
 pub mod set;
 pub mod source;
+mod task;
+mod tls;
 pub mod url;
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,16 +49,24 @@ pub trait KeyObserver: Send + Sync + 'static {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FetchResult {
     Ok,
+    /// Not connected within 2 s, or not complete within 5 s.
     Timeout,
+    /// No address, no connection, or no tunnel through the proxy.
     ConnectFailed,
     TlsFailed,
     BadStatus,
+    /// A 3xx: never followed.
     Redirect,
     TooLarge,
+    /// Not a JWK set, or one without a single key.
     NotAKeySet,
+    /// Keys, but each was skipped.
     NoUsableKey,
+    /// The discovery document is of another issuer.
     IssuerMismatch,
+    /// Not HTTP, cut short, compressed, or not a discovery document.
     BadDocument,
+    /// A file that cannot be read.
     Unreadable,
 }
 
@@ -67,6 +86,19 @@ impl FetchResult {
         Self::Unreadable,
     ];
     pub fn name(self) -> &'static str {
-        todo!()
+        match self {
+            Self::Ok => "ok",
+            Self::Timeout => "timeout",
+            Self::ConnectFailed => "connect_failed",
+            Self::TlsFailed => "tls_failed",
+            Self::BadStatus => "bad_status",
+            Self::Redirect => "redirect",
+            Self::TooLarge => "too_large",
+            Self::NotAKeySet => "not_a_key_set",
+            Self::NoUsableKey => "no_usable_key",
+            Self::IssuerMismatch => "issuer_mismatch",
+            Self::BadDocument => "bad_document",
+            Self::Unreadable => "unreadable",
+        }
     }
 }

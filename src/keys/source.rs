@@ -1,11 +1,15 @@
 //! The I/O shell round [`super::plan`]: one task per source, and the handle that everyone else holds.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::fetch::FetchSettings;
+use tokio::task::{AbortHandle, JoinSet};
+
+use super::fetch::{FetchLimits, FetchSettings};
 use super::plan::Timing;
+use super::task::Source;
 use super::url::KeyUrl;
 use super::{KeyLookup, KeyObserver, KeySet, SourceId};
 use crate::clock::Clock;
@@ -52,7 +56,12 @@ pub enum FileFormat {
 }
 
 /// All key sources of the gate. Shared by all workers; the tasks run where `start` was called (the control runtime).
-pub struct Keys {/* private */}
+pub struct Keys {
+    sources: Vec<Arc<Source>>,
+    /// Tasks run, so that a question for an unknown key can be answered.
+    running: AtomicBool,
+    tasks: Mutex<Option<Vec<AbortHandle>>>,
+}
 
 /// For `/issuers` and `explain`.
 #[derive(Clone, Debug)]
@@ -67,46 +76,135 @@ pub struct SourceStatus {
     /// Since the last successful fetch.
     pub age: Option<Duration>,
     pub last_error: Option<String>,
+    /// How long until the next background fetch; none while one is in flight, and for what never changes.
     pub next_refresh: Option<Duration>,
 }
 
 impl Keys {
     /// Sets up every source without fetching: fixed ones have their keys at once.
     pub fn new(
-        _sources: Vec<SourceConfig>,
-        _clock: Arc<dyn Clock>,
-        _observer: Arc<dyn KeyObserver>,
+        sources: Vec<SourceConfig>,
+        clock: Arc<dyn Clock>,
+        observer: Arc<dyn KeyObserver>,
     ) -> Self {
-        todo!()
+        Self::with_limits(sources, clock, observer, FetchLimits::default())
     }
+
+    /// [`Keys::new`] with other limits for each fetch.
+    pub fn with_limits(
+        sources: Vec<SourceConfig>,
+        clock: Arc<dyn Clock>,
+        observer: Arc<dyn KeyObserver>,
+        limits: FetchLimits,
+    ) -> Self {
+        let source = |(position, config)| {
+            let id = SourceId(position);
+            Arc::new(Source::new(
+                id,
+                config,
+                Arc::clone(&clock),
+                Arc::clone(&observer),
+                limits,
+            ))
+        };
+        Self {
+            sources: sources.into_iter().enumerate().map(source).collect(),
+            running: AtomicBool::new(false),
+            tasks: Mutex::new(None),
+        }
+    }
+
+    /// Takes over what `previous` holds, for each source that is read from the same place in the same way: a reloaded
+    /// configuration goes on with the keys that it had, while their age and the first fetch are as ever. Before `start`.
+    ///
+    /// A source with a `ca_file` of its own starts anew: what its old roots vouched for, the new ones may not.
+    pub fn inherit(&self, previous: &Self) {
+        for source in &self.sources {
+            if let Some(same) = previous.sources.iter().find(|old| source.reads_as(old)) {
+                source.inherit(same);
+            }
+        }
+    }
+
     /// Spawns the tasks on the current tokio runtime. They end when the last handle to `self` is dropped or on `stop`.
+    /// A second call does nothing.
     pub fn start(self: &Arc<Self>) {
-        todo!()
+        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        if tasks.is_some() {
+            return;
+        }
+        let changing = self.sources.iter().filter(|source| source.can_change());
+        *tasks = Some(
+            changing
+                .map(|source| tokio::spawn(Arc::clone(source).run()).abort_handle())
+                .collect(),
+        );
+        self.running.store(true, Ordering::Release);
     }
+
+    /// Ends the tasks. What is held stays, and ages.
+    pub fn stop(&self) {
+        self.running.store(false, Ordering::Release);
+        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        // An empty list, not none: it does not start again.
+        for task in tasks.replace(Vec::new()).unwrap_or_default() {
+            task.abort();
+        }
+    }
+
     /// Fetches each source once, in parallel, without tasks: `explain`, `check --online`. One result per source.
     pub async fn fetch_once(&self) -> Vec<Result<(), String>> {
-        todo!()
+        let mut fetches = JoinSet::new();
+        for (position, source) in self.sources.iter().enumerate() {
+            let source = Arc::clone(source);
+            fetches.spawn(async move { (position, source.fetch_once().await) });
+        }
+        let mut results = vec![Err("not fetched".to_owned()); self.sources.len()];
+        while let Some(fetched) = fetches.join_next().await {
+            if let Ok((position, result)) = fetched
+                && let Some(slot) = results.get_mut(position)
+            {
+                *slot = result;
+            }
+        }
+        results
     }
-    /// Asks for a fetch because a key is unknown, and waits until one that began after the question has ended, or until the floor between
-    /// fetches forbids it (returns at once), or the bound (5 s) has passed. True when the set may have changed.
-    pub async fn refetch(&self, _source: SourceId) -> bool {
-        todo!()
+
+    /// Asks for a fetch because a key is unknown, and waits until it has ended, or until the floor between fetches forbids it
+    /// (returns at once), or the bound (5 s) has passed. A fetch in flight serves every question that comes meanwhile: what the
+    /// issuer published before it began is in it. True when the set may have changed.
+    pub async fn refetch(&self, source: SourceId) -> bool {
+        match self.sources.get(source.0) {
+            Some(source) if self.running.load(Ordering::Acquire) => source.refetch().await,
+            _ => false,
+        }
     }
+
     /// Every required source has had keys once.
     pub fn ready(&self) -> bool {
-        todo!()
+        self.sources.iter().all(|source| source.ready())
     }
+
     /// Seconds after which asking again makes sense, for `Retry-After` while keys are missing; at least 1.
-    pub fn retry_after(&self, _source: SourceId) -> u64 {
-        todo!()
+    pub fn retry_after(&self, source: SourceId) -> u64 {
+        self.sources
+            .get(source.0)
+            .map_or(1, |source| source.retry_after())
     }
+
     pub fn status(&self) -> Vec<SourceStatus> {
-        todo!()
+        self.sources.iter().map(|source| source.status()).collect()
     }
 }
 
 impl KeyLookup for Keys {
-    fn key_set(&self, _source: SourceId, _monotonic: Duration) -> Option<Arc<KeySet>> {
-        todo!()
+    fn key_set(&self, source: SourceId, monotonic: Duration) -> Option<Arc<KeySet>> {
+        self.sources.get(source.0)?.key_set(monotonic)
+    }
+}
+
+impl Drop for Keys {
+    fn drop(&mut self) {
+        self.stop();
     }
 }

@@ -1,8 +1,16 @@
 //! Strict JSON (RFC 8259 with RFC 7493's bans): UTF-8 without BOM, no duplicate members at any depth, no lone
 //! surrogates, bounded depth, numbers kept as they were written so that nothing is rounded on the way.
 
+mod number;
+mod parser;
+mod print;
+
+pub use number::Number;
+
 /// Deepest nesting of arrays and objects.
 pub const MAX_DEPTH: usize = 32;
+/// Longest number, in bytes as written: an RSA-8192 modulus in decimal fits, a token full of digits does not.
+pub const MAX_NUMBER_BYTES: usize = 2500;
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Json {
@@ -14,10 +22,6 @@ pub enum Json {
     Object(Object),
 }
 
-/// A number as written. Equality is numeric and exact: `1`, `1.0` and `10e-1` are equal.
-#[derive(Clone, Debug)]
-pub struct Number(Box<str>);
-
 /// Members in the order in which they were written.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Object(Vec<(Box<str>, Json)>);
@@ -25,17 +29,25 @@ pub struct Object(Vec<(Box<str>, Json)>);
 /// Where and why text is not acceptable JSON. Shows a position, never the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct JsonError {
+    /// In bytes from the start.
     pub offset: usize,
     pub problem: &'static str,
 }
 
 /// Parses one value; nothing but white space may follow it.
-pub fn parse(_text: &[u8]) -> Result<Json, JsonError> {
-    todo!()
+pub fn parse(text: &[u8]) -> Result<Json, JsonError> {
+    parser::parse(text)
 }
+
 /// Parses one value that must be an object.
-pub fn parse_object(_text: &[u8]) -> Result<Object, JsonError> {
-    todo!()
+pub fn parse_object(text: &[u8]) -> Result<Object, JsonError> {
+    match parse(text)? {
+        Json::Object(object) => Ok(object),
+        _ => Err(JsonError {
+            offset: 0,
+            problem: "not an object",
+        }),
+    }
 }
 
 impl Json {
@@ -76,31 +88,20 @@ impl Json {
     }
     /// `null`, `boolean`, `number`, `string`, `array`, `object`.
     pub fn type_name(&self) -> &'static str {
-        todo!()
+        match self {
+            Self::Null => "null",
+            Self::Bool(_) => "boolean",
+            Self::Number(_) => "number",
+            Self::String(_) => "string",
+            Self::Array(_) => "array",
+            Self::Object(_) => "object",
+        }
     }
     /// Compact JSON in ASCII (`\u` escapes), members in their order, numbers as written.
     pub fn to_ascii(&self) -> String {
-        todo!()
+        print::value(self)
     }
 }
-
-impl Number {
-    /// As written in the token.
-    pub fn as_written(&self) -> &str {
-        &self.0
-    }
-    /// The whole part, fractions cut off (`1790170386.9` is 1790170386); none when it does not fit an `i64`.
-    pub fn truncated(&self) -> Option<i64> {
-        todo!()
-    }
-}
-
-impl PartialEq for Number {
-    fn eq(&self, _other: &Self) -> bool {
-        todo!()
-    }
-}
-impl Eq for Number {}
 
 impl Object {
     pub fn get(&self, name: &str) -> Option<&Json> {
@@ -117,7 +118,7 @@ impl Object {
     }
     /// As [`Json::to_ascii`].
     pub fn to_ascii(&self) -> String {
-        todo!()
+        print::object(self)
     }
 }
 
@@ -126,3 +127,14 @@ impl FromIterator<(Box<str>, Json)> for Object {
         Self(members.into_iter().collect())
     }
 }
+
+impl std::fmt::Display for JsonError {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{} at byte {}", self.problem, self.offset)
+    }
+}
+
+impl std::error::Error for JsonError {}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,288 @@
+//! The grammar of RFC 8259, one pass over text that is known to be UTF-8.
+
+use super::number::{MAX_EXPONENT, exponent_value};
+use super::{Json, JsonError, MAX_DEPTH, MAX_NUMBER_BYTES, Number, Object};
+
+/// Objects up to this size are searched pair by pair for duplicates: faster than sorting, and bounded.
+const FEW_MEMBERS: usize = 16;
+
+/// See [`super::parse`].
+pub fn parse(text: &[u8]) -> Result<Json, JsonError> {
+    if text.starts_with(b"\xef\xbb\xbf") {
+        return Err(JsonError {
+            offset: 0,
+            problem: "byte order mark",
+        });
+    }
+    let text = std::str::from_utf8(text).map_err(|e| JsonError {
+        offset: e.valid_up_to(),
+        problem: "not UTF-8",
+    })?;
+    let mut parser = Parser { text, position: 0 };
+    parser.skip_white_space();
+    let value = parser.value(0)?;
+    parser.skip_white_space();
+    match parser.peek() {
+        None => Ok(value),
+        Some(_) => Err(parser.error("text after the value")),
+    }
+}
+
+struct Parser<'t> {
+    text: &'t str,
+    position: usize,
+}
+
+impl<'t> Parser<'t> {
+    /// A value inside `depth` arrays and objects. Recursion ends at [`MAX_DEPTH`].
+    fn value(&mut self, depth: usize) -> Result<Json, JsonError> {
+        match self.peek() {
+            Some(b'{') => self.object(depth + 1).map(Json::Object),
+            Some(b'[') => self.array(depth + 1).map(Json::Array),
+            Some(b'"') => self.string().map(Json::String),
+            Some(b'-' | b'0'..=b'9') => self.number().map(Json::Number),
+            Some(b't') => self.literal("true", Json::Bool(true)),
+            Some(b'f') => self.literal("false", Json::Bool(false)),
+            Some(b'n') => self.literal("null", Json::Null),
+            Some(_) => Err(self.error("not the start of a value")),
+            None => Err(self.error("the text ends where a value should be")),
+        }
+    }
+
+    fn object(&mut self, depth: usize) -> Result<Object, JsonError> {
+        self.enter(depth)?;
+        let mut members = Vec::new();
+        self.skip_white_space();
+        if !self.take(b'}') {
+            loop {
+                if self.peek() != Some(b'"') {
+                    return Err(self.error("not a member's name"));
+                }
+                let name = self.string()?;
+                self.skip_white_space();
+                if !self.take(b':') {
+                    return Err(self.error("no colon after a member's name"));
+                }
+                self.skip_white_space();
+                members.push((name, self.value(depth)?));
+                self.skip_white_space();
+                if self.take(b'}') {
+                    break;
+                }
+                if !self.take(b',') {
+                    return Err(self.error("neither comma nor end of the object"));
+                }
+                self.skip_white_space();
+            }
+        }
+        if has_duplicate(&members) {
+            return Err(self.error("duplicate member in the object that ends"));
+        }
+        Ok(Object(members))
+    }
+
+    fn array(&mut self, depth: usize) -> Result<Vec<Json>, JsonError> {
+        self.enter(depth)?;
+        let mut values = Vec::new();
+        self.skip_white_space();
+        if self.take(b']') {
+            return Ok(values);
+        }
+        loop {
+            values.push(self.value(depth)?);
+            self.skip_white_space();
+            if self.take(b']') {
+                return Ok(values);
+            }
+            if !self.take(b',') {
+                return Err(self.error("neither comma nor end of the array"));
+            }
+            self.skip_white_space();
+        }
+    }
+
+    /// Steps over the opening bracket.
+    fn enter(&mut self, depth: usize) -> Result<(), JsonError> {
+        if depth > MAX_DEPTH {
+            return Err(self.error("nested too deep"));
+        }
+        self.position += 1;
+        Ok(())
+    }
+
+    fn literal(&mut self, word: &str, value: Json) -> Result<Json, JsonError> {
+        if !self.rest().starts_with(word) {
+            return Err(self.error("not the start of a value"));
+        }
+        self.position += word.len();
+        Ok(value)
+    }
+
+    /// A string, from its opening quote on.
+    fn string(&mut self) -> Result<Box<str>, JsonError> {
+        self.position += 1;
+        let plain = self.plain_run()?;
+        if self.take(b'"') {
+            return Ok(plain.into());
+        }
+        let mut value = plain.to_owned();
+        loop {
+            value.push_str(self.plain_run()?);
+            if self.take(b'"') {
+                return Ok(value.into_boxed_str());
+            }
+            // A plain run ends at a quote or at a backslash.
+            self.position += 1;
+            value.push(self.escape()?);
+        }
+    }
+
+    /// Characters up to the next quote or backslash.
+    fn plain_run(&mut self) -> Result<&'t str, JsonError> {
+        let rest = self.text.get(self.position..).unwrap_or("");
+        let length = rest
+            .bytes()
+            .position(|b| matches!(b, b'"' | b'\\' | 0..=0x1f));
+        let Some(length) = length else {
+            self.position = self.text.len();
+            return Err(self.error("the text ends inside a string"));
+        };
+        self.position += length;
+        if !matches!(self.peek(), Some(b'"' | b'\\')) {
+            return Err(self.error("control character in a string"));
+        }
+        Ok(rest.get(..length).unwrap_or(""))
+    }
+
+    /// What follows a backslash.
+    fn escape(&mut self) -> Result<char, JsonError> {
+        let letter = self.peek();
+        self.position += 1;
+        Ok(match letter {
+            Some(b'"') => '"',
+            Some(b'\\') => '\\',
+            Some(b'/') => '/',
+            Some(b'b') => '\u{8}',
+            Some(b'f') => '\u{c}',
+            Some(b'n') => '\n',
+            Some(b'r') => '\r',
+            Some(b't') => '\t',
+            Some(b'u') => return self.unicode_escape(),
+            _ => return Err(self.error("unknown escape before")),
+        })
+    }
+
+    /// Four hexadecimal digits, or two times four as a surrogate pair.
+    fn unicode_escape(&mut self) -> Result<char, JsonError> {
+        let first = self.hexadecimal_unit()?;
+        let units = if (0xd800..0xdc00).contains(&first) {
+            if !(self.take(b'\\') && self.take(b'u')) {
+                return Err(self.error("lone surrogate before"));
+            }
+            vec![first, self.hexadecimal_unit()?]
+        } else {
+            vec![first]
+        };
+        match char::decode_utf16(units).next() {
+            Some(Ok(character)) => Ok(character),
+            _ => Err(self.error("lone surrogate before")),
+        }
+    }
+
+    fn hexadecimal_unit(&mut self) -> Result<u16, JsonError> {
+        let mut unit = 0;
+        for _ in 0..4 {
+            let digit = self.peek().and_then(|b| char::from(b).to_digit(16));
+            let Some(digit) = digit.and_then(|d| u16::try_from(d).ok()) else {
+                return Err(self.error("not four hexadecimal digits after `\\u`"));
+            };
+            unit = unit << 4 | digit;
+            self.position += 1;
+        }
+        Ok(unit)
+    }
+
+    fn number(&mut self) -> Result<Number, JsonError> {
+        let start = self.position;
+        self.take(b'-');
+        if !self.take(b'0') {
+            self.digits()?;
+        }
+        if self.take(b'.') {
+            self.digits()?;
+        }
+        if self.take(b'e') || self.take(b'E') {
+            let exponent_start = self.position;
+            if !self.take(b'+') {
+                self.take(b'-');
+            }
+            self.digits()?;
+            let exponent = self.text.get(exponent_start..self.position).unwrap_or("");
+            if exponent_value(exponent).abs() > MAX_EXPONENT {
+                return Err(self.error("an exponent beyond bounds ends"));
+            }
+        }
+        let written = self.text.get(start..self.position).unwrap_or("");
+        if written.len() > MAX_NUMBER_BYTES {
+            return Err(self.error("a number beyond bounds ends"));
+        }
+        // `01` would otherwise read as `0` and leave the caller to trip over the `1`.
+        if matches!(self.peek(), Some(b'0'..=b'9')) {
+            return Err(self.error("leading zero before"));
+        }
+        Ok(Number::from_grammatical(written))
+    }
+
+    /// One or more digits.
+    fn digits(&mut self) -> Result<(), JsonError> {
+        let count = self
+            .rest()
+            .bytes()
+            .take_while(|b| b.is_ascii_digit())
+            .count();
+        if count == 0 {
+            return Err(self.error("not a digit"));
+        }
+        self.position += count;
+        Ok(())
+    }
+
+    fn skip_white_space(&mut self) {
+        while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
+            self.position += 1;
+        }
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.position).copied()
+    }
+
+    fn take(&mut self, byte: u8) -> bool {
+        let found = self.peek() == Some(byte);
+        self.position += usize::from(found);
+        found
+    }
+
+    fn rest(&self) -> &str {
+        self.text.get(self.position..).unwrap_or("")
+    }
+
+    fn error(&self, problem: &'static str) -> JsonError {
+        JsonError {
+            offset: self.position,
+            problem,
+        }
+    }
+}
+
+fn has_duplicate(members: &[(Box<str>, Json)]) -> bool {
+    if members.len() <= FEW_MEMBERS {
+        return members
+            .iter()
+            .enumerate()
+            .any(|(index, (name, _))| members.iter().skip(index + 1).any(|(n, _)| n == name));
+    }
+    let mut names: Vec<&str> = members.iter().map(|(name, _)| &**name).collect();
+    names.sort_unstable();
+    names.iter().zip(names.iter().skip(1)).any(|(a, b)| a == b)
+}

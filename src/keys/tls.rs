@@ -1,0 +1,104 @@
+//! Whom a fetch trusts: the system's roots, or exactly those of one PEM file. There is no switch that turns the check off (K11).
+
+use std::sync::{Arc, OnceLock};
+
+use rustls::{ClientConfig, RootCertStore};
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
+
+/// TLS with the system's roots (`SSL_CERT_FILE`, then the system's store, then the built-in ones). Read once.
+pub fn system_roots() -> Arc<ClientConfig> {
+    static SHARED: OnceLock<Arc<ClientConfig>> = OnceLock::new();
+    let shared = SHARED.get_or_init(|| {
+        // `SSL_CERT_FILE` and `SSL_CERT_DIR` are looked at in there.
+        trusting(roots_or_built_in(
+            rustls_native_certs::load_native_certs().certs,
+        ))
+    });
+    Arc::clone(shared)
+}
+
+/// TLS that trusts exactly the certificates of this PEM text.
+pub fn only_roots(pem: &[u8]) -> Result<Arc<ClientConfig>, String> {
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(pem) {
+        let certificate = certificate.map_err(|_| "not valid PEM".to_owned())?;
+        let number = roots.len() + 1;
+        roots
+            .add(certificate)
+            .map_err(|_| format!("certificate {number} cannot be read as X.509"))?;
+    }
+    if roots.is_empty() {
+        return Err(
+            "no certificate in it\nhint: it must hold `-----BEGIN CERTIFICATE-----`".to_owned(),
+        );
+    }
+    Ok(trusting(roots))
+}
+
+/// A store may hold certificates that cannot be roots; they are left out. Mozilla's built-in ones when nothing is left:
+/// an image from scratch has no store.
+fn roots_or_built_in(certificates: Vec<CertificateDer<'static>>) -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(certificates);
+    if roots.is_empty() {
+        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    }
+    roots
+}
+
+/// TLS 1.2 and 1.3 with aws-lc-rs, said explicitly: no process-wide default is read or set.
+#[expect(
+    clippy::expect_used,
+    reason = "the provider supports both versions; it does not depend on any input"
+)]
+fn trusting(roots: RootCertStore) -> Arc<ClientConfig> {
+    let provider = rustls::crypto::aws_lc_rs::default_provider();
+    let mut tls = ClientConfig::builder_with_provider(Arc::new(provider))
+        .with_safe_default_protocol_versions()
+        .expect("aws-lc-rs has TLS 1.2 and 1.3")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Arc::new(tls)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ca_file_holds_certificates_and_nothing_that_cannot_be_read() {
+        let one = rcgen::generate_simple_self_signed(["a.example".to_owned()]).unwrap();
+        let pem = one.cert.pem();
+        assert!(only_roots(pem.as_bytes()).is_ok());
+        assert!(only_roots(format!("some text\n{pem}\n{pem}").as_bytes()).is_ok());
+        let key = one.signing_key.serialize_pem();
+        for bad in [
+            "",
+            "nothing",
+            &key,
+            "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+        ] {
+            assert!(only_roots(bad.as_bytes()).is_err());
+        }
+        assert!(only_roots(pem.get(..pem.len() / 2).unwrap().as_bytes()).is_err());
+    }
+
+    #[test]
+    fn without_a_system_store_the_built_in_roots_are_trusted() {
+        assert_eq!(
+            roots_or_built_in(Vec::new()).len(),
+            webpki_roots::TLS_SERVER_ROOTS.len()
+        );
+        let one = rcgen::generate_simple_self_signed(["a.example".to_owned()]).unwrap();
+        assert_eq!(roots_or_built_in(vec![one.cert.der().clone()]).len(), 1);
+    }
+
+    #[test]
+    fn the_shared_configuration_is_one_and_speaks_http_1() {
+        let (one, two) = (system_roots(), system_roots());
+        assert!(Arc::ptr_eq(&one, &two));
+        assert_eq!(one.alpn_protocols, [b"http/1.1".to_vec()]);
+    }
+}
