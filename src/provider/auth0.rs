@@ -1,6 +1,15 @@
 //! Auth0.
+//!
+//! The issuer is `https://{domain}/`, with the trailing slash. A tenant with custom domains issues under each of them: the domain that
+//! the application asked (Auth0 docs, "Custom Domains: Configure Features"), so an entry may name several.
 
-use super::{BadSetting, Profile};
+use super::{
+    BadSetting, ClaimNames, DEFAULT_RETENTION, DEFAULT_TOKEN_TYPES, DISCOVERY_PATH, Findings,
+    IssuerForm, IssuerPattern, KeyDocument, Profile, ProviderKind, Refusal, Rules as ProviderRules,
+    top_level,
+};
+use crate::jose::algorithm::{Algorithm, AlgorithmSet};
+use crate::jose::json::Object;
 
 pub struct Settings {
     /// The tenant's domain and custom domains, without scheme.
@@ -8,10 +17,255 @@ pub struct Settings {
     /// `org_id` (or `org_name` when it does not begin with `org_`) that tokens must carry.
     pub organization: Option<String>,
 }
+
 #[derive(Clone, Debug)]
 pub struct Rules {
     pub organization: Option<String>,
 }
-pub fn profile(_settings: Settings) -> Result<Profile, Vec<BadSetting>> {
-    todo!()
+
+/// Auth0 signs with RS256, and PS256 where a tenant chose it (docs, "Signing Algorithms"). Its HS256 is left out: the secret of a public
+/// client is no secret, and `algorithms` with `keys.secret_file` says it aloud.
+const ALGORITHMS: [Algorithm; 2] = [Algorithm::Rs256, Algorithm::Ps256];
+
+/// One form for each domain, with the keys that its own discovery document names.
+pub fn profile(settings: Settings) -> Result<Profile, Vec<BadSetting>> {
+    let problems = problems(&settings);
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    Ok(Profile {
+        kind: ProviderKind::Auth0,
+        forms: settings.domains.iter().map(|d| form(d)).collect(),
+        algorithms: AlgorithmSet::of(&ALGORITHMS),
+        token_types: DEFAULT_TOKEN_TYPES.to_vec(),
+        retention: DEFAULT_RETENTION,
+        claims: claim_names(),
+        rules: ProviderRules::Auth0(Rules {
+            organization: settings.organization,
+        }),
+    })
+}
+
+fn form(domain: &str) -> IssuerForm {
+    let issuer = format!("https://{domain}/");
+    IssuerForm {
+        keys: KeyDocument::Discovery {
+            url: format!("https://{domain}{DISCOVERY_PATH}"),
+            issuer: issuer.clone(),
+        },
+        pattern: IssuerPattern::Exact(issuer),
+    }
+}
+
+fn problems(settings: &Settings) -> Vec<BadSetting> {
+    let mut problems = Vec::new();
+    if settings.domains.is_empty() {
+        problems.push(BadSetting::new(
+            "domain",
+            "no domain is given",
+            "write the tenant's domain, such as `example.eu.auth0.com`",
+        ));
+    }
+    for (at, domain) in settings.domains.iter().enumerate() {
+        if !is_domain(domain) {
+            problems.push(bad_domain(domain));
+        } else if settings.domains.iter().take(at).any(|d| d == domain) {
+            problems.push(BadSetting::new(
+                "domain",
+                format!("`{domain}` is named twice"),
+                "name each domain once",
+            ));
+        }
+    }
+    if settings.organization.as_deref().is_some_and(str::is_empty) {
+        problems.push(BadSetting::new(
+            "organization",
+            "the organization is empty",
+            "write its identifier (`org_...`) or name, or leave the key out",
+        ));
+    }
+    problems
+}
+
+/// A host name in lower case, as `iss` has it, with an optional port.
+fn is_domain(text: &str) -> bool {
+    let (host, port) = match text.split_once(':') {
+        Some((host, port)) => (host, Some(port)),
+        None => (text, None),
+    };
+    let label = |label: &str| {
+        let good = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        !label.is_empty() && label.bytes().all(good)
+    };
+    host.split('.').all(label) && port.is_none_or(|port| port.parse::<u16>().is_ok_and(|p| p > 0))
+}
+
+fn bad_domain(text: &str) -> BadSetting {
+    let host = text
+        .split_once("://")
+        .map_or(text, |(_, rest)| rest)
+        .split(['/', '?', '#'])
+        .next()
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    let hint = match is_domain(&host) {
+        true => format!("write only the host name: `{host}`"),
+        false => "write only the host name, such as `example.eu.auth0.com`".to_owned(),
+    };
+    BadSetting::new("domain", format!("`{text}` is not a domain"), hint)
+}
+
+/// * username: `preferred_username`, then `username`; not Auth0's `nickname`, which users write themselves.
+/// * roles: `roles`. Auth0 has its roles in claims that the tenant names (`https://example.com/roles`): map that one. `permissions` are
+///   not roles.
+/// * tenant: the organization, `org_id`.
+fn claim_names() -> ClaimNames {
+    ClaimNames {
+        username: top_level(&["preferred_username", "username"]),
+        email: top_level(&["email"]),
+        name: top_level(&["name"]),
+        groups: top_level(&["groups"]),
+        roles: top_level(&["roles"]),
+        scope: top_level(&["scope"]),
+        tenant: top_level(&["org_id"]),
+    }
+}
+
+impl Rules {
+    pub(super) fn check_claims(&self, claims: &Object) -> Result<Findings, Refusal> {
+        if let Some(organization) = &self.organization {
+            let claim = match organization.starts_with("org_") {
+                true => "org_id",
+                false => "org_name",
+            };
+            let found = claims.get(claim).ok_or(Refusal::ClaimMissing { claim })?;
+            if found.as_str() != Some(organization) {
+                return Err(Refusal::ClaimMismatch {
+                    claim,
+                    expected: organization.clone(),
+                });
+            }
+        }
+        Ok(Findings::of_email(claims))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::jose::json::Json;
+    use crate::provider::first_claim;
+    use crate::provider::testing::{claims, judge, with};
+
+    /// The access token of an Auth0 tenant for an API with RBAC, as its documentation shows it.
+    const TOKEN: &str = r#"{"iss":"https:\/\/travel0.auth0.com\/","sub":"auth0|5f7c8ec7c33c6c004bbafe82",
+        "aud":["https:\/\/api.travel0.com","https:\/\/travel0.auth0.com\/userinfo"],"iat":1700000000,"exp":1700086400,
+        "azp":"my_client","scope":"openid profile read:trips","permissions":["admin"],"gty":"password","nickname":"admin",
+        "org_id":"org_9ybsU1dN2dKfDkBi","org_name":"acme","https:\/\/marketplace\/roles":["seller"]}"#;
+
+    fn of(domains: &[&str], organization: Option<&str>) -> Result<Profile, Vec<BadSetting>> {
+        profile(Settings {
+            domains: domains.iter().map(|d| (*d).to_owned()).collect(),
+            organization: organization.map(str::to_owned),
+        })
+    }
+
+    fn judged(organization: Option<&str>, text: &str) -> Result<Findings, Refusal> {
+        let profile = of(&["travel0.auth0.com"], organization).unwrap();
+        judge(&profile, Some(&["https://api.travel0.com"]), text).unwrap()
+    }
+
+    #[test]
+    fn each_domain_is_an_issuer_with_a_trailing_slash_and_its_own_document() {
+        let profile = of(&["travel0.auth0.com", "login.travel0.com"], None).unwrap();
+        let keys: Vec<_> = profile.forms.iter().map(|form| form.keys.clone()).collect();
+        let document = |domain: &str| KeyDocument::Discovery {
+            url: format!("https://{domain}/.well-known/openid-configuration"),
+            issuer: format!("https://{domain}/"),
+        };
+        assert_eq!(
+            keys,
+            [document("travel0.auth0.com"), document("login.travel0.com")]
+        );
+        assert_eq!(profile.form("https://travel0.auth0.com/"), Some(0));
+        assert_eq!(profile.form("https://login.travel0.com/"), Some(1));
+        assert_eq!(profile.form("https://travel0.auth0.com"), None);
+    }
+
+    #[test]
+    fn a_token_for_the_api_is_accepted_also_without_an_organization() {
+        assert!(judged(None, TOKEN).is_ok());
+        assert!(judged(None, &with(TOKEN, "org_id", None)).is_ok());
+    }
+
+    #[test]
+    fn the_configured_organization_must_be_in_the_token() {
+        assert!(judged(Some("org_9ybsU1dN2dKfDkBi"), TOKEN).is_ok());
+        assert!(judged(Some("acme"), TOKEN).is_ok());
+        for (organization, claim) in [
+            ("org_other", "org_id"),
+            ("org_9ybsU1dN2dKfDkB", "org_id"),
+            ("ACME", "org_name"),
+        ] {
+            let expected = organization.to_owned();
+            assert_eq!(
+                judged(Some(organization), TOKEN),
+                Err(Refusal::ClaimMismatch { claim, expected })
+            );
+        }
+        assert_eq!(
+            judged(Some("org_x"), &with(TOKEN, "org_id", None)),
+            Err(Refusal::ClaimMissing { claim: "org_id" })
+        );
+        for shape in [r#"["org_x"]"#, "null", "1", r#"{"org_x":true}"#] {
+            let verdict = judged(Some("org_x"), &with(TOKEN, "org_id", Some(shape)));
+            assert!(matches!(verdict, Err(Refusal::ClaimMismatch { .. })));
+        }
+    }
+
+    #[test]
+    fn permissions_are_no_roles_and_a_nickname_is_no_username() {
+        let (claims, names) = (claims(TOKEN), claim_names());
+        assert_eq!(first_claim(&claims, &names.roles), None);
+        assert_eq!(first_claim(&claims, &names.username), None);
+        let tenant = first_claim(&claims, &names.tenant).and_then(Json::as_str);
+        assert_eq!(tenant, Some("org_9ybsU1dN2dKfDkBi"));
+    }
+
+    #[test]
+    fn what_is_no_domain_is_refused_with_the_domain_in_the_hint() {
+        for text in [
+            "https://example.eu.auth0.com",
+            "https://example.eu.auth0.com/",
+            "example.eu.auth0.com/",
+            "Example.EU.auth0.com",
+            "https://example.eu.auth0.com/.well-known/openid-configuration",
+        ] {
+            let problems = of(&[text], None).unwrap_err();
+            assert_eq!(problems[0].field, "domain");
+            let hint = problems[0].hint.as_deref().unwrap();
+            assert!(hint.ends_with("`example.eu.auth0.com`"), "{hint}");
+        }
+        for text in [
+            "",
+            ".",
+            "a..b",
+            "user@example.com",
+            "a b",
+            "exämple.com",
+            "a:0",
+            "a:b",
+        ] {
+            assert_eq!(of(&[text], None).unwrap_err().len(), 1, "{text}");
+        }
+        assert!(of(&["localhost:8443"], None).is_ok());
+    }
+
+    #[test]
+    fn every_problem_is_reported_at_once() {
+        let problems = of(&["https://a.example", "b.example", "b.example"], Some("")).unwrap_err();
+        let fields: Vec<_> = problems.iter().map(|p| p.field).collect();
+        assert_eq!(fields, ["domain", "domain", "organization"]);
+        assert_eq!(of(&[], None).unwrap_err().len(), 1);
+    }
 }

@@ -1,9 +1,11 @@
 //! What is special about each OpenID provider, as data and one pure rule: how its issuer looks, where its keys are, what else must
 //! hold, what its claims are called. One file a provider; [`Profile`] is what all of them make. Pure.
 
+mod audience;
 pub mod auth0;
 pub mod cognito;
 pub mod entra;
+mod guid;
 pub mod oidc;
 pub mod wso2;
 
@@ -32,9 +34,26 @@ impl ProviderKind {
         Self::Wso2,
     ];
     pub fn name(self) -> &'static str {
-        todo!()
+        match self {
+            Self::Oidc => "oidc",
+            Self::Cognito => "cognito",
+            Self::Auth0 => "auth0",
+            Self::Entra => "entra",
+            Self::Wso2 => "wso2",
+        }
     }
 }
+
+/// The default `typ` values of every provider: ID tokens and the access tokens of older issuers say `JWT` or nothing,
+/// RFC 9068 access tokens say `at+jwt`. Whatever else an issuer signs (logout tokens, DPoP proofs, security events) is
+/// no credential.
+pub const DEFAULT_TOKEN_TYPES: [&str; 2] = ["JWT", "at+jwt"];
+
+/// How long a key that left its document stays good, unless the provider's documents are known to flap.
+pub const DEFAULT_RETENTION: Duration = Duration::ZERO;
+
+/// Where OpenID Connect Discovery 1.0 §4 puts the document, after the issuer.
+const DISCOVERY_PATH: &str = "/.well-known/openid-configuration";
 
 /// Everything that a preset says about one configured issuer.
 #[derive(Clone, Debug)]
@@ -70,9 +89,22 @@ pub enum IssuerPattern {
 }
 
 impl IssuerPattern {
-    pub fn matches(&self, _iss: &str) -> bool {
-        todo!()
+    /// Never a prefix, never "contains": the template differs from its literal text in exactly one GUID.
+    pub fn matches(&self, iss: &str) -> bool {
+        match self {
+            Self::Exact(issuer) => issuer == iss,
+            Self::Tenant(template) => tenant_of(template, iss).is_some_and(guid::is_lower_case),
+        }
     }
+}
+
+/// The placeholder of [`IssuerPattern::Tenant`], as Entra's documents write it.
+const TENANT_PLACEHOLDER: &str = "{tenantid}";
+
+/// What stands in `iss` where `template` has its placeholder; none when the text around it differs.
+fn tenant_of<'i>(template: &str, iss: &'i str) -> Option<&'i str> {
+    let (before, after) = template.split_once(TENANT_PLACEHOLDER)?;
+    iss.strip_prefix(before)?.strip_suffix(after)
 }
 
 /// Where the keys of a form are, unless `keys:` says otherwise. Unchecked text: `config` makes a `keys::url::KeyUrl` of it.
@@ -157,25 +189,62 @@ pub enum Rules {
 
 impl Profile {
     /// The form that `iss` has, if any. Exact forms first.
-    pub fn form(&self, _iss: &str) -> Option<usize> {
-        todo!()
+    pub fn form(&self, iss: &str) -> Option<usize> {
+        let exact = |form: &IssuerForm| matches!(form.pattern, IssuerPattern::Exact(_));
+        let position = |wanted: bool| {
+            self.forms
+                .iter()
+                .position(|form| exact(form) == wanted && form.pattern.matches(iss))
+        };
+        position(true).or_else(|| position(false))
     }
     /// The audience check of this provider: against `aud` (string or array of strings), or what the provider has instead (Cognito access
-    /// tokens: `client_id`). `audiences` none: `any_audience: true`. Wrong types are `Malformed`.
+    /// tokens: `client_id`). `audiences` none: `any_audience: true`. Wrong types are `Malformed`, even with `any_audience`
+    /// (RFC 7519 §4.1.3). Cognito does not ask `audiences`: its `client_ids` are the audiences, and there is no opt-out.
     pub fn check_audience(
         &self,
-        _facts: Facts<'_>,
-        _audiences: Option<&[String]>,
+        facts: Facts<'_>,
+        audiences: Option<&[String]>,
     ) -> Result<(), Refusal> {
-        todo!()
+        match &self.rules {
+            Rules::Cognito(rules) => rules.check_audience(facts.claims),
+            Rules::Entra(_) => audience::check(facts.claims, audiences, entra::is_audience),
+            Rules::Oidc(_) | Rules::Auth0(_) | Rules::Wso2(_) => {
+                audience::check(facts.claims, audiences, audience::is_exactly)
+            }
+        }
     }
     /// Everything else that must hold of this provider's tokens.
-    pub fn check_claims(&self, _facts: Facts<'_>) -> Result<Findings, Refusal> {
-        todo!()
+    pub fn check_claims(&self, facts: Facts<'_>) -> Result<Findings, Refusal> {
+        match &self.rules {
+            Rules::Oidc(_) | Rules::Wso2(_) => Ok(Findings::of_email(facts.claims)),
+            Rules::Cognito(rules) => rules.check_claims(facts.claims),
+            Rules::Auth0(rules) => rules.check_claims(facts.claims),
+            Rules::Entra(rules) => rules.check_claims(facts),
+        }
     }
-    /// Whether a key whose document carries this `issuer` member may sign this token (Entra's signing key issuer rule).
-    pub fn accepts_key(&self, _key_issuer: Option<&str>, _facts: Facts<'_>) -> bool {
-        todo!()
+    /// Whether a key whose document carries this `issuer` member may sign this token (Entra's signing key issuer rule). Only Entra gives
+    /// the member a meaning; elsewhere it is an unknown member of a JWK, to be ignored (RFC 7517 §4).
+    pub fn accepts_key(&self, key_issuer: Option<&str>, facts: Facts<'_>) -> bool {
+        match &self.rules {
+            Rules::Entra(_) => entra::accepts_key(key_issuer, facts),
+            Rules::Oidc(_) | Rules::Cognito(_) | Rules::Auth0(_) | Rules::Wso2(_) => true,
+        }
+    }
+}
+
+impl Findings {
+    /// `email_verified` of OpenID Connect Core 1.0 §5.1: a boolean, which Cognito and Apple also write as a string.
+    fn of_email(claims: &Object) -> Self {
+        let email_verified = match claims.get("email_verified") {
+            Some(Json::Bool(verified)) => *verified,
+            Some(Json::String(verified)) => &**verified == "true",
+            _ => false,
+        };
+        Self {
+            groups_overage: false,
+            email_verified,
+        }
     }
 }
 
@@ -187,10 +256,36 @@ pub struct BadSetting {
     pub hint: Option<String>,
 }
 
-/// Finds the first present alternative.
-pub fn first_claim<'c>(
-    _claims: &'c Object,
-    _alternatives: &[Vec<&'static str>],
-) -> Option<&'c Json> {
-    todo!()
+impl BadSetting {
+    fn new(field: &'static str, message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self {
+            field,
+            message: message.into(),
+            hint: Some(hint.into()),
+        }
+    }
 }
+
+/// Finds the first present alternative. `null` is absent: issuers write it for "no value".
+pub fn first_claim<'c>(claims: &'c Object, alternatives: &[Vec<&'static str>]) -> Option<&'c Json> {
+    alternatives
+        .iter()
+        .find_map(|path| claim_at(claims, path).filter(|value| **value != Json::Null))
+}
+
+fn claim_at<'c>(claims: &'c Object, path: &[&str]) -> Option<&'c Json> {
+    let (first, rest) = path.split_first()?;
+    rest.iter().try_fold(claims.get(first)?, |value, name| {
+        value.as_object()?.get(name)
+    })
+}
+
+/// Alternatives that are top-level claims: what almost every entry of [`ClaimNames`] is.
+fn top_level(names: &[&'static str]) -> Vec<Vec<&'static str>> {
+    names.iter().map(|name| vec![*name]).collect()
+}
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;

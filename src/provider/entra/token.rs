@@ -1,0 +1,142 @@
+//! What must hold of an Entra token, and of the key that signed it.
+
+use super::{CONSUMERS_TENANT, GroupsOverage, Rules, Version};
+use crate::jose::json::{Json, Object};
+use crate::provider::{Facts, Findings, Refusal, TENANT_PLACEHOLDER, guid, tenant_of};
+
+impl Rules {
+    pub(in crate::provider) fn check_claims(&self, facts: Facts<'_>) -> Result<Findings, Refusal> {
+        let tenant = tenant(facts.claims)?;
+        check_issuer(facts, tenant)?;
+        self.check_tenant(tenant)?;
+        let groups_overage = groups_left_out(facts.claims);
+        if groups_overage && self.groups_overage == GroupsOverage::Deny {
+            return Err(Refusal::GroupsOverage);
+        }
+        Ok(Findings {
+            groups_overage,
+            email_verified: self.one_tenant || domain_owner_verified(facts.claims),
+        })
+    }
+
+    fn check_tenant(&self, tenant: &str) -> Result<(), Refusal> {
+        let listed = match &self.allowed_tenants {
+            Some(allowed) => allowed.iter().any(|a| a == tenant),
+            None => true,
+        };
+        match listed && !(self.organizations_only && tenant == CONSUMERS_TENANT) {
+            true => Ok(()),
+            false => Err(Refusal::TenantNotAllowed {
+                tenant: tenant.to_owned(),
+            }),
+        }
+    }
+}
+
+/// `tid`: a GUID in lower case, as `iss` has it. A second member whose name differs only in case could be the one that an application
+/// reads (Microsoft's own validator refuses that too, as IDX40011).
+fn tenant(claims: &Object) -> Result<&str, Refusal> {
+    const CLAIM: &str = "tid";
+    if claims
+        .iter()
+        .any(|(name, _)| name != CLAIM && name.eq_ignore_ascii_case(CLAIM))
+    {
+        return Err(Refusal::Malformed(
+            "a claim differs from `tid` only in case",
+        ));
+    }
+    claims
+        .get(CLAIM)
+        .ok_or(Refusal::ClaimMissing { claim: CLAIM })?
+        .as_str()
+        .filter(|tenant| guid::is_lower_case(tenant))
+        .ok_or_else(|| Refusal::ClaimMismatch {
+            claim: CLAIM,
+            expected: "a GUID in lower case".to_owned(),
+        })
+}
+
+/// The issuer that follows from `ver` and `tid` is the token's `iss`, whatever the configured authority ("Access tokens in the Microsoft
+/// identity platform", validation of the issuer).
+fn check_issuer(facts: Facts<'_>, tenant: &str) -> Result<(), Refusal> {
+    let has_form = |version: &Version| tenant_of(version.issuer_template(), facts.iss).is_some();
+    let version =
+        Version::ALL
+            .into_iter()
+            .find(has_form)
+            .ok_or_else(|| Refusal::ClaimMismatch {
+                claim: "iss",
+                expected: Version::V2.issuer_of(tenant),
+            })?;
+    let found = facts
+        .claims
+        .get("ver")
+        .ok_or(Refusal::ClaimMissing { claim: "ver" })?;
+    if found.as_str() != Some(version.name()) {
+        return Err(Refusal::ClaimMismatch {
+            claim: "ver",
+            expected: format!("{}, as the form of `iss` has it", version.name()),
+        });
+    }
+    if tenant_of(version.issuer_template(), facts.iss) != Some(tenant) {
+        return Err(Refusal::ClaimMismatch {
+            claim: "tid",
+            expected: "the tenant in `iss`".to_owned(),
+        });
+    }
+    Ok(())
+}
+
+/// More groups than fit a token: `_claim_names` says where they could be asked for, `hasgroups` says that there are some ("groups overage
+/// claim", ID token and access token claims references). That address is never called: it comes from a token. Whatever is there and does
+/// not plainly say "no" counts: an overage must not be read as "no groups".
+fn groups_left_out(claims: &Object) -> bool {
+    let elsewhere = match claims.get("_claim_names") {
+        None | Some(Json::Null) => false,
+        Some(Json::Object(names)) => names.get("groups").is_some(),
+        Some(_) => true,
+    };
+    let has_groups = match claims.get("hasgroups") {
+        None | Some(Json::Null | Json::Bool(false)) => false,
+        Some(Json::String(text)) => &**text != "false",
+        Some(_) => true,
+    };
+    elsewhere || has_groups
+}
+
+/// `xms_edov`, the optional claim by which Entra says that the owner of the e-mail address's domain vouches for it.
+fn domain_owner_verified(claims: &Object) -> bool {
+    match claims.get("xms_edov") {
+        Some(Json::Bool(verified)) => *verified,
+        Some(Json::String(verified)) => matches!(&**verified, "true" | "1"),
+        Some(Json::Number(verified)) => verified.as_written() == "1",
+        _ => false,
+    }
+}
+
+/// The application's GUID is the same audience in the three spellings that Entra has for it: plain (v2.0), `api://` (the default
+/// application id URI) and `spn:` (v1.0). Any other configured audience is itself only.
+pub(in crate::provider) fn is_audience(found: &str, wanted: &str) -> bool {
+    if found == wanted {
+        return true;
+    }
+    let id = ["api://", "spn:"]
+        .into_iter()
+        .find_map(|prefix| found.strip_prefix(prefix))
+        .unwrap_or(found);
+    guid::is_guid(wanted) && guid::is_lower_case(id) && id.eq_ignore_ascii_case(wanted)
+}
+
+/// The signing key's `issuer` member, filled in with the token's tenant, is the token's `iss` ("Validation of the signing key issuer"). The
+/// `common` document has keys of personal accounts beside those of organizations: without this rule either could sign for the other.
+/// Keys without the member (v1.0 documents) are bound by their document alone.
+pub(in crate::provider) fn accepts_key(key_issuer: Option<&str>, facts: Facts<'_>) -> bool {
+    let Some(key_issuer) = key_issuer else {
+        return true;
+    };
+    if !key_issuer.contains(TENANT_PLACEHOLDER) {
+        return key_issuer == facts.iss;
+    }
+    let tenant = facts.claims.get("tid").and_then(Json::as_str);
+    tenant.is_some() && tenant_of(key_issuer, facts.iss) == tenant
+}

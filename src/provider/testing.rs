@@ -1,0 +1,68 @@
+//! Judging a token's claims as `verify` does, for the tests of the provider files.
+
+use super::{Facts, Findings, Profile, Refusal};
+use crate::jose::header::Header;
+use crate::jose::json::{Json, Object, parse_object};
+
+pub(super) fn claims(text: &str) -> Object {
+    parse_object(text.as_bytes()).unwrap()
+}
+
+/// `text` with one member set to `value` (JSON), or taken out.
+pub(super) fn with(text: &str, name: &str, value: Option<&str>) -> String {
+    let mut members: Vec<String> = claims(text)
+        .iter()
+        .filter(|(member, _)| *member != name)
+        .map(|(member, value)| format!("\"{member}\":{}", value.to_ascii()))
+        .collect();
+    members.extend(value.map(|value| format!("\"{name}\":{value}")));
+    format!("{{{}}}", members.join(","))
+}
+
+pub(super) fn header() -> Header {
+    Header {
+        alg: "RS256".into(),
+        algorithm: None,
+        kid: None,
+        x5t: None,
+        x5t_s256: None,
+        typ: None,
+        members: Object::default(),
+    }
+}
+
+/// What the provider says: `None` when no form has this `iss`.
+pub(super) fn judge(
+    profile: &Profile,
+    audiences: Option<&[&str]>,
+    text: &str,
+) -> Option<Result<Findings, Refusal>> {
+    let (header, claims) = (header(), claims(text));
+    let iss = claims.get("iss").and_then(Json::as_str)?;
+    profile.form(iss)?;
+    let facts = Facts {
+        header: &header,
+        claims: &claims,
+        iss,
+    };
+    let audiences: Option<Vec<String>> =
+        audiences.map(|list| list.iter().map(|a| (*a).to_owned()).collect());
+    Some(
+        profile
+            .check_audience(facts, audiences.as_deref())
+            .and_then(|()| profile.check_claims(facts)),
+    )
+}
+
+pub(super) fn accepts_key(profile: &Profile, key_issuer: Option<&str>, text: &str) -> bool {
+    let (header, claims) = (header(), claims(text));
+    let iss = claims.get("iss").and_then(Json::as_str).unwrap();
+    profile.accepts_key(
+        key_issuer,
+        Facts {
+            header: &header,
+            claims: &claims,
+            iss,
+        },
+    )
+}
