@@ -1,8 +1,14 @@
 //! Incoming headers, cleaned (threats H1 to H6, H12, H13). Always, on every route, before anything else can fail.
+//!
+//! Applications read header names through foldings of their server: CGI and WSGI turn `-` into `_` and lower case into upper, others
+//! fold dots, trim or merge separators. So names are compared folded, in the widest way that any of them folds.
 
-use http::HeaderMap;
+use http::header::{CONNECTION, HeaderName};
+use http::{HeaderMap, HeaderValue};
 
 use crate::verify::Rejection;
+
+use super::mapping::DEFAULT_NAMES;
 
 /// What happens to names with `_` that are not look-alikes of managed ones (those are always dropped).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -13,22 +19,563 @@ pub enum Underscores {
     Keep,
 }
 
-/// Every name that only the gate may set, folded: lower case, every other sign is `_`.
-pub struct ManagedNames {/* private */}
+/// Every name that only the gate may set, folded: lower case, every run of other signs is one `_`, none at the edges.
+#[derive(Clone, Debug)]
+pub struct ManagedNames {
+    /// By the first sign of the folded name, see [`bucket`].
+    patterns: Vec<Vec<Pattern>>,
+    underscores: Underscores,
+}
+
+/// Managed besides the default identity names, whatever the configuration says. `-*`: the name itself and everything below it; `*`: every
+/// name that begins so.
+const ALWAYS: [&str; 24] = [
+    "Forwarded",
+    "X-Forwarded-*",
+    "X-Real-IP",
+    "True-Client-IP",
+    "X-Client-IP",
+    "X-Original-URL",
+    "X-Original-URI",
+    "X-Rewrite-URL",
+    "X-HTTP-Method",
+    "X-HTTP-Method-Override",
+    "X-Method-Override",
+    "X-SSL-Client-*",
+    "X-Amzn-Oidc-*",
+    "Cf-Access-Jwt-Assertion",
+    "Cf-Access-Authenticated-User-*",
+    "X-Goog-Iap-Jwt-Assertion",
+    "X-Goog-Authenticated-User-*",
+    "X-MS-Client-Principal*",
+    "Remote-User",
+    "Proxy",
+    "Proxy-Authorization",
+    "Proxy-Connection",
+    // CGI's own names for what `Remote-User` says; no client has a use for them.
+    "Remote-Ident",
+    "Auth-Type",
+];
+
+/// Names that are the client's own, but whose look-alikes (`Content_Length`) an application that folds could take for them.
+const LOOK_ALIKES_ONLY: [&str; 6] = [
+    "host",
+    "authorization",
+    "cookie",
+    "content-length",
+    "content-type",
+    "transfer-encoding",
+];
+
+/// What no `strip` may take away: without them the request is another one.
+const PROTECTED: [&str; 3] = ["host", "content-length", "transfer-encoding"];
+
+/// Hop-by-hop by definition (RFC 9110 §7.6.1 with RFC 7540 §3.2.1); `Proxy-Connection` is managed.
+const HOP_BY_HOP: [&str; 5] = ["keep-alive", "te", "trailer", "upgrade", "http2-settings"];
+
+/// What `Connection` must not name, besides managed names: removing them would change who asks, or for what.
+const NEVER_NOMINATED: [&str; 4] = [
+    "host",
+    "authorization",
+    "content-length",
+    "transfer-encoding",
+];
 
 impl ManagedNames {
-    /// `mapped` (names of the mapping) and `strip` (of the configuration), besides what is always managed.
-    pub fn new(_mapped: &[String], _strip: &[String], _underscores: Underscores) -> Self {
-        todo!()
+    /// `mapped` (names of the mapping) and `strip` (of the configuration), besides what is always managed. A name of `strip` may end in
+    /// `-*` or `*`, as in [`ALWAYS`].
+    pub fn new(mapped: &[String], strip: &[String], underscores: Underscores) -> Self {
+        let mut managed = Self {
+            patterns: vec![Vec::new(); BUCKETS],
+            underscores,
+        };
+        let fixed = DEFAULT_NAMES.iter().chain(&ALWAYS).copied();
+        let configured = strip.iter().map(String::as_str);
+        for text in fixed.chain(configured) {
+            managed.add(Pattern::parse(text));
+        }
+        for name in mapped {
+            managed.add(Pattern::Exact(fold(name)));
+        }
+        for name in LOOK_ALIKES_ONLY {
+            managed.add(Pattern::LookAlike {
+                fold: fold(name),
+                own: name,
+            });
+        }
+        managed
     }
+
     /// Whether `name` is managed or looks like a managed one.
-    pub fn covers(&self, _name: &str) -> bool {
-        todo!()
+    pub fn covers(&self, name: &str) -> bool {
+        if PROTECTED.iter().any(|own| name.eq_ignore_ascii_case(own)) {
+            return false;
+        }
+        let mut buffer = [0; FOLD_BUFFER];
+        match fold_into(name, &mut buffer) {
+            Some(folded) => self.covers_folded(name, folded),
+            None => self.covers_folded(name, &fold(name)),
+        }
     }
-    /// Hop-by-hop headers first (a `Connection` header that names a managed name, Host, Authorization, Content-Length or Transfer-Encoding: 400), then
-    /// managed names and look-alikes, then the underscore policy. Returns how many lines were removed as managed or for their `_`.
-    /// `Upgrade` and `Connection` are gone after this: who forwards an upgrade writes them anew. Content-Length and Transfer-Encoding are not touched: framing is the proxy's.
-    pub fn clean(&self, _headers: &mut HeaderMap) -> Result<usize, Rejection> {
-        todo!()
+
+    /// Hop-by-hop headers first (a `Connection` header that names a managed name, Host, Authorization, Content-Length or Transfer-Encoding:
+    /// 400), then managed names and look-alikes, then the underscore policy. Returns how many lines were removed as managed or for their `_`.
+    /// `Upgrade` and `Connection` are gone after this: who forwards an upgrade writes them anew. Content-Length and Transfer-Encoding are
+    /// not touched: framing is the proxy's.
+    pub fn clean(&self, headers: &mut HeaderMap) -> Result<usize, Rejection> {
+        self.remove_hop_by_hop(headers)?;
+        let mut unwanted: Vec<HeaderName> = Vec::new();
+        for name in headers.keys() {
+            if self.covers(name.as_str()) || self.has_unwanted_underscore(name)? {
+                unwanted.push(name.clone());
+            }
+        }
+        Ok(unwanted
+            .iter()
+            .map(|name| {
+                let lines = headers.get_all(name).iter().count();
+                headers.remove(name);
+                lines
+            })
+            .sum())
+    }
+
+    fn remove_hop_by_hop(&self, headers: &mut HeaderMap) -> Result<(), Rejection> {
+        if headers.contains_key(CONNECTION) {
+            for name in self.nominated(headers)? {
+                headers.remove(name);
+            }
+            headers.remove(CONNECTION);
+        }
+        for name in HOP_BY_HOP {
+            headers.remove(name);
+        }
+        Ok(())
+    }
+
+    /// The header names in all `Connection` lines: a list of tokens (RFC 9110 §7.6.1), empty elements ignored.
+    fn nominated(&self, headers: &HeaderMap) -> Result<Vec<HeaderName>, Rejection> {
+        let mut nominated = Vec::new();
+        for element in headers
+            .get_all(CONNECTION)
+            .iter()
+            .map(HeaderValue::as_bytes)
+            .flat_map(|line| line.split(|byte| *byte == b','))
+            .map(<[u8]>::trim_ascii)
+        {
+            if element.is_empty() || is_connection_option(element) {
+                continue;
+            }
+            let name = HeaderName::from_bytes(element)
+                .map_err(|_| bad_request("the `Connection` header is no list of names".into()))?;
+            if NEVER_NOMINATED.contains(&name.as_str()) || self.covers(name.as_str()) {
+                return Err(bad_request(format!(
+                    "the `Connection` header names `{name}`, which is not hop-by-hop"
+                )));
+            }
+            nominated.push(name);
+        }
+        Ok(nominated)
+    }
+
+    fn has_unwanted_underscore(&self, name: &HeaderName) -> Result<bool, Rejection> {
+        if !name.as_str().contains('_') {
+            return Ok(false);
+        }
+        match self.underscores {
+            Underscores::Drop => Ok(true),
+            Underscores::Keep => Ok(false),
+            Underscores::Reject => Err(bad_request(
+                "a header name has a `_`, which applications cannot tell from `-`".into(),
+            )),
+        }
+    }
+
+    /// A second look without `http_`: the name under which CGI knows a header.
+    fn covers_folded(&self, name: &str, folded: &[u8]) -> bool {
+        self.has(name, folded)
+            || folded
+                .strip_prefix(b"http_")
+                .is_some_and(|rest| self.has(name, rest))
+    }
+
+    fn has(&self, name: &str, folded: &[u8]) -> bool {
+        folded
+            .first()
+            .and_then(|first| self.patterns.get(bucket(*first)))
+            .is_some_and(|patterns| {
+                patterns
+                    .iter()
+                    .any(|pattern| pattern.matches(name, folded))
+            })
+    }
+
+    /// A pattern without a single letter or digit (`*`, `_`) names nothing.
+    fn add(&mut self, pattern: Pattern) {
+        if let Some(first) = pattern.fold().first()
+            && let Some(patterns) = self.patterns.get_mut(bucket(*first))
+            && !patterns.contains(&pattern)
+        {
+            patterns.push(pattern);
+        }
+    }
+}
+
+/// The everyday elements of `Connection`, which need no look at the list of managed names.
+fn is_connection_option(element: &[u8]) -> bool {
+    [&b"keep-alive"[..], b"close", b"upgrade", b"te"]
+        .iter()
+        .any(|option| element.eq_ignore_ascii_case(option))
+}
+
+fn bad_request(why: String) -> Rejection {
+    Rejection::BadRequest { status: 400, why }
+}
+
+/// A managed name, folded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Pattern {
+    Exact(Vec<u8>),
+    /// `x_forwarded`, and `x_forwarded_` with anything after it.
+    Below(Vec<u8>),
+    /// Everything that begins so.
+    Beginning(Vec<u8>),
+    /// Everything that folds so, but not the name itself.
+    LookAlike {
+        fold: Vec<u8>,
+        own: &'static str,
+    },
+}
+
+impl Pattern {
+    fn parse(text: &str) -> Self {
+        if let Some(prefix) = text.strip_suffix("-*") {
+            Self::Below(fold(prefix))
+        } else if let Some(prefix) = text.strip_suffix('*') {
+            Self::Beginning(fold(prefix))
+        } else {
+            Self::Exact(fold(text))
+        }
+    }
+
+    fn fold(&self) -> &[u8] {
+        match self {
+            Self::Exact(fold) | Self::Below(fold) | Self::Beginning(fold) => fold,
+            Self::LookAlike { fold, .. } => fold,
+        }
+    }
+
+    fn matches(&self, name: &str, folded: &[u8]) -> bool {
+        match self {
+            Self::Exact(own) => own == folded,
+            Self::Below(prefix) => folded
+                .strip_prefix(prefix.as_slice())
+                .is_some_and(|rest| matches!(rest.first(), None | Some(b'_'))),
+            Self::Beginning(prefix) => folded.starts_with(prefix),
+            Self::LookAlike { fold, own } => fold == folded && !name.eq_ignore_ascii_case(own),
+        }
+    }
+}
+
+/// One for each letter, one for everything else.
+const BUCKETS: usize = 27;
+
+fn bucket(first: u8) -> usize {
+    if first.is_ascii_lowercase() {
+        usize::from(first - b'a')
+    } else {
+        BUCKETS - 1
+    }
+}
+
+/// Longer than any name of everyday requests, so that folding them needs no allocation.
+const FOLD_BUFFER: usize = 64;
+
+pub(super) fn fold(name: &str) -> Vec<u8> {
+    let mut folded = vec![0; name.len()];
+    let length = fold_into(name, &mut folded).map_or(0, <[u8]>::len);
+    folded.truncate(length);
+    folded
+}
+
+/// None when `buffer` is too short.
+fn fold_into<'b>(name: &str, buffer: &'b mut [u8]) -> Option<&'b [u8]> {
+    let mut length = 0;
+    let mut separator = false;
+    for byte in name.bytes() {
+        if !byte.is_ascii_alphanumeric() {
+            separator = length > 0;
+            continue;
+        }
+        if std::mem::take(&mut separator) {
+            *buffer.get_mut(length)? = b'_';
+            length += 1;
+        }
+        *buffer.get_mut(length)? = byte.to_ascii_lowercase();
+        length += 1;
+    }
+    buffer.get(..length)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn managed(underscores: Underscores) -> ManagedNames {
+        ManagedNames::new(
+            &["X-User".to_owned(), "X-User-Groups".to_owned()],
+            &["X-Internal-*".to_owned(), "Session-Owner".to_owned()],
+            underscores,
+        )
+    }
+    fn headers(lines: &[(&str, &str)]) -> HeaderMap {
+        let mut map = HeaderMap::new();
+        for (name, value) in lines {
+            map.append(
+                HeaderName::from_bytes(name.as_bytes()).unwrap(),
+                HeaderValue::from_str(value).unwrap(),
+            );
+        }
+        map
+    }
+    fn names(map: &HeaderMap) -> Vec<&str> {
+        let mut names: Vec<_> = map.keys().map(HeaderName::as_str).collect();
+        names.sort_unstable();
+        names
+    }
+    /// What is left of these lines, and the count.
+    fn cleaned(lines: &[(&str, &str)], underscores: Underscores) -> (Vec<String>, usize) {
+        let mut map = headers(lines);
+        let count = managed(underscores).clean(&mut map).unwrap();
+        (names(&map).into_iter().map(str::to_owned).collect(), count)
+    }
+    fn is_refused(lines: &[(&str, &str)]) -> bool {
+        matches!(
+            managed(Underscores::Keep).clean(&mut headers(lines)),
+            Err(Rejection::BadRequest { status: 400, .. })
+        )
+    }
+
+    #[test]
+    fn h01_managed_names_are_removed_in_any_case() {
+        let (left, count) = cleaned(
+            &[
+                ("Host", "a"),
+                ("X-User", "admin"),
+                ("x-uSER", "admin"),
+                ("X-Auth-Subject", "admin"),
+                ("x-auth-groups-overage", "true"),
+                ("Session-Owner", "x"),
+                ("Accept", "*/*"),
+                ("X-Request-Id", "1"),
+            ],
+            Underscores::Drop,
+        );
+        assert_eq!(left, ["accept", "host", "x-request-id"]);
+        assert_eq!(count, 5);
+    }
+
+    #[test]
+    fn h02_look_alikes_are_removed_whatever_the_underscore_policy() {
+        for name in [
+            "X_User", "x-USER", "X.User", "X~User", "X-User_", "HTTP_X_USER", "_X-User", "X--User", "X-_User",
+            "X|User", "x'user", "HTTP-X-User", "x_user_groups", "X_Auth_Subject", "X_Forwarded_For", "X.SSL.Client.Verify",
+            "remote_user", "REMOTE_USER", "Content_Length", "content.type", "Transfer_Encoding", "HTTP_HOST", "authorization_",
+            "-cookie", "X-User-", "HTTP_CONTENT_LENGTH",
+        ] {
+            for policy in [Underscores::Drop, Underscores::Reject, Underscores::Keep] {
+                let (left, count) = cleaned(&[(name, "admin"), ("accept", "a")], policy);
+                assert_eq!((left.len(), count), (1, 1), "{name} {policy:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn h02_other_names_with_underscores_follow_the_policy() {
+        let lines = [("my_header", "1"), ("accept", "a")];
+        assert_eq!(cleaned(&lines, Underscores::Drop), (vec!["accept".to_owned()], 1));
+        assert_eq!(
+            cleaned(&lines, Underscores::Keep),
+            (vec!["accept".to_owned(), "my_header".to_owned()], 0)
+        );
+        assert!(matches!(
+            managed(Underscores::Reject).clean(&mut headers(&lines)),
+            Err(Rejection::BadRequest { status: 400, .. })
+        ));
+        let (left, _) = cleaned(&[("accept", "a")], Underscores::Reject);
+        assert_eq!(left, ["accept"]);
+    }
+
+    #[test]
+    fn h03_every_line_of_a_managed_name_goes() {
+        let (left, count) = cleaned(
+            &[("X-User", "a"), ("X-User", "b"), ("X-User", "c, d"), ("Accept", "1"), ("Accept", "2")],
+            Underscores::Drop,
+        );
+        assert_eq!((left, count), (vec!["accept".to_owned()], 3));
+    }
+
+    #[test]
+    fn h05_hop_by_hop_headers_go_and_what_connection_names() {
+        let (left, count) = cleaned(
+            &[
+                ("Connection", "keep-alive, X-Custom"),
+                ("Connection", "TE, ,Upgrade"),
+                ("Keep-Alive", "timeout=5"),
+                ("TE", "trailers"),
+                ("Trailer", "X-Foo"),
+                ("Upgrade", "h2c"),
+                ("HTTP2-Settings", "x"),
+                ("X-Custom", "1"),
+                ("x-custom", "2"),
+                ("Content-Length", "5"),
+                ("Host", "a"),
+            ],
+            Underscores::Drop,
+        );
+        assert_eq!(left, ["content-length", "host"]);
+        assert_eq!(count, 0);
+        let (left, count) = cleaned(
+            &[("Proxy-Connection", "keep-alive"), ("Transfer-Encoding", "chunked")],
+            Underscores::Drop,
+        );
+        assert_eq!((left, count), (vec!["transfer-encoding".to_owned()], 1));
+    }
+
+    #[test]
+    fn h05_connection_must_not_name_what_is_not_hop_by_hop() {
+        for value in [
+            "close, X-User",
+            "x-user,authorization",
+            "Authorization",
+            "Host",
+            "content-length",
+            "Transfer-Encoding",
+            "X_User",
+            "x-forwarded-for",
+            "keep-alive,X-Real-IP",
+            "Forwarded",
+            "X-Auth-Subject",
+            "x-internal-a",
+            "close x",
+            "\"close\"",
+            "a;b",
+        ] {
+            assert!(is_refused(&[("Connection", value)]), "{value}");
+        }
+        assert!(is_refused(&[("Connection", "close"), ("Connection", "X-User")]));
+        for value in ["close", "Keep-Alive", "TE", "Upgrade, HTTP2-Settings", "", ",", "x-other"] {
+            assert!(!is_refused(&[("Connection", value)]), "{value}");
+        }
+    }
+
+    #[test]
+    fn h05_bytes_that_are_no_text_are_refused() {
+        let mut map = HeaderMap::new();
+        map.insert(CONNECTION, HeaderValue::from_bytes(b"close, \xff").unwrap());
+        assert!(managed(Underscores::Drop).clean(&mut map).is_err());
+    }
+
+    #[test]
+    fn b01_forged_identity_beside_a_nomination_is_refused_and_without_it_removed() {
+        let forged = [
+            ("Host", "a"),
+            ("Authorization", "Bearer T"),
+            ("X-User", "admin"),
+            ("x_user", "admin"),
+            ("X.User", "admin"),
+        ];
+        let mut nominated = forged.to_vec();
+        nominated.push(("Connection", "close, X-User"));
+        assert!(is_refused(&nominated));
+        let (left, count) = cleaned(&forged, Underscores::Keep);
+        assert_eq!(left, ["authorization", "host"]);
+        assert_eq!(count, 3);
+    }
+
+    #[test]
+    fn h06_trailer_announcements_go_and_trailer_names_can_be_judged() {
+        let (left, _) = cleaned(&[("Trailer", "X-User")], Underscores::Drop);
+        assert!(left.is_empty());
+        assert!(managed(Underscores::Drop).covers("X-User"));
+    }
+
+    #[test]
+    fn h12_forwarding_and_override_headers_are_managed() {
+        let managed = managed(Underscores::Drop);
+        for name in [
+            "Forwarded", "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded", "X-Forwarded-Anything-Else",
+            "X-Real-IP", "True-Client-IP", "X-Client-IP", "X-Original-URL", "X-Original-URI", "X-Rewrite-URL", "X-HTTP-Method",
+            "X-HTTP-Method-Override", "X-Method-Override", "X-SSL-Client-Cert", "X-Amzn-Oidc-Data", "Cf-Access-Jwt-Assertion",
+            "Cf-Access-Authenticated-User-Email", "X-Goog-Iap-Jwt-Assertion", "X-Goog-Authenticated-User-Id", "X-MS-Client-Principal",
+            "X-MS-Client-Principal-Name", "X-MS-Client-PrincipalX", "Remote-User", "Proxy-Authorization", "Proxy-Connection",
+            "X-Internal-Role",
+        ] {
+            assert!(managed.covers(name), "{name}");
+        }
+        for name in [
+            "Host", "Content-Length", "Transfer-Encoding", "Authorization", "Cookie", "Content-Type", "User-Agent", "X-ForwardedFor",
+            "X-Request-Id", "X-Username", "X-User-Agent", "X-Us-er", "Proxies", "Accept", "traceparent", "X-Requested-With", "_", "-",
+        ] {
+            assert!(!managed.covers(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn h13_proxy_is_removed_always() {
+        let (left, count) = cleaned(&[("Proxy", "http://evil:1"), ("Host", "a")], Underscores::Keep);
+        assert_eq!((left, count), (vec!["host".to_owned()], 1));
+    }
+
+    #[test]
+    fn stripping_never_takes_away_framing_or_host() {
+        let strip = ["Host", "Content-*", "Transfer-Encoding", "*", "Authorization"].map(str::to_owned);
+        let managed = ManagedNames::new(&[], &strip, Underscores::Drop);
+        for name in ["Host", "content-length", "Transfer-Encoding", "Accept"] {
+            assert!(!managed.covers(name), "{name}");
+        }
+        assert!(managed.covers("content-type"));
+        assert!(managed.covers("Authorization"));
+    }
+
+    #[test]
+    fn long_names_are_folded_too() {
+        let long = format!("X-{}", "a".repeat(100));
+        let managed = ManagedNames::new(std::slice::from_ref(&long), &[], Underscores::Keep);
+        assert!(managed.covers(&long.replace('-', "_")));
+        assert!(managed.covers(&format!("x{}user", "-".repeat(200))) != managed.covers("x-user-not"));
+        assert!(!managed.covers(&long[1..]));
+    }
+
+    /// The folding of the threat: lower case, every sign that is no letter or digit becomes `_`.
+    fn plain_fold(name: &str) -> String {
+        name.to_ascii_lowercase()
+            .replace(|c: char| !c.is_ascii_alphanumeric(), "_")
+    }
+
+    proptest! {
+        /// No name that an application could fold onto a managed one survives.
+        #[test]
+        fn h02_nothing_that_folds_to_a_managed_name_survives(
+            name in "(?i)x[-_.~!#$%&'*+^`|]user", policy in 0..3_usize,
+        ) {
+            let policy = [Underscores::Drop, Underscores::Reject, Underscores::Keep][policy];
+            prop_assert_eq!(plain_fold(&name), "x_user");
+            let (left, count) = cleaned(&[(&name, "admin")], policy);
+            prop_assert!(left.is_empty() && count == 1);
+        }
+
+        #[test]
+        fn folding_is_stable_and_fits(name in "[ -~]{0,90}") {
+            let folded = String::from_utf8(fold(&name)).unwrap();
+            prop_assert_eq!(fold(&folded), folded.as_bytes());
+            let mut buffer = [0; FOLD_BUFFER];
+            if let Some(short) = fold_into(&name, &mut buffer) {
+                prop_assert_eq!(short, folded.as_bytes());
+            } else {
+                prop_assert!(folded.len() > FOLD_BUFFER);
+            }
+        }
     }
 }

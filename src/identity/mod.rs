@@ -10,3 +10,7 @@ pub mod mapping;
 
 pub use hygiene::{ManagedNames, Underscores};
 pub use mapping::{HeaderLines, HeaderRule, Mapping};
+
+/// Why a claim cannot be carried: the rest of a sentence about it, never its value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Unusable(&'static str);

@@ -1,15 +1,58 @@
 //! Verified tokens, remembered by one worker. Only what was verified; time is checked again on every hit; an entry dies with its key.
+//!
+//! What is saved is the signature and the parsing. Routes and rules are asked anew for every request (threat C3): they are not in here.
 
 use std::sync::Arc;
 
+use aws_lc_rs::digest;
+
+use super::lru::{Key, Lru};
+use super::pipeline::{NoLog, Outcome, Seen};
 use super::{Rejection, VerifiedToken, Verifier};
 use crate::clock::Moment;
+use crate::jose::json::{Json, Object};
 use crate::keys::KeyLookup;
 
-/// Default bound in bytes, all entries together.
+/// Default bound in bytes, all entries of one worker together: some thousand tokens of usual size.
 pub const DEFAULT_MAX_BYTES: usize = 8 * 1024 * 1024;
 
-pub struct TokenCache {/* private */}
+/// Judges one token: what was verified before comes from `cache`, everything else goes through the pipeline and is remembered if it passed.
+/// The second value tells whether the answer came from the cache.
+pub fn judge(
+    verifier: &Verifier,
+    cache: &mut TokenCache,
+    token: &[u8],
+    now: Moment,
+    keys: &dyn KeyLookup,
+) -> (Outcome, bool) {
+    // An oversized token is not worth its hash.
+    let key = (token.len() <= verifier.max_token_bytes()).then(|| fingerprint(token));
+    if let Some(key) = &key
+        && let Some(remembered) = cache.look_up(key, verifier, now, keys)
+    {
+        let outcome = match verifier.lifetime_holds(&remembered, now) {
+            Ok(()) => Outcome::Verified(remembered),
+            Err(rejection) => Outcome::Rejected {
+                rejection,
+                seen: seen(&remembered),
+            },
+        };
+        return (outcome, true);
+    }
+    let outcome = verifier.verify(token, now, keys, &mut NoLog);
+    if let (Some(key), Outcome::Verified(verified)) = (key, &outcome) {
+        cache.store(key, verifier, Arc::clone(verified));
+    }
+    (outcome, false)
+}
+
+/// Belongs to one worker: no lock on the way of a request.
+pub struct TokenCache {
+    entries: Lru<Arc<VerifiedToken>>,
+    /// The verifier that everything in here was verified by.
+    generation: u64,
+    counts: CacheCounts,
+}
 
 /// Counts since the last [`TokenCache::take_counts`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,27 +63,166 @@ pub struct CacheCounts {
 }
 
 impl TokenCache {
-    pub fn new(_max_bytes: usize) -> Self {
-        todo!()
+    /// `max_bytes`: of all entries together, estimated. 0 remembers nothing.
+    pub fn new(max_bytes: usize) -> Self {
+        Self {
+            entries: Lru::new(max_bytes),
+            generation: 0,
+            counts: CacheCounts::default(),
+        }
     }
+
     /// The token's verified form if it was verified by a verifier of this generation, its key is still held by its source, and its lifetime holds at `now`.
     /// A token that is known but no longer in its lifetime is the rejection that the pipeline would give.
     pub fn get(
         &mut self,
-        _token: &[u8],
-        _verifier: &Verifier,
-        _now: Moment,
-        _keys: &dyn KeyLookup,
+        token: &[u8],
+        verifier: &Verifier,
+        now: Moment,
+        keys: &dyn KeyLookup,
     ) -> Option<Result<Arc<VerifiedToken>, Rejection>> {
-        todo!()
+        let remembered = self.look_up(&fingerprint(token), verifier, now, keys)?;
+        Some(
+            verifier
+                .lifetime_holds(&remembered, now)
+                .map(|()| remembered),
+        )
     }
-    pub fn insert(&mut self, _token: &[u8], _verifier: &Verifier, _verified: Arc<VerifiedToken>) {
-        todo!()
+
+    /// Remembers `verified` as what `verifier` made of `token`.
+    pub fn insert(&mut self, token: &[u8], verifier: &Verifier, verified: Arc<VerifiedToken>) {
+        self.store(fingerprint(token), verifier, verified);
     }
+
+    /// How many tokens are remembered.
     pub fn entries(&self) -> usize {
-        todo!()
+        self.entries.len()
     }
+
+    /// The counts, which then start again at 0.
     pub fn take_counts(&mut self) -> CacheCounts {
-        todo!()
+        std::mem::take(&mut self.counts)
+    }
+
+    fn look_up(
+        &mut self,
+        key: &Key,
+        verifier: &Verifier,
+        now: Moment,
+        keys: &dyn KeyLookup,
+    ) -> Option<Arc<VerifiedToken>> {
+        let found = if self.serves(verifier) {
+            self.entries.get(key).cloned()
+        } else {
+            None
+        };
+        let (hit, dead) = match found {
+            Some(verified) if key_is_held(&verified, now, keys) => (Some(verified), false),
+            Some(_) => (None, true),
+            None => (None, false),
+        };
+        if dead {
+            self.entries.remove(key);
+            self.counts.evictions += 1;
+        }
+        match &hit {
+            Some(_) => self.counts.hits += 1,
+            None => self.counts.misses += 1,
+        }
+        hit
+    }
+
+    fn store(&mut self, key: Key, verifier: &Verifier, verified: Arc<VerifiedToken>) {
+        if !self.serves(verifier) {
+            return;
+        }
+        let bytes = cost(&verified);
+        let evicted = self.entries.insert(key, verified, bytes);
+        self.counts.evictions += u64::try_from(evicted).unwrap_or(u64::MAX);
+    }
+
+    /// A newer verifier takes the cache over empty: nothing that another configuration let in is ever seen again. A request that
+    /// began before a reload and ends after it works without the cache.
+    fn serves(&mut self, verifier: &Verifier) -> bool {
+        if verifier.generation() > self.generation {
+            self.generation = verifier.generation();
+            self.counts.evictions += u64::try_from(self.entries.clear()).unwrap_or(u64::MAX);
+        }
+        verifier.generation() == self.generation
+    }
+}
+
+/// The whole token, so that one byte more or less is another entry (threat C2).
+fn fingerprint(token: &[u8]) -> Key {
+    let digest = digest::digest(&digest::SHA256, token);
+    let mut key = Key::default();
+    // SHA-256 has the length of a key; `zip` needs no proof of it.
+    for (to, from) in key.iter_mut().zip(digest.as_ref()) {
+        *to = *from;
+    }
+    key
+}
+
+/// Whether the pipeline would find the same key: the set must be the one that it was chosen from (after a change of the set the
+/// token goes through the pipeline once more: a key may have got another kid or another owner), and the key must not have gone
+/// past its retention meanwhile. No set at all: the pipeline says what that means.
+fn key_is_held(verified: &VerifiedToken, now: Moment, keys: &dyn KeyLookup) -> bool {
+    let parts = verified.parts();
+    keys.key_set(parts.source, now.monotonic)
+        .is_some_and(|set| {
+            set.generation == parts.key_set_generation
+                && set.holds(&parts.key_fingerprint, now.monotonic)
+        })
+}
+
+fn seen(verified: &VerifiedToken) -> Seen {
+    let parts = verified.parts();
+    Seen {
+        issuer: Some(Arc::clone(&parts.issuer)),
+        issuer_index: Some(parts.issuer_index),
+        source: Some(parts.source),
+        kid: parts.kid.clone(),
+        alg: Some(parts.algorithm.name()),
+    }
+}
+
+/// What an allocator adds to each block, at most as usual.
+const ALLOCATION: usize = 16;
+
+/// Bytes that remembering a token costs, rounded up rather than down: the bound must hold for tokens that are made to be
+/// small on the wire and large in memory (`[0,0,0,...]`).
+fn cost(verified: &VerifiedToken) -> usize {
+    let kid = verified.kid().map_or(0, |kid| kid.len() + ALLOCATION);
+    Lru::<Arc<VerifiedToken>>::OVERHEAD
+        + size_of::<VerifiedToken>()
+        + ALLOCATION
+        + kid
+        + heap_of_object(verified.claims())
+}
+
+fn heap_of_object(object: &Object) -> usize {
+    object
+        .iter()
+        .map(|(name, value)| {
+            // Twice the member: a vector that grew may be half empty.
+            2 * size_of::<(Box<str>, Json)>() + name.len() + ALLOCATION + heap_of(value)
+        })
+        .sum::<usize>()
+        + ALLOCATION
+}
+
+fn heap_of(value: &Json) -> usize {
+    match value {
+        Json::Null | Json::Bool(_) => 0,
+        Json::Number(number) => number.as_written().len() + ALLOCATION,
+        Json::String(text) => text.len() + ALLOCATION,
+        Json::Array(elements) => {
+            elements
+                .iter()
+                .map(|element| 2 * size_of::<Json>() + heap_of(element))
+                .sum::<usize>()
+                + ALLOCATION
+        }
+        Json::Object(object) => heap_of_object(object),
     }
 }

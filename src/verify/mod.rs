@@ -1,13 +1,28 @@
 //! The decision about a token: bytes in; a [`VerifiedToken`], a [`Rejection`], or a question for keys out. Pure: time and keys are arguments.
 //!
-//! * [`pipeline`] is the order of checks, cheap ones first; [`claims`] are the checks of registered claims,
-//! * [`token`] is the proof type, [`rejection`] the closed list of refusals, [`cache`] remembers verified tokens.
+//! * [`judge`] is what a request calls: the cache, then the pipeline,
+//! * [`pipeline`] is the order of checks, cheap ones first; [`check`] names them, `issuers` finds the issuer of an `iss`,
+//!   `claims` are the checks of registered claims,
+//! * [`token`] is the proof type, [`cache`] remembers verified tokens (in an `lru`),
+//! * [`rejection`] is the closed list of refusals, [`reason`] their labels; `wording`, `diagnosis` and `text` are what they say.
 
 pub mod cache;
-pub mod claims;
+pub mod check;
+mod claims;
+mod diagnosis;
+mod issuers;
+mod lru;
 pub mod pipeline;
+pub mod reason;
 pub mod rejection;
+mod text;
 pub mod token;
+mod wording;
+
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,9 +33,11 @@ use crate::jose::json::Json;
 use crate::keys::SourceId;
 use crate::provider::Profile;
 
-pub use cache::TokenCache;
-pub use pipeline::{Check, CheckLog, NoLog, Outcome, Verifier};
-pub use rejection::{Decision, Reason, Rejection};
+pub use cache::{TokenCache, judge};
+pub use check::{Check, CheckLog, NoLog};
+pub use pipeline::{Outcome, Seen, Verifier};
+pub use reason::{Decision, Reason};
+pub use rejection::Rejection;
 pub use token::VerifiedToken;
 
 /// One entry of `issuers:`, ready to judge by.
@@ -57,4 +74,13 @@ pub struct Lifetime {
     pub expires: UnixTime,
     pub not_before: Option<UnixTime>,
     pub issued: Option<UnixTime>,
+}
+
+/// What an issuer's configuration forgives, and demands, about time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Tolerance {
+    /// Seconds between the clocks of the issuer and of this machine.
+    pub leeway: i64,
+    /// Seconds since `iat`.
+    pub max_age: Option<i64>,
 }

@@ -1,8 +1,9 @@
 //! The proof that a token was verified. Only `verify` can make one: grep for `VerifiedToken::prove`.
 
+use std::fmt;
 use std::sync::Arc;
 
-use super::Lifetime;
+use super::{Lifetime, Tolerance};
 use crate::jose::algorithm::Algorithm;
 use crate::jose::json::Object;
 use crate::keys::SourceId;
@@ -22,10 +23,14 @@ pub(super) struct Parts {
     pub claims: Object,
     pub findings: Findings,
     pub lifetime: Lifetime,
+    /// What the issuer's configuration forgives: checked again on every hit of the cache.
+    pub tolerance: Tolerance,
     pub algorithm: Algorithm,
     pub kid: Option<Box<str>>,
     /// Which key signed it, from where: what a cached decision depends on.
     pub source: SourceId,
+    /// The set that the key was chosen from, by its generation.
+    pub key_set_generation: u64,
     pub key_fingerprint: [u8; 32],
 }
 
@@ -34,31 +39,60 @@ impl VerifiedToken {
     pub(super) fn prove(parts: Parts) -> Self {
         Self { parts }
     }
+
     /// The issuer's configured name.
     pub fn issuer(&self) -> &Arc<str> {
         &self.parts.issuer
     }
+
+    /// Index of the issuer in [`super::Verifier::issuers`] of the verifier that proved the token: for metrics.
+    pub fn issuer_index(&self) -> usize {
+        self.parts.issuer_index
+    }
+
+    /// All claims, as signed.
     pub fn claims(&self) -> &Object {
         &self.parts.claims
     }
+
     /// Where this provider keeps what the default headers need.
     pub fn claim_names(&self) -> &ClaimNames {
         &self.parts.claim_names
     }
+
     /// Includes the issuer's `unverified_email: true`.
     pub fn findings(&self) -> Findings {
         self.parts.findings
     }
+
+    /// When the token is good.
     pub fn lifetime(&self) -> Lifetime {
         self.parts.lifetime
     }
+
+    /// What it was signed with.
     pub fn algorithm(&self) -> Algorithm {
         self.parts.algorithm
     }
+
+    /// The key that the header names.
     pub fn kid(&self) -> Option<&str> {
         self.parts.kid.as_deref()
     }
+
     pub(super) fn parts(&self) -> &Parts {
         &self.parts
+    }
+}
+
+impl fmt::Debug for VerifiedToken {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("VerifiedToken")
+            .field("issuer", &self.parts.issuer)
+            .field("algorithm", &self.parts.algorithm)
+            .field("kid", &self.parts.kid)
+            .field("expires", &self.parts.lifetime.expires)
+            .finish_non_exhaustive()
     }
 }

@@ -1,0 +1,102 @@
+//! Which configured issuer a token says it is from. Byte for byte: `https://a` and `https://a/` are two issuers (threat J27).
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::IssuerConfig;
+use crate::keys::SourceId;
+use crate::provider::{ClaimNames, IssuerPattern};
+
+pub(super) struct Issuers {
+    configs: Vec<IssuerConfig>,
+    /// By issuer; shared with every token that is verified.
+    claim_names: Vec<Arc<ClaimNames>>,
+    exact: HashMap<Box<str>, Place>,
+    /// Spellings with a tenant in them, in the order of the configuration.
+    templates: Vec<(IssuerPattern, Place)>,
+}
+
+#[derive(Clone, Copy)]
+struct Place {
+    issuer: usize,
+    source: SourceId,
+}
+
+/// The issuer of a token, and where its keys are.
+#[derive(Clone, Copy)]
+pub(super) struct FoundIssuer<'v> {
+    pub index: usize,
+    pub config: &'v IssuerConfig,
+    pub claim_names: &'v Arc<ClaimNames>,
+    pub source: SourceId,
+}
+
+impl Issuers {
+    /// A form without a source has no keys to verify with: its tokens are from an unknown issuer. Of two equal exact spellings the first
+    /// counts (`config` refuses them).
+    pub fn new(configs: Vec<IssuerConfig>) -> Self {
+        let mut exact = HashMap::new();
+        let mut templates = Vec::new();
+        for (issuer, config) in configs.iter().enumerate() {
+            for (form, source) in config.profile.forms.iter().zip(&config.sources) {
+                let place = Place {
+                    issuer,
+                    source: *source,
+                };
+                match &form.pattern {
+                    IssuerPattern::Exact(iss) => {
+                        exact.entry(iss.as_str().into()).or_insert(place);
+                    }
+                    pattern @ IssuerPattern::Tenant(_) => templates.push((pattern.clone(), place)),
+                }
+            }
+        }
+        let claim_names = configs
+            .iter()
+            .map(|config| Arc::new(config.profile.claims.clone()))
+            .collect();
+        Self {
+            configs,
+            claim_names,
+            exact,
+            templates,
+        }
+    }
+
+    pub fn configs(&self) -> &[IssuerConfig] {
+        &self.configs
+    }
+
+    /// Exact spellings of all issuers first, so that an entry for one tenant goes before one for many; then the first template that fits.
+    pub fn find(&self, iss: &str) -> Option<FoundIssuer<'_>> {
+        let place = self.exact.get(iss).or_else(|| {
+            self.templates
+                .iter()
+                .find(|(pattern, _)| pattern.matches(iss))
+                .map(|(_, place)| place)
+        })?;
+        Some(FoundIssuer {
+            index: place.issuer,
+            config: self.configs.get(place.issuer)?,
+            claim_names: self.claim_names.get(place.issuer)?,
+            source: place.source,
+        })
+    }
+
+    /// A configured spelling that a person would take for `iss`: for the log, never for a decision.
+    pub fn similar(&self, iss: &str) -> Option<&str> {
+        let core = without_decoration(iss);
+        self.exact
+            .keys()
+            .find(|configured| without_decoration(configured).eq_ignore_ascii_case(core))
+            .map(|configured| &**configured)
+    }
+}
+
+fn without_decoration(iss: &str) -> &str {
+    let iss = iss
+        .strip_prefix("https://")
+        .or_else(|| iss.strip_prefix("http://"))
+        .unwrap_or(iss);
+    iss.trim_end_matches('/')
+}
