@@ -2,8 +2,8 @@
 
 use std::io::Write;
 
-use crate::config::Problem;
 use crate::config::problem::render;
+use crate::config::{Problem, Severity};
 
 /// To standard output.
 pub(super) fn print(text: &str) {
@@ -20,10 +20,17 @@ pub(super) fn complain(text: &str) {
 /// Problems as a compiler shows them, to standard error, with their number at the end.
 pub(super) fn complain_of(problems: &[Problem]) {
     let mut text: String = problems.iter().map(render).collect();
-    text.push_str(&match problems.len() {
-        1 => "1 problem\n".to_owned(),
-        number => format!("{number} problems\n"),
-    });
+    let count = |severity| problems.iter().filter(|p| p.severity == severity).count();
+    let counts = [
+        (count(Severity::Error), "error"),
+        (count(Severity::Warning), "warning"),
+    ];
+    let counts: Vec<String> = counts
+        .iter()
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, word)| format!("{number} {word}{}", if *number == 1 { "" } else { "s" }))
+        .collect();
+    text.push_str(&format!("{}\n", counts.join(", ")));
     complain(&text);
 }
 

@@ -15,14 +15,15 @@ pub(super) fn run(arguments: &Arguments) -> u8 {
         read_files: true,
         environment: None,
     };
-    let config = match config::load(&arguments.file.path(), &options) {
+    let file = arguments.file.path();
+    let config = match config::load(&file, &options) {
         Ok(config) => config,
         Err(problems) => {
             complain_of(&problems);
             return BAD_CONFIG;
         }
     };
-    match crate::app::run(config) {
+    match crate::app::run(config, file) {
         Ok(()) => SUCCESS,
         Err(error) => {
             complain(&format!("claimgate: error: {error}\n"));
