@@ -8,6 +8,7 @@ mod drain;
 mod reload;
 mod signals;
 mod start;
+mod workers;
 
 use std::fmt;
 use std::path::PathBuf;

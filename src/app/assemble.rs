@@ -23,8 +23,12 @@ impl fmt::Display for CannotAssemble {
     }
 }
 
-/// Builds the gate of `config`. Nothing is fetched or opened, and there is no access log.
-pub fn assemble(config: Config, clock: Arc<dyn Clock>) -> Result<Gate, CannotAssemble> {
+/// Builds the gate of `config`. Nothing is fetched or opened, and there is no access log. With `previous`, its counts go on.
+pub fn assemble(
+    config: Config,
+    clock: Arc<dyn Clock>,
+    previous: Option<&Gate>,
+) -> Result<Gate, CannotAssemble> {
     let routes = match config.routes {
         None => RouteTable::everything_needs_a_token(),
         Some(routes) => RouteTable::new(routes, config.strict_paths).map_err(bad_routes)?,
@@ -39,7 +43,10 @@ pub fn assemble(config: Config, clock: Arc<dyn Clock>) -> Result<Gate, CannotAss
         .iter()
         .map(|issuer| Arc::clone(&issuer.name))
         .collect();
-    let metrics = Metrics::new(&route_names, &issuer_names);
+    let metrics = match previous {
+        None => Metrics::new(&route_names, &issuer_names),
+        Some(gate) => gate.metrics.reindexed(&route_names, &issuer_names),
+    };
     let (managed, mapping) = identity(config.identity);
     Ok(Gate {
         verifier: Verifier::new(issuers, config.token.max_bytes),

@@ -42,7 +42,7 @@ pub(super) fn check(arguments: &Arguments) -> u8 {
     summary.push_str(&server(&config));
     let routes = routes(config.routes.as_deref());
     let owners = owners(&config);
-    let gate = match app::assemble(config, Arc::new(SystemClock)) {
+    let gate = match app::assemble(config, Arc::new(SystemClock), None) {
         Ok(gate) => gate,
         Err(error) => {
             complain(&format!("error: {error}\n"));

@@ -77,7 +77,7 @@ pub(super) fn explain(arguments: &Arguments) -> u8 {
         Vec::new()
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let gate = match app::assemble(config, Arc::clone(&clock)) {
+    let gate = match app::assemble(config, Arc::clone(&clock), None) {
         Ok(gate) => gate,
         Err(error) => {
             complain(&format!("error: {error}\n"));
