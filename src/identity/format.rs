@@ -107,7 +107,10 @@ mod tests {
     fn text_is_a_scalar_as_written() {
         assert_eq!(write(Format::Text, r#""a b""#), some("a b"));
         assert_eq!(write(Format::Text, "1790170386.90"), some("1790170386.90"));
-        assert_eq!(write(Format::Text, "12345678901234567890123"), some("12345678901234567890123"));
+        assert_eq!(
+            write(Format::Text, "12345678901234567890123"),
+            some("12345678901234567890123")
+        );
         assert_eq!(write(Format::Text, "true"), some("true"));
         assert!(write(Format::Text, r#"["a"]"#).is_err());
         assert!(write(Format::Text, r#"{"a":1}"#).is_err());
@@ -128,7 +131,10 @@ mod tests {
 
     #[test]
     fn h09_csv_is_a_list_of_scalars() {
-        assert_eq!(write(Format::Csv, r#"["a","b c",3,true]"#), some("a,b c,3,true"));
+        assert_eq!(
+            write(Format::Csv, r#"["a","b c",3,true]"#),
+            some("a,b c,3,true")
+        );
         assert_eq!(write(Format::Csv, r#"["a,admin"]"#), some("a%2Cadmin"));
         assert_eq!(write(Format::Csv, r#""a,admin""#), some("a%2Cadmin"));
         for json in [r#"["a",""]"#, r#"[""]"#, "[null]", "[[1]]", "[{}]", "{}"] {
@@ -140,7 +146,10 @@ mod tests {
     fn h07_json_is_ascii_and_has_no_control_character() {
         let json = r#"{"a":"é\r\n\u007f","b":[1.0,null]}"#;
         let written = write(Format::Json, json).unwrap().unwrap();
-        assert!(written.bytes().all(|byte| matches!(byte, 0x20..=0x7e)), "{written}");
+        assert!(
+            written.bytes().all(|byte| matches!(byte, 0x20..=0x7e)),
+            "{written}"
+        );
         assert_eq!(parse(written.as_bytes()), parse(json.as_bytes()));
         assert_eq!(write(Format::Json, "[]"), some("[]"));
         assert_eq!(write(Format::Json, "null"), some("null"));
@@ -148,7 +157,10 @@ mod tests {
 
     #[test]
     fn base64url_is_of_the_json() {
-        assert_eq!(write(Format::Base64Url, r#"{"a": "é"}"#), some("eyJhIjoiXHUwMGU5In0"));
+        assert_eq!(
+            write(Format::Base64Url, r#"{"a": "é"}"#),
+            some("eyJhIjoiXHUwMGU5In0")
+        );
     }
 
     #[test]

@@ -1,12 +1,16 @@
 //! What the application is told: verified claims as header lines, and nothing that a client could have written in their place. Pure.
 //!
-//! * [`hygiene`] cleans incoming headers: hop-by-hop first, then managed names and their look-alikes,
-//! * [`mapping`] says which header comes from which claim, [`format`] and [`encoding`] how it is written.
+//! * [`hygiene`] cleans incoming headers: hop-by-hop first, then managed names and their look-alikes (as `fold` sees them),
+//! * [`mapping`] says which header comes from which claim, [`format`] and [`encoding`] how it is written; `defaults` is the set without
+//!   configuration, `target` what no claim is ever written to.
 
+mod defaults;
 pub mod encoding;
+mod fold;
 pub mod format;
 pub mod hygiene;
 pub mod mapping;
+mod target;
 
 pub use hygiene::{ManagedNames, Underscores};
 pub use mapping::{HeaderLines, HeaderRule, Mapping};

@@ -1,10 +1,10 @@
 //! Ambiguous request targets: what one program reads as `/admin` and the next as something else.
 //!
-//! A target without ambiguity has one reading, its bytes with every `%XX` decoded once ([`canonical`]), and that is what routes are
+//! A target without ambiguity has one reading, its bytes with every `%XX` decoded once (`canonical`), and that is what routes are
 //! compared with: `/%61dmin` is `/admin` to every application, so it is to us. A target whose ambiguity the operator allows has
-//! several readings ([`readings`]); the gate cannot know which one the application picks, so all of them must lead to the same answer.
+//! several readings (`readings`); the gate cannot know which one the application picks, so all of them must lead to the same answer.
 
-use std::borrow::Cow;
+use super::readings::{escape, hex};
 
 /// What `strict_paths.allow` names; all false by default. Allowed targets pass only on a route that needs a token and has no rule.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -68,9 +68,9 @@ pub fn ambiguity(path: &str) -> Option<Ambiguity> {
 /// A target that may be looked up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Target {
-    /// One reading: [`canonical`].
+    /// One reading: [`canonical`](super::readings::canonical).
     Plain,
-    /// Ambiguous in ways that `strict` allows: every one of its [`readings`] counts.
+    /// Ambiguous in ways that `strict` allows: every one of its [`readings`](super::readings::readings) counts.
     Allowed,
 }
 
@@ -102,114 +102,6 @@ pub(super) fn judge(path: &str, strict: StrictPaths) -> Result<Target, Ambiguity
         }
     }
     Ok(target)
-}
-
-/// The one reading of a plain target: every `%XX` decoded once.
-pub(super) fn canonical(path: &str) -> Cow<'_, [u8]> {
-    if path.contains('%') {
-        Cow::Owned(decode(path.as_bytes(), |_| true))
-    } else {
-        Cow::Borrowed(path.as_bytes())
-    }
-}
-
-/// What programs are known to make of an allowed target, the literal reading first: parameters kept, cut out of their segment (only
-/// raw `;` or encoded ones too) or cut to the end; encoded slashes kept, or decoded before or after that; runs of slashes kept or merged.
-pub(super) fn readings(path: &str) -> Vec<Vec<u8>> {
-    let mut all: Vec<Vec<u8>> = Vec::new();
-    for parameters in Parameters::ALL {
-        for slashes in [Slashes::Kept, Slashes::DecodedFirst, Slashes::DecodedLast] {
-            let mut text = path.as_bytes().to_vec();
-            if slashes == Slashes::DecodedFirst {
-                text = decode(&text, |byte| byte == b'/');
-            }
-            text = parameters.apply(text);
-            text = decode(&text, |byte| {
-                byte != b'/' || slashes == Slashes::DecodedLast
-            });
-            let mut merged = text.clone();
-            merged.dedup_by(|next, previous| *next == b'/' && *previous == b'/');
-            for reading in [text, merged] {
-                if !all.contains(&reading) {
-                    all.push(reading);
-                }
-            }
-        }
-    }
-    all
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Slashes {
-    Kept,
-    DecodedFirst,
-    DecodedLast,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Parameters {
-    Kept,
-    CutRaw,
-    CutAll,
-    CutToEnd,
-}
-
-impl Parameters {
-    const ALL: [Self; 4] = [Self::Kept, Self::CutRaw, Self::CutAll, Self::CutToEnd];
-
-    fn apply(self, text: Vec<u8>) -> Vec<u8> {
-        let text = match self {
-            Self::Kept => return text,
-            Self::CutRaw => text,
-            Self::CutAll | Self::CutToEnd => decode(&text, |byte| byte == b';'),
-        };
-        let mut kept = Vec::with_capacity(text.len());
-        let mut cutting = false;
-        for byte in text {
-            match byte {
-                b';' => cutting = true,
-                b'/' if self != Self::CutToEnd => cutting = false,
-                _ => {}
-            }
-            if !cutting {
-                kept.push(byte);
-            }
-        }
-        kept
-    }
-}
-
-/// Decodes, once, the escapes whose byte is `wanted`; all others stay as they are.
-fn decode(text: &[u8], wanted: impl Fn(u8) -> bool) -> Vec<u8> {
-    let mut decoded = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((&byte, tail)) = rest.split_first() {
-        match escape(rest) {
-            Some((value, after)) if wanted(value) => {
-                decoded.push(value);
-                rest = after;
-            }
-            _ => {
-                decoded.push(byte);
-                rest = tail;
-            }
-        }
-    }
-    decoded
-}
-
-/// The byte of the `%XX` at the start of `text`, and what follows it.
-fn escape(text: &[u8]) -> Option<(u8, &[u8])> {
-    let [b'%', high, low, after @ ..] = text else {
-        return None;
-    };
-    Some((hex(*high)? << 4 | hex(*low)?, after))
-}
-
-fn hex(digit: u8) -> Option<u8> {
-    char::from(digit)
-        .to_digit(16)
-        .and_then(|value| u8::try_from(value).ok())
 }
 
 /// Everything that is ambiguous about a path. One of several hard ones is enough.
@@ -324,6 +216,7 @@ impl Decoded {
 
 #[cfg(test)]
 mod tests {
+    use super::super::readings::{canonical, readings};
     use super::*;
     use proptest::prelude::*;
 
@@ -475,36 +368,6 @@ mod tests {
         assert_eq!(judge("/a%2f..", ALL_ALLOWED), Err(Ambiguity::DotSegment));
         assert_eq!(judge("/a%5cb", ALL_ALLOWED), Err(Ambiguity::Backslash));
         assert_eq!(judge("/a;b//c%2fd", ALL_ALLOWED), Ok(Target::Allowed));
-    }
-
-    #[test]
-    fn the_canonical_form_is_decoded_once() {
-        assert_eq!(&*canonical("/%61dmin"), b"/admin");
-        assert_eq!(&*canonical("/100%25"), b"/100%");
-        assert_eq!(&*canonical("/a"), b"/a");
-    }
-
-    #[test]
-    fn p05_readings_hold_what_programs_make_of_an_allowed_target() {
-        let has = |path: &str, reading: &str| {
-            let all = readings(path);
-            assert!(
-                all.iter().any(|r| r == reading.as_bytes()),
-                "{path}: {reading}"
-            );
-        };
-        has("/admin;x/y", "/admin;x/y");
-        has("/admin;x/y", "/admin/y");
-        has("/admin;x/y", "/admin");
-        has("/admin%3bx/y", "/admin/y");
-        has("/;x/admin", "/admin");
-        has("//admin", "/admin");
-        has("/a%2fb", "/a%2fb");
-        has("/a%2fb", "/a/b");
-        has("/a;x%2fb", "/a");
-        has("/a;x%2fb", "/a/b");
-        has("/%61;x%2F%2fb", "/a/b");
-        assert_eq!(readings("/a;b").first().unwrap(), b"/a;b");
     }
 
     proptest! {

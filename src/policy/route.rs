@@ -5,8 +5,9 @@ use std::sync::Arc;
 use http::Method;
 
 use super::path::{self, Target};
+use super::pattern::Pattern;
+use super::readings;
 use super::{Rule, StrictPaths};
-use crate::jose::json::Object;
 use crate::verify::{Rejection, VerifiedToken};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,25 +92,18 @@ impl Route {
 
     /// Required without a token: `MissingToken`. A rule that does not hold: `RuleNotMet`. On a public route `token` is ignored.
     pub fn admit<'t>(&self, token: Option<&'t VerifiedToken>) -> Result<Permit<'t>, Rejection> {
-        self.judge(token.map(VerifiedToken::claims))?;
-        let token = match self.access {
-            Access::Public { .. } => None,
-            Access::Optional | Access::Required => token,
-        };
-        Ok(Permit { token })
-    }
-
-    fn judge(&self, claims: Option<&Object>) -> Result<(), Rejection> {
-        let claims = match (self.access, claims) {
-            (Access::Public { .. }, _) | (Access::Optional, None) => return Ok(()),
+        let token = match (self.access, token) {
+            (Access::Public { .. }, _) | (Access::Optional, None) => {
+                return Ok(Permit { token: None });
+            }
             (Access::Required, None) => return Err(Rejection::MissingToken),
-            (Access::Optional | Access::Required, Some(claims)) => claims,
+            (Access::Optional | Access::Required, Some(token)) => token,
         };
-        match self.require.iter().find(|rule| !rule.holds(claims)) {
+        match self.require.iter().find(|rule| !rule.holds(token.claims())) {
             Some(rule) => Err(Rejection::RuleNotMet {
                 rule: rule.describe(),
             }),
-            None => Ok(()),
+            None => Ok(Permit { token: Some(token) }),
         }
     }
 
@@ -214,7 +208,7 @@ impl RouteTable {
             return Err(no_route());
         }
         match path::judge(path, strict) {
-            Ok(Target::Plain) => self.lookup(method, &path::canonical(path)),
+            Ok(Target::Plain) => self.lookup(method, &readings::canonical(path)),
             Ok(Target::Allowed) => self.lookup_every_reading(method, path),
             Err(ambiguity) => Err(Rejection::BadRequest {
                 status: 400,
@@ -237,7 +231,7 @@ impl RouteTable {
     /// Nobody knows which reading the application picks: an allowed ambiguity passes only where each of them needs a token and nothing else.
     fn lookup_every_reading(&self, method: &Method, path: &str) -> Result<&Route, Rejection> {
         let mut literal = None;
-        for reading in path::readings(path) {
+        for reading in readings::readings(path) {
             match self.lookup(method, &reading) {
                 Ok(route) if route.needs_a_token_and_nothing_else() => {
                     literal.get_or_insert(route);
@@ -351,69 +345,14 @@ fn no_route() -> Rejection {
     }
 }
 
-/// A configured path in its canonical form.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Pattern {
-    Exact(Box<[u8]>),
-    /// `prefix/*`: the prefix itself and everything below it by whole segments. The prefix of `/*` is empty.
-    Below(Box<[u8]>),
-}
-
-impl Pattern {
-    fn parse(path: &str) -> Result<Self, String> {
-        let (literal, below) = match path.strip_suffix("/*") {
-            Some(prefix) => (prefix, true),
-            None => (path, false),
-        };
-        if !path.starts_with('/') {
-            return Err(format!("`{path}` does not start with `/`"));
-        }
-        if literal.contains('*') {
-            return Err(format!(
-                "`*` in `{path}`: it may only be the whole last segment, as in `/admin/*`"
-            ));
-        }
-        let checked = if literal.is_empty() { "/" } else { literal };
-        if let Some(ambiguity) = path::ambiguity(checked) {
-            return Err(format!(
-                "`{path}` is ambiguous: it has {}",
-                ambiguity.describe()
-            ));
-        }
-        if below && literal.ends_with('/') {
-            return Err(format!("`{path}` has an empty segment (`//`)"));
-        }
-        let canonical = path::canonical(literal).into_owned().into_boxed_slice();
-        Ok(if below {
-            Self::Below(canonical)
-        } else {
-            Self::Exact(canonical)
-        })
-    }
-
-    fn matches(&self, canonical: &[u8]) -> bool {
-        match self {
-            Self::Exact(path) => **path == *canonical,
-            Self::Below(prefix) => canonical
-                .strip_prefix(&**prefix)
-                .is_some_and(|rest| matches!(rest.first(), None | Some(b'/'))),
-        }
-    }
-
-    /// Whether every path of `other` matches this too.
-    fn includes(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Below(_), Self::Exact(path) | Self::Below(path)) => self.matches(path),
-            (Self::Exact(_), _) => self == other,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::Condition;
     use super::*;
     use crate::jose::json::Json;
+    use crate::provider::{ClaimNames, Findings};
+    use crate::verify::testing::proven;
+    use proptest::prelude::*;
 
     const PUBLIC: Access = Access::Public {
         pass_credentials: false,
@@ -552,6 +491,57 @@ mod tests {
     }
 
     #[test]
+    fn b04_no_cookbook_target_is_public() {
+        let table = public_and_admin();
+        for path in [
+            "/public/..;/admin",
+            "/public/%2e%2e/admin",
+            "/admin?x=/public/",
+            "/admin%23/public/",
+        ] {
+            let answer = table.find(&Method::GET, path);
+            assert!(
+                answer.is_err() || answer.unwrap().admit(None).is_err(),
+                "{path}"
+            );
+        }
+    }
+
+    #[test]
+    fn cve_2026_33494_dot_segments_do_not_leave_a_public_prefix() {
+        assert!(refused_as_ambiguous(
+            &public_and_admin(),
+            "/public/../admin/x"
+        ));
+    }
+
+    #[test]
+    fn cve_2021_29492_cve_2021_31920_encoded_separators_do_not_hide_a_guarded_path() {
+        for path in [
+            "/%2fadmin",
+            "/x%2f..%2fadmin",
+            "/x%5c..%5cadmin",
+            "/%2561dmin",
+        ] {
+            assert!(refused_as_ambiguous(&public_and_admin(), path), "{path}");
+        }
+    }
+
+    #[test]
+    fn cve_2025_71399_empty_segments_do_not_hide_a_guarded_path() {
+        for path in ["//admin", "/admin//x", "///"] {
+            assert!(refused_as_ambiguous(&public_and_admin(), path), "{path}");
+        }
+    }
+
+    #[test]
+    fn cve_2026_73511_cve_2026_73551_path_parameters_do_not_hide_a_guarded_path() {
+        for path in ["/admin;x/y", "/;/admin", "/public;/../admin"] {
+            assert!(refused_as_ambiguous(&public_and_admin(), path), "{path}");
+        }
+    }
+
+    #[test]
     fn p04_near_misses_of_a_public_path_are_not_public() {
         let table = public_and_admin();
         for path in ["/PUBLIC/", "/publicX", "/public.", "/public%20"] {
@@ -619,28 +609,29 @@ mod tests {
         let [public, optional, required] = table.routes() else {
             panic!("three routes");
         };
-        let admin: Object = claims("admin");
-        let user: Object = claims("user");
-        assert_eq!(public.judge(None), Ok(()));
-        assert_eq!(public.judge(Some(&user)), Ok(()));
-        assert_eq!(optional.judge(None), Ok(()));
-        assert_eq!(optional.judge(Some(&user)), Ok(()));
-        assert_eq!(required.judge(None), Err(Rejection::MissingToken));
-        assert_eq!(required.judge(Some(&admin)), Ok(()));
+        let (admin, user) = (token("admin"), token("user"));
+        let may = |route: &Route, token| route.admit(token).map(|permit| permit.token().is_some());
+        assert_eq!(may(public, None), Ok(false));
+        assert_eq!(may(public, Some(&user)), Ok(false), "a token is ignored");
+        assert_eq!(may(optional, None), Ok(false));
+        assert_eq!(may(optional, Some(&user)), Ok(true));
+        assert_eq!(may(required, None), Err(Rejection::MissingToken));
+        assert_eq!(may(required, Some(&admin)), Ok(true));
         assert_eq!(
-            required.judge(Some(&user)),
+            may(required, Some(&user)),
             Err(Rejection::RuleNotMet {
                 rule: "claim `roles` any of `admin`".to_owned()
             })
         );
-        assert!(public.admit(None).unwrap().token().is_none());
-        assert!(required.admit(None).is_err());
     }
 
-    fn claims(role: &str) -> Object {
-        [("roles".into(), Json::Array(vec![Json::String(role.into())]))]
-            .into_iter()
-            .collect()
+    fn token(role: &str) -> VerifiedToken {
+        let roles = Json::Array(vec![Json::String(role.into())]);
+        proven(
+            [("roles".into(), roles)].into_iter().collect(),
+            ClaimNames::default(),
+            Findings::default(),
+        )
     }
 
     #[test]
@@ -767,5 +758,51 @@ mod tests {
         let table = table(vec![named, entry("/b/*", &[], PUBLIC)]);
         let names: Vec<_> = table.routes().iter().map(|r| &**r.name()).collect();
         assert_eq!(names, ["first", "/b/*"]);
+    }
+
+    fn segments() -> impl Strategy<Value = String> {
+        prop::collection::vec("[ab]", 0..3).prop_map(|parts| format!("/{}", parts.join("/")))
+    }
+    fn entries() -> impl Strategy<Value = Vec<RouteConfig>> {
+        let methods = prop::collection::vec(prop_oneof!["GET", "HEAD", "POST"], 0..3);
+        let one = (segments(), any::<bool>(), methods).prop_map(|(path, below, methods)| {
+            let path = match (below, path.as_str()) {
+                (false, _) => path,
+                (true, "/") => "/*".to_owned(),
+                (true, prefix) => format!("{prefix}/*"),
+            };
+            let methods: Vec<&str> = methods.iter().map(String::as_str).collect();
+            entry(&path, &methods, PUBLIC)
+        });
+        prop::collection::vec(one, 0..6)
+    }
+    /// The contract's sentence, word for word.
+    fn model(entries: &[RouteConfig], method: &str, path: &str) -> Option<usize> {
+        let matches = |entry: &RouteConfig| match entry.path.strip_suffix("/*") {
+            Some(prefix) => path == prefix || path.starts_with(&format!("{prefix}/")),
+            None => path == entry.path,
+        };
+        let decisive = &entries.iter().find(|entry| matches(entry))?.path;
+        entries.iter().position(|entry| {
+            let methods = &entry.methods;
+            entry.path == *decisive
+                && (methods.is_empty()
+                    || methods.iter().any(|own| own == method)
+                    || (method == "HEAD" && methods.iter().any(|own| own == "GET")))
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn the_table_decides_as_the_contract_says(
+            entries in entries(), path in segments(), method in prop_oneof!["GET", "HEAD", "POST", "PUT"],
+        ) {
+            let table = table(entries.clone());
+            let found = table.find(&Method::from_bytes(method.as_bytes()).unwrap(), &path).ok();
+            let found = found.map(Route::index);
+            prop_assert_eq!(found, model(&entries, &method, &path));
+            let hidden = table.unreachable();
+            prop_assert!(hidden.iter().all(|(entry, by)| by != entry && Some(*entry) != found));
+        }
     }
 }

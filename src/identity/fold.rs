@@ -1,0 +1,107 @@
+//! Header names as the widest of all foldings sees them: lower case, every run of signs that are no letter or digit is one `_`, none at
+//! the edges. Two names that any server could take for each other fold to the same.
+
+/// One for each letter, one for everything else.
+pub(super) const BUCKETS: usize = 27;
+
+pub(super) fn bucket(first: u8) -> usize {
+    if first.is_ascii_lowercase() {
+        usize::from(first - b'a')
+    } else {
+        BUCKETS - 1
+    }
+}
+
+/// Longer than any name of everyday requests, so that folding them needs no allocation.
+pub(super) const BUFFER: usize = 64;
+
+pub(super) fn fold(name: &str) -> Vec<u8> {
+    let mut folded = vec![0; name.len()];
+    let length = fold_into(name, &mut folded).map_or(0, <[u8]>::len);
+    folded.truncate(length);
+    folded
+}
+
+/// None when `buffer` is too short.
+pub(super) fn fold_into<'b>(name: &str, buffer: &'b mut [u8]) -> Option<&'b [u8]> {
+    let mut length = 0;
+    let mut separator = false;
+    for byte in name.bytes() {
+        if !byte.is_ascii_alphanumeric() {
+            separator = length > 0;
+            continue;
+        }
+        if std::mem::take(&mut separator) {
+            *buffer.get_mut(length)? = b'_';
+            length += 1;
+        }
+        *buffer.get_mut(length)? = byte.to_ascii_lowercase();
+        length += 1;
+    }
+    buffer.get(..length)
+}
+
+/// A managed name, folded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Pattern {
+    Exact(Vec<u8>),
+    /// `x_forwarded`, and `x_forwarded_` with anything after it.
+    Below(Vec<u8>),
+    /// Everything that begins so.
+    Beginning(Vec<u8>),
+    /// Everything that folds so, but not the name itself.
+    LookAlike {
+        fold: Vec<u8>,
+        own: &'static str,
+    },
+}
+
+impl Pattern {
+    pub(super) fn parse(text: &str) -> Self {
+        if let Some(prefix) = text.strip_suffix("-*") {
+            Self::Below(fold(prefix))
+        } else if let Some(prefix) = text.strip_suffix('*') {
+            Self::Beginning(fold(prefix))
+        } else {
+            Self::Exact(fold(text))
+        }
+    }
+
+    pub(super) fn folded(&self) -> &[u8] {
+        match self {
+            Self::Exact(fold) | Self::Below(fold) | Self::Beginning(fold) => fold,
+            Self::LookAlike { fold, .. } => fold,
+        }
+    }
+
+    pub(super) fn matches(&self, name: &str, folded: &[u8]) -> bool {
+        match self {
+            Self::Exact(own) => own == folded,
+            Self::Below(prefix) => folded
+                .strip_prefix(prefix.as_slice())
+                .is_some_and(|rest| matches!(rest.first(), None | Some(b'_'))),
+            Self::Beginning(prefix) => folded.starts_with(prefix),
+            Self::LookAlike { fold, own } => fold == folded && !name.eq_ignore_ascii_case(own),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn folding_is_stable_and_fits(name in "[ -~]{0,90}") {
+            let folded = String::from_utf8(fold(&name)).unwrap();
+            prop_assert_eq!(fold(&folded), folded.as_bytes());
+            let mut buffer = [0; BUFFER];
+            if let Some(short) = fold_into(&name, &mut buffer) {
+                prop_assert_eq!(short, folded.as_bytes());
+            } else {
+                prop_assert!(folded.len() > BUFFER);
+            }
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! What sources do, over real sockets.
+
+mod discovery;
+mod failures;
+mod fetching;
+mod files;
+mod rotation;
+mod tls;
+mod unknown_keys;
+
+use std::sync::Arc;
+
+use super::fetch::FetchLimits;
+use super::source::{Keys, SourceConfig};
+use super::testing::{Recorder, StandingClock};
+
+/// Sources with a clock that stands and an observer that remembers.
+struct Bench {
+    keys: Arc<Keys>,
+    clock: Arc<StandingClock>,
+    told: Arc<Recorder>,
+}
+
+fn bench(sources: Vec<SourceConfig>) -> Bench {
+    bench_with(sources, FetchLimits::default())
+}
+
+fn bench_with(sources: Vec<SourceConfig>, limits: FetchLimits) -> Bench {
+    let clock = Arc::new(StandingClock::default());
+    let told = Arc::new(Recorder::default());
+    let keys = Keys::with_limits(sources, clock.clone(), told.clone(), limits);
+    Bench {
+        keys: Arc::new(keys),
+        clock,
+        told,
+    }
+}
