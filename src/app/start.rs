@@ -116,9 +116,8 @@ fn cannot_listen(key: &str, address: SocketAddr, error: &io::Error) -> CannotRun
         io::ErrorKind::PermissionDenied => {
             cannot.hint("ports below 1024 need a privilege; choose one above")
         }
-        io::ErrorKind::AddrNotAvailable => {
-            cannot.hint("this machine does not have that address; `0.0.0.0` stands for all of its own")
-        }
+        io::ErrorKind::AddrNotAvailable => cannot
+            .hint("this machine does not have that address; `0.0.0.0` stands for all of its own"),
         _ => cannot,
     }
 }

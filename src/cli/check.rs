@@ -52,8 +52,7 @@ pub(super) fn check(arguments: &Arguments) -> u8 {
     if arguments.online {
         match fetch(&gate.keys) {
             Ok(results) => {
-                for ((source, owner), result) in
-                    gate.keys.status().iter().zip(&owners).zip(results)
+                for ((source, owner), result) in gate.keys.status().iter().zip(&owners).zip(results)
                 {
                     if let Err(error) = result {
                         problems.push(unreachable_keys(
@@ -172,9 +171,10 @@ fn issuers(sources: &[SourceStatus], owners: &[Owner], online: bool) -> String {
 /// A line for each key that a source holds or skipped.
 fn held(source: &SourceStatus) -> Vec<String> {
     let kid = |kid: Option<&str>| kid.map_or("no kid".to_owned(), |kid| format!("kid `{kid}`"));
-    let usable = source.keys.iter().map(|(id, algorithms, _)| {
-        format!("  {}: {}", kid(id.as_deref()), algorithms.join(" "))
-    });
+    let usable = source
+        .keys
+        .iter()
+        .map(|(id, algorithms, _)| format!("  {}: {}", kid(id.as_deref()), algorithms.join(" ")));
     let skipped = source.skipped.iter().map(|key| {
         format!(
             "  {}: skipped, {}: {}",

@@ -197,7 +197,8 @@ impl<'w> Walk<'w> {
         };
         let rejection = self.with_retry_after(rejection, &seen);
         self.issuer = seen.issuer;
-        self.steps.fail_next_token_check(rejection.operator_detail());
+        self.steps
+            .fail_next_token_check(rejection.operator_detail());
         Err(rejection)
     }
 

@@ -67,7 +67,11 @@ fn decision(judgement: &Judgement) -> String {
     match (judgement.reason, &judgement.detail) {
         (Some(reason), Some(detail)) => {
             let status = judgement.status;
-            format!("{decision}: {} ({status}): {}", reason.name(), visible(detail))
+            format!(
+                "{decision}: {} ({status}): {}",
+                reason.name(),
+                visible(detail)
+            )
         }
         _ => {
             let issuer = judgement.issuer.as_deref();
@@ -132,9 +136,10 @@ mod tests {
             headers: vec![],
             ..allowed()
         };
-        assert!(text(&refused).ends_with(
-            "\n\ndeny: token_expired (401): expired 5 s ago; get a new one\n"
-        ));
+        assert!(
+            text(&refused)
+                .ends_with("\n\ndeny: token_expired (401): expired 5 s ago; get a new one\n")
+        );
     }
 
     #[test]
