@@ -218,16 +218,19 @@ fn method(text: &str) -> Result<Method, String> {
     Method::from_bytes(text.as_bytes()).map_err(|_| "expected a method such as `GET`".to_owned())
 }
 
-fn header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
-    let (name, value) = text
-        .split_once(':')
-        .ok_or("expected `Name: value`".to_owned())?;
-    let name = HeaderName::from_bytes(name.trim().as_bytes())
-        .map_err(|_| "this is not a header name".to_owned())?;
-    let mut value =
-        HeaderValue::from_str(value.trim()).map_err(|_| "this is not a header value".to_owned())?;
-    value.set_sensitive(true);
-    Ok((name, value))
+/// Parsed here and not by the command line's parser, which would repeat a bad one: it may hold a token.
+fn headers(lines: &[String]) -> Result<HeaderMap, String> {
+    let parsed = lines.iter().enumerate().map(|(index, line)| {
+        header(line).ok_or_else(|| format!("`--header` number {} is not `Name: value`", index + 1))
+    });
+    parsed.collect()
+}
+
+fn header(line: &str) -> Option<(HeaderName, HeaderValue)> {
+    let (name, value) = line.split_once(':')?;
+    let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
+    let value = HeaderValue::from_str(value.trim()).ok()?;
+    Some((name, value))
 }
 
 #[cfg(test)]
