@@ -1,7 +1,38 @@
 //! The configuration file: YAML to a spanned tree, to typed values. Only here is YAML known. Every problem of a file is reported at once,
 //! with line, column and a hint. It fills the other folders' own types.
+//!
+//! The way of a file: [`tree`] reads the YAML, [`substitute`] puts in the environment, [`decode`] walks the tree by the tables of
+//! [`fields`], and one file for each part ([`issuers`], [`keys`], [`routes`] ...) makes settings of what it found. [`schema()`] and the
+//! reference page come from the same tables.
+
+mod decode;
+mod fields;
+mod fields_identity;
+mod fields_issuer;
+mod identity;
+mod issuers;
+mod keys;
+mod kind;
+mod near;
+mod problem;
+mod record;
+mod reference;
+mod routes;
+mod scalar;
+mod schema;
+mod secret;
+mod server;
+mod substitute;
+#[cfg(test)]
+mod tests;
+mod text;
+mod token;
+mod tree;
+mod units;
+mod upstream;
 
 use std::collections::HashMap;
+use std::io::Read;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -16,6 +47,14 @@ use crate::policy::{RouteConfig, StrictPaths};
 use crate::provider::Profile;
 use crate::proxy::{TokenSettings, UpstreamSettings};
 use crate::telemetry::LogSettings;
+
+use kind::Kind;
+use problem::{Mistake, Place, Problems};
+use tree::Position;
+
+pub use problem::{Problem, Severity, render, to_json};
+pub use reference::reference;
+pub use schema::schema;
 
 /// A whole, valid configuration.
 pub struct Config {
@@ -67,28 +106,6 @@ pub struct Shutdown {
     pub drain_timeout: Duration,
 }
 
-/// One mistake, with where it is and what to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    pub file: String,
-    /// From 1; 0 when the file as a whole is meant.
-    pub line: usize,
-    pub column: usize,
-    /// `issuers[0].keys.jwks_url`
-    pub path: String,
-    pub message: String,
-    pub hint: Option<String>,
-    pub severity: Severity,
-    /// The source line, for the snippet. Never a secret: secrets are not in the file.
-    pub snippet: Option<String>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Severity {
-    Error,
-    Warning,
-}
-
 #[derive(Clone, Debug)]
 pub struct LoadOptions {
     /// `--no-files`: secret and key files are not read.
@@ -97,15 +114,128 @@ pub struct LoadOptions {
     pub environment: Option<HashMap<String, String>>,
 }
 
-/// Reads and checks a file.
-pub fn load(_file: &Path, _options: &LoadOptions) -> Result<Config, Vec<Problem>> {
-    todo!()
+/// Largest file, in bytes: a configuration that a person can read is far below.
+pub const MAX_FILE_BYTES: u64 = 1024 * 1024;
+
+/// Reads and checks a file. On an error every problem of the file, in its order, warnings too.
+pub fn load(file: &Path, options: &LoadOptions) -> Result<Config, Vec<Problem>> {
+    let name = file.display().to_string();
+    match read_text(file) {
+        Ok(text) => parse(&text, &name, options),
+        Err((at, mistake)) => {
+            let mut problems = Problems::new(&name, "");
+            let path = String::new();
+            problems.error(&Place { at, path }, mistake);
+            Err(problems.into_sorted())
+        }
+    }
 }
+
 /// Checks a text; `name` stands for the file in problems.
-pub fn parse(_text: &str, _name: &str, _options: &LoadOptions) -> Result<Config, Vec<Problem>> {
-    todo!()
+pub fn parse(text: &str, name: &str, options: &LoadOptions) -> Result<Config, Vec<Problem>> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut problems = Problems::new(name, text);
+    let config = build(text, options, &mut problems);
+    if config.is_none() && problems.errors() == 0 {
+        // Never a gate from half a configuration, even if a part above forgot to say why.
+        problems.error(
+            &Place::default(),
+            Mistake::new("the configuration cannot be used"),
+        );
+    }
+    match config {
+        Some(config) if problems.errors() == 0 => Ok(Config {
+            warnings: problems.into_sorted(),
+            ..config
+        }),
+        _ => Err(problems.into_sorted()),
+    }
 }
-/// The JSON Schema (draft 2020-12) of the file, from the same field tables that the decoder walks.
-pub fn schema() -> serde_json::Value {
-    todo!()
+
+fn read_text(file: &Path) -> Result<String, (Position, Mistake)> {
+    let whole = |mistake| (Position::default(), mistake);
+    let cannot = |error: std::io::Error| {
+        let mistake = match error.kind() {
+            std::io::ErrorKind::NotFound => Mistake::new("there is no such file").hint(
+                "name it with `--config FILE` or `$CLAIMGATE_CONFIG`; `claimgate demo --write-config DIR` writes one to begin with",
+            ),
+            kind => Mistake::new(format!("cannot read the file: {kind}")),
+        };
+        whole(mistake)
+    };
+    let mut bytes = Vec::new();
+    std::fs::File::open(file)
+        .and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes))
+        .map_err(cannot)?;
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        return Err(whole(Mistake::new("the file is larger than 1 MiB")));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let good = error.utf8_error().valid_up_to();
+        let before =
+            String::from_utf8_lossy(error.as_bytes().get(..good).unwrap_or_default()).into_owned();
+        let last = before.rsplit('\n').next().unwrap_or_default();
+        let at = Position {
+            line: before.matches('\n').count() + 1,
+            column: last.chars().count() + 1,
+        };
+        (
+            at,
+            Mistake::new("the file is not UTF-8").hint("save it as UTF-8"),
+        )
+    })
+}
+
+fn build(text: &str, options: &LoadOptions, problems: &mut Problems) -> Option<Config> {
+    let (node, faults) = tree::read(text);
+    let broken = !faults.is_empty();
+    for fault in faults {
+        let path = String::new();
+        problems.error(&Place { at: fault.at, path }, fault.mistake);
+    }
+    let Some(mut node) = node.filter(|node| !node.is_null()) else {
+        if !broken {
+            problems.error(
+                &Place::default(),
+                Mistake::new("the file is empty")
+                    .hint("it needs at least `upstream` and `issuers`"),
+            );
+        }
+        return None;
+    };
+    let environment = |name: &str| secret::variable(options.environment.as_ref(), name);
+    let top = Place {
+        at: node.at,
+        path: String::new(),
+    };
+    substitute::substitute(&mut node, &top, &environment, problems);
+    let item = decode::decode(&node, &Kind::Table(&fields::ROOT), top, problems)?;
+    let root = item.record()?;
+
+    let listen = server::listen(root);
+    let admin = server::admin(root);
+    let upstream = upstream::settings(root);
+    let authority = upstream.as_ref().map(|upstream| &upstream.authority);
+    server::check_addresses(root, listen, admin, authority, problems);
+    let unverified_email = identity::unverified_email(root);
+    let issuers = issuers::issuers(root, unverified_email, options, problems);
+    let token = token::settings(root, problems);
+    let identity = identity::settings(root, token.as_ref(), problems);
+    let strict_paths = routes::strict_paths(root);
+    let routes = routes::routes(root, strict_paths, problems);
+    Some(Config {
+        listen: listen?,
+        admin: admin?,
+        workers: server::workers(root),
+        upstream: upstream?,
+        issuers,
+        token: token?,
+        identity: identity?,
+        trusted_proxies: server::trusted_proxies(root, problems),
+        routes,
+        strict_paths,
+        log: server::log(root)?,
+        shutdown: server::shutdown(root)?,
+        warnings: Vec::new(),
+    })
 }

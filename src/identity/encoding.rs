@@ -44,7 +44,7 @@ impl Encoding {
                 text.chars()
                     .map(|c| u8::try_from(u32::from(c)))
                     .collect::<Result<_, _>>()
-                    .map_err(|_| Unusable("it has a character that latin1 does not have"))
+                    .map_err(|_| Unusable("the claim has a character that latin1 does not have"))
             }
             Self::Rfc8187 => {
                 let mut written = String::from("UTF-8''");
@@ -62,7 +62,7 @@ impl Encoding {
         let mut joined = String::new();
         for (position, element) in elements.iter().enumerate() {
             if element.is_empty() {
-                return Err(Unusable("an element of it is empty"));
+                return Err(Unusable("an element of the claim is empty"));
             }
             refuse_controls(element)?;
             if position > 0 {
@@ -107,7 +107,7 @@ fn is_attribute_character(c: char) -> bool {
 
 fn refuse_controls(text: &str) -> Result<(), Unusable> {
     if text.chars().any(char::is_control) {
-        Err(Unusable("it has a control character"))
+        Err(Unusable("the claim has a control character"))
     } else {
         Ok(())
     }
@@ -119,7 +119,7 @@ fn refuse_edges(text: &str) -> Result<(), Unusable> {
         Ok(())
     } else {
         Err(Unusable(
-            "it begins or ends with white space, which this encoding cannot carry",
+            "the claim begins or ends with white space, which this encoding cannot carry",
         ))
     }
 }

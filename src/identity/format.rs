@@ -41,13 +41,13 @@ impl Format {
             (Self::Text, claim) => match scalar(claim) {
                 Some("") => Ok(None),
                 Some(text) => encoding.text(text).map(Some),
-                None => Err(Unusable("it is no string, number or truth value")),
+                None => Err(Unusable("the claim is no string, number or truth value")),
             },
             (Self::Csv, Json::Array(elements)) => list(elements, CSV_SEPARATOR, encoding),
             (Self::Csv, claim) => match scalar(claim) {
                 Some("") => Ok(None),
                 Some(text) => encoding.list(&[text], CSV_SEPARATOR).map(Some),
-                None => Err(Unusable("it is no array of strings")),
+                None => Err(Unusable("the claim is no array of strings")),
             },
         }
     }
@@ -74,7 +74,7 @@ fn list(
         .map(scalar)
         .collect::<Option<Vec<_>>>()
         .ok_or(Unusable(
-            "an element of it is no string, number or truth value",
+            "an element of the claim is no string, number or truth value",
         ))?;
     encoding.list(&texts, separator).map(Some)
 }

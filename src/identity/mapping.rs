@@ -194,11 +194,11 @@ impl Writer {
         if max_bytes.is_some_and(|max| value.len() > max) {
             return Err(unusable(
                 spelling,
-                Unusable("it is longer than its `max_bytes`"),
+                Unusable("the value is longer than its `max_bytes`"),
             ));
         }
         if self.lines.iter().any(|(set, _)| set == name) {
-            return Err(unusable(spelling, Unusable("it is set twice")));
+            return Err(unusable(spelling, Unusable("two entries set it")));
         }
         self.left = self
             .left
@@ -210,7 +210,7 @@ impl Writer {
                 )
             })?;
         let mut value = HeaderValue::try_from(value)
-            .map_err(|_| unusable(spelling, Unusable("it cannot stand in a header")))?;
+            .map_err(|_| unusable(spelling, Unusable("the value cannot stand in a header")))?;
         // Keeps claim values out of every Debug of a header map.
         value.set_sensitive(true);
         self.lines.push((name.clone(), value));

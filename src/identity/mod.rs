@@ -1,7 +1,7 @@
 //! What the application is told: verified claims as header lines, and nothing that a client could have written in their place. Pure.
 //!
 //! * [`hygiene`] cleans incoming headers: hop-by-hop first, then managed names and their look-alikes (as `fold` sees them),
-//! * [`mapping`] says which header comes from which claim, [`format`] and [`encoding`] how it is written; `defaults` is the set without
+//! * [`mapping`] says which header comes from which claim, [`mod@format`] and [`encoding`] how it is written; `defaults` is the set without
 //!   configuration, `target` what no claim is ever written to.
 
 mod defaults;

@@ -215,4 +215,12 @@ mod tests {
             assert!(matches!(Header::read(&bad), Err(BadHeader::Malformed(_))));
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_segment_is_answered(segment: String, text: String) {
+            let _ = Header::read(&segment);
+            let _ = read(&text);
+        }
+    }
 }

@@ -109,7 +109,7 @@ impl Material {
                 weak::is_weak_rsa(modulus, exponent),
                 is_public_default(modulus),
             ),
-            Self::Ec { .. } => (false, false),
+            Self::Ec { point, .. } => (false, is_public_default(point)),
             Self::Ed25519(point) => (
                 weak::is_small_order_ed25519(point),
                 is_public_default(point),

@@ -18,6 +18,8 @@ pub mod json;
 pub mod jwk;
 pub mod key;
 mod material;
+#[cfg(test)]
+mod minting;
 pub mod pem;
 mod public_default;
 mod spki;

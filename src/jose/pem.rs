@@ -13,8 +13,17 @@ use super::key::VerificationKey;
 use super::material::Material;
 use super::spki;
 
+/// The text as a whole holds no public keys; it says why, and never shows the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotPem(pub String);
+
+impl std::fmt::Display for NotPem {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for NotPem {}
 
 /// Reads every key of a PEM text. Private keys are an error that says so, and so is a text without any key.
 /// Text outside the sections is passed over (RFC 7468 §2), other kinds of sections too.
@@ -118,4 +127,202 @@ fn body<'t>(lines: &mut impl Iterator<Item = &'t str>, section: &str) -> Result<
         encoded.extend(line.split_ascii_whitespace());
     }
     Err(NotPem(format!("`{section}` has no end")))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::super::algorithm::{Algorithm, AlgorithmSet};
+    use super::super::jwk;
+    use super::super::minting::{self, pem};
+    use super::*;
+
+    fn read_text(text: &str) -> Result<ReadKeys, NotPem> {
+        read(text.as_bytes(), &KeyPolicy::default())
+    }
+
+    fn reason(label: &str, der: &[u8]) -> SkipReason {
+        let found = read_text(&pem(label, der, "\n")).unwrap();
+        assert!(found.keys.is_empty());
+        found.skipped[0].reason
+    }
+
+    /// A self-signed certificate of a new key.
+    fn certificate(algorithm: &'static rcgen::SignatureAlgorithm) -> rcgen::Certificate {
+        let pair = rcgen::KeyPair::generate_for(algorithm).unwrap();
+        rcgen::CertificateParams::new(vec!["localhost".to_owned()])
+            .unwrap()
+            .self_signed(&pair)
+            .unwrap()
+    }
+
+    #[test]
+    fn every_kind_of_public_key_is_the_same_key_as_in_a_key_set() {
+        for signer in minting::all() {
+            let set = json!({"keys": [signer.jwk()]}).to_string();
+            let from_set = jwk::read_set(set.as_bytes(), &KeyPolicy::default()).unwrap();
+            let mut texts = vec![
+                pem("PUBLIC KEY", &signer.spki(), "\n"),
+                pem("PUBLIC KEY", &signer.spki(), "\r\n"),
+                format!(
+                    "subject=x\n\n  {}trailing",
+                    pem("PUBLIC KEY", &signer.spki(), "\n")
+                ),
+            ];
+            if let minting::Signer::Rsa(_) = signer {
+                texts.push(pem("RSA PUBLIC KEY", &signer.bare(), "\n"));
+            }
+            for text in texts {
+                let found = read_text(&text).unwrap();
+                assert_eq!(found.keys.len(), 1, "{:?}", found.skipped);
+                assert_eq!(found.keys[0].fingerprint, from_set.keys[0].fingerprint);
+                let algorithm = signer.algorithms()[0];
+                let signature = signer.sign(algorithm, b"m");
+                assert!(found.keys[0].verifies(algorithm, b"m", &signature));
+                assert!(found.keys[0].kid.is_none() && found.keys[0].x5t.is_none());
+            }
+        }
+    }
+
+    #[test]
+    fn certificates_give_their_key_and_their_thumbprints() {
+        for (algorithm, expected) in [
+            (&rcgen::PKCS_ECDSA_P256_SHA256, Algorithm::Es256),
+            (&rcgen::PKCS_ECDSA_P384_SHA384, Algorithm::Es384),
+            (&rcgen::PKCS_ECDSA_P521_SHA512, Algorithm::Es512),
+            (&rcgen::PKCS_ED25519, Algorithm::EdDsa),
+            (&rcgen::PKCS_RSA_SHA256, Algorithm::Rs256),
+        ] {
+            let certificate = certificate(algorithm);
+            let found = read_text(&certificate.pem()).unwrap();
+            let key = &found.keys[0];
+            assert!(key.algorithms.contains(expected));
+            let sha256 = digest::digest(&digest::SHA256, certificate.der());
+            let sha1 = digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, certificate.der());
+            assert_eq!(
+                key.x5t_s256.as_deref(),
+                Some(&*base64url::encode(sha256.as_ref()))
+            );
+            assert_eq!(key.x5t.as_deref(), Some(&*base64url::encode(sha1.as_ref())));
+            assert_eq!(key.x5t.as_ref().unwrap().len(), 27);
+        }
+    }
+
+    #[test]
+    fn several_keys_in_one_file_are_all_read_and_odd_ones_skipped_alone() {
+        let text = [
+            pem("PUBLIC KEY", &minting::P256.spki(), "\n"),
+            pem("PUBLIC KEY", b"\x30\x00", "\n"),
+            pem("EC PARAMETERS", b"\x06\x00", "\n"),
+            certificate(&rcgen::PKCS_ED25519).pem(),
+        ]
+        .concat();
+        let found = read_text(&text).unwrap();
+        assert_eq!(found.keys.len(), 2);
+        assert_eq!(found.skipped.len(), 1);
+        assert_eq!(
+            found.keys[0].algorithms,
+            AlgorithmSet::of(&[Algorithm::Es256])
+        );
+    }
+
+    #[test]
+    fn a_private_key_is_an_error_that_names_it() {
+        for label in [
+            "PRIVATE KEY",
+            "RSA PRIVATE KEY",
+            "EC PRIVATE KEY",
+            "ENCRYPTED PRIVATE KEY",
+            "OPENSSH PRIVATE KEY",
+        ] {
+            let text =
+                pem("PUBLIC KEY", &minting::P256.spki(), "\n") + &pem(label, b"secret", "\n");
+            let NotPem(text) = read_text(&text).unwrap_err();
+            assert!(text.contains(&format!("`{label}`")), "{text}");
+        }
+    }
+
+    #[test]
+    fn texts_without_a_key_are_errors() {
+        let good = pem("PUBLIC KEY", &minting::P256.spki(), "\n");
+        let cut = good.replace("-----END PUBLIC KEY-----", "");
+        let crossed = good.replace("END PUBLIC", "END RSA PUBLIC");
+        let damaged = good.replacen('M', "!", 1);
+        for text in [
+            "",
+            "ssh-ed25519 AAAA",
+            &pem("X509 CRL", b"\x30\x00", "\n"),
+            &cut,
+            &crossed,
+            &damaged,
+        ] {
+            read_text(text).unwrap_err();
+        }
+        read(b"\xff\xfe", &KeyPolicy::default()).unwrap_err();
+    }
+
+    #[test]
+    fn j14_weak_and_odd_keys_are_skipped_as_in_a_key_set() {
+        // RSAPublicKey of 1024 bits with the exponent 65537.
+        let numbers = [
+            &[0x02, 0x81, 0x81, 0x00][..],
+            &[0xdb; 128],
+            &[0x02, 3, 1, 0, 1],
+        ]
+        .concat();
+        let weak = [&[0x30, 0x81, numbers.len() as u8], &numbers[..]].concat();
+        assert_eq!(reason("RSA PUBLIC KEY", &weak), SkipReason::WeakKey);
+        let mut off_curve = minting::P256.spki();
+        *off_curve.last_mut().unwrap() ^= 1;
+        assert_eq!(reason("PUBLIC KEY", &off_curve), SkipReason::Malformed);
+        let mut secp256k1 = minting::P256.spki();
+        let at = secp256k1
+            .windows(2)
+            .position(|w| w == [0x03, 0x01])
+            .unwrap();
+        secp256k1[at + 2] = 0x77;
+        assert_eq!(reason("PUBLIC KEY", &secp256k1), SkipReason::UnknownCurve);
+        let mut x25519 = minting::ED25519.spki();
+        let at = x25519
+            .windows(3)
+            .position(|w| w == [0x2b, 0x65, 0x70])
+            .unwrap();
+        x25519[at + 2] = 0x6e;
+        assert_eq!(reason("PUBLIC KEY", &x25519), SkipReason::UnknownKeyType);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_and_any_der_are_answered(text: Vec<u8>, der: Vec<u8>, label in "(RSA )?(PUBLIC KEY|CERTIFICATE)") {
+            let _ = read(&text, &KeyPolicy::default());
+            prop_assert!(read_text(&pem(&label, &der, "\n")).is_ok_and(|found| found.keys.is_empty())
+                || label == "RSA CERTIFICATE");
+        }
+
+        #[test]
+        fn a_damaged_certificate_is_answered(at in 0usize..200, byte: u8) {
+            let mut der = certificate(&rcgen::PKCS_ED25519).der().to_vec();
+            der[at] = byte;
+            let found = read_text(&pem("CERTIFICATE", &der, "\n")).unwrap();
+            prop_assert_eq!(found.keys.len() + found.skipped.len(), 1);
+        }
+    }
+
+    #[test]
+    fn der_cut_or_extended_anywhere_is_malformed() {
+        for signer in minting::all() {
+            let der = signer.spki();
+            for length in 1..der.len() {
+                assert_eq!(reason("PUBLIC KEY", &der[..length]), SkipReason::Malformed);
+            }
+            let longer = [&der[..], &[0]].concat();
+            assert_eq!(reason("PUBLIC KEY", &longer), SkipReason::Malformed);
+        }
+        let der = certificate(&rcgen::PKCS_ED25519).der().to_vec();
+        for length in 1..der.len() {
+            assert_eq!(reason("CERTIFICATE", &der[..length]), SkipReason::Malformed);
+        }
+    }
 }

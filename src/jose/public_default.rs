@@ -2,7 +2,7 @@
 
 use aws_lc_rs::digest;
 
-/// True when `material` (an RSA modulus without leading zeros, or an Ed25519 point) belongs to such a key pair.
+/// True when `material` (an RSA modulus without leading zeros, an uncompressed EC point, or an Ed25519 point) belongs to such a key pair.
 pub fn is_public_default(material: &[u8]) -> bool {
     let digest = digest::digest(&digest::SHA256, material);
     let digest: String = digest.as_ref().iter().map(|b| format!("{b:02x}")).collect();
@@ -12,7 +12,7 @@ pub fn is_public_default(material: &[u8]) -> bool {
 /// SHA-256 of the keys in every `wso2carbon.jks` and `wso2carbon.p12` that WSO2's public repositories have ever held
 /// (carbon-kernel, product-is, product-apim); their password is `wso2carbon`. Products ship with one of them, and
 /// renewing a certificate has often kept its key. The documentation tells operators to replace it.
-const WSO2: [&str; 21] = [
+const WSO2: [&str; 22] = [
     // RSA-1024, `wso2carbon`, certificates from 2010 to 2035.
     "eef534a4994fda05241404e70fffea885946cc129670ea55dc2dac116a24880b",
     // RSA-2048, `wso2carbon`, certificates from 2016 to 2017.
@@ -51,8 +51,29 @@ const WSO2: [&str; 21] = [
     "173e36d96cef791d1fcb3a2d992090935a73d6faa49cdc4c53d0ba206d437b1a",
     // RSA-2048, `wso2carbon`, certificates from 2025 to 2045.
     "4361c3313a8f766c7fa48b477f301367698dc1a4aa20f623d69a5374c0cf815e",
+    // EC secp256r1, `wso2carbon-ec`, certificates from 2026 to 2036.
+    "e8d5d862dbbee3fe801f20a8fb1be22d4276db4df8fd780c1375cc0a54160025",
     // Ed25519, `wso2carbon-eddsa`, certificates from 2026 to 2036.
     "5e6f0bafdebefaeb0655a671e5ec0c818c595041def4b9e5203df69784f9cc4c",
     // RSA-2048, `wso2carbon`, certificates from 2026 to 2028.
     "bde6cf914843fb39c3c89cdc306b2ddedd695cb44898126e5da35cd424f9e7f9",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_holds_distinct_digests_in_lower_case() {
+        let distinct: std::collections::BTreeSet<_> = WSO2.iter().collect();
+        assert_eq!(distinct.len(), WSO2.len());
+        for digest in WSO2 {
+            assert_eq!(digest.len(), 64);
+            assert!(
+                digest
+                    .bytes()
+                    .all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+            );
+        }
+    }
+}

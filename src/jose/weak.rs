@@ -90,3 +90,119 @@ const ED25519_SMALL_ORDER: [[u8; 32]; 7] = [
         0xff, 0x7f,
     ],
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::super::base64url;
+    use super::super::material::Material;
+    use super::super::minting;
+    use super::*;
+
+    /// An odd number of this many bits that is no power of 65537 modulo small primes.
+    fn number(bits: usize) -> Vec<u8> {
+        let mut number = vec![0x5b; bits.div_ceil(8)];
+        let top = (bits - 1) % 8;
+        number[0] = 1 << top | (0x5b & ((1 << top) - 1));
+        number
+    }
+
+    #[test]
+    fn j14_rsa_moduli_must_have_2048_to_8192_bits() {
+        for (bits, is_weak) in [
+            (8, true),
+            (512, true),
+            (1024, true),
+            (2047, true),
+            (2048, false),
+            (2049, false),
+            (4096, false),
+            (8192, false),
+            (8193, true),
+        ] {
+            assert_eq!(is_weak_rsa(&number(bits), &[1, 0, 1]), is_weak, "{bits}");
+        }
+        assert!(is_weak_rsa(&[], &[1, 0, 1]));
+        let mut even = number(2048);
+        *even.last_mut().unwrap() = 0x5a;
+        assert!(is_weak_rsa(&even, &[1, 0, 1]));
+    }
+
+    #[test]
+    fn j14_rsa_exponents_must_be_odd_three_or_more_and_no_longer_than_33_bits() {
+        for (exponent, is_weak) in [
+            (&[][..], true),
+            (&[1], true),
+            (&[2], true),
+            (&[3], false),
+            (&[1, 0, 0], true),
+            (&[1, 0, 1], false),
+            (&[1, 0xff, 0xff, 0xff, 0xff], false),
+            (&[2, 0, 0, 0, 1], true),
+            (&[1; 256], true),
+        ] {
+            assert_eq!(
+                is_weak_rsa(&number(2048), exponent),
+                is_weak,
+                "{exponent:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn j14_roca_moduli_are_known_by_their_fingerprint() {
+        // A power of 65537 is one modulo every prime: what makes a vulnerable modulus recognizable.
+        let mut power = vec![1u8];
+        for exponent in 1..=200 {
+            let mut next = power.clone();
+            next.extend([0, 0]);
+            let mut carry = 0u16;
+            for at in (0..next.len()).rev() {
+                let added = (at + power.len())
+                    .checked_sub(next.len())
+                    .map_or(0, |i| u16::from(power[i]));
+                let sum = u16::from(next[at]) + added + carry;
+                next[at] = sum as u8;
+                carry = sum >> 8;
+            }
+            assert_eq!(carry, 0);
+            power = next;
+            assert!(has_roca_fingerprint(&power), "{exponent}");
+        }
+        assert!(RSA_BITS.contains(&bits(&power)));
+        assert!(is_weak_rsa(&power, &[1, 0, 1]));
+        *power.last_mut().unwrap() ^= 2;
+        assert!(!has_roca_fingerprint(&power));
+    }
+
+    #[test]
+    fn j14_sound_keys_are_not_weak() {
+        let Ok(Material::Rsa { modulus, exponent }) =
+            super::super::spki::from_pkcs1(&minting::RSA.bare())
+        else {
+            panic!("an RSA key");
+        };
+        assert!(!is_weak_rsa(&modulus, &exponent));
+        let point = minting::ED25519.bare().try_into().unwrap();
+        assert!(!is_small_order_ed25519(&point));
+    }
+
+    #[test]
+    fn j14_ed25519_points_of_small_order_are_weak() {
+        for known in [
+            "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+            "AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+            "JuiVj8KyJ7BFw_SJ8u-Y8NXfrAXTxjM5sTgCiG1T_AU",
+            "xxdqcD1N2E-6PAt2DRBnDyogU_osOczGTsf9d5KsA3o",
+            "7P_______________________________________38",
+            "7f_______________________________________38",
+            "7v_______________________________________38",
+        ] {
+            let mut point: [u8; 32] = base64url::decode(known).unwrap().try_into().unwrap();
+            assert!(is_small_order_ed25519(&point), "{known}");
+            point[31] |= 0x80;
+            assert!(is_small_order_ed25519(&point), "{known}");
+            point[16] ^= 1;
+            assert!(!is_small_order_ed25519(&point), "{known}");
+        }
+    }
+}

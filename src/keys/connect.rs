@@ -127,9 +127,9 @@ fn explain_tls(error: &io::Error) -> String {
         .get_ref()
         .and_then(|inner| inner.downcast_ref::<Error>());
     let hint = match inner {
-        Some(Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
-            "\nhint: name the issuer's certificate authority in `ca_file`"
-        }
+        Some(Error::InvalidCertificate(
+            CertificateError::UnknownIssuer | CertificateError::BadSignature,
+        )) => "\nhint: name the issuer's certificate authority in `ca_file`",
         Some(Error::InvalidCertificate(
             CertificateError::Expired | CertificateError::ExpiredContext { .. },
         )) => "\nhint: the issuer's certificate must be renewed, or this machine's clock is wrong",

@@ -102,3 +102,21 @@ impl FetchResult {
         }
     }
 }
+
+#[cfg(test)]
+mod label_tests {
+    use super::FetchResult;
+
+    #[test]
+    fn each_result_has_a_label_of_its_own_in_snake_case() {
+        let mut names = FetchResult::ALL.map(FetchResult::name).to_vec();
+        assert!(
+            names
+                .iter()
+                .all(|name| name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'))
+        );
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), FetchResult::ALL.len());
+    }
+}

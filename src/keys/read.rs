@@ -13,7 +13,7 @@ use crate::jose::json::{self, Json};
 use crate::jose::jwk::{self, KeyPolicy, ReadKeys};
 use crate::jose::pem;
 
-/// Reads the keys of `origin` once. At least one key, or an error.
+/// Reads the keys of `origin` once. Whether there is one among them that can be used is for the caller to see.
 pub(super) async fn read(
     origin: &Origin,
     policy: &KeyPolicy,
@@ -59,7 +59,7 @@ fn not_a_key_set(place: &str, why: &str) -> FetchError {
 }
 
 /// Where the discovery document says that the keys are (OpenID Connect Discovery 1.0 §3 and §4.3).
-fn jwks_uri(
+pub(super) fn jwks_uri(
     document: &[u8],
     url: &KeyUrl,
     issuer: &str,

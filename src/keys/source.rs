@@ -49,6 +49,35 @@ pub enum Origin {
     },
 }
 
+impl Origin {
+    /// Whether `other` is the same place, read in the same way and under the same trust.
+    pub(super) fn reads_as(&self, other: &Self) -> bool {
+        let same_way = |one: &FetchSettings, two: &FetchSettings| {
+            Arc::ptr_eq(&one.tls, &two.tls)
+                && one.proxy == two.proxy
+                && one.allow_http == two.allow_http
+                && one.same_origin == two.same_origin
+        };
+        match (self, other) {
+            (Self::File { path: p, format: f }, Self::File { path, format }) => {
+                p == path && f == format
+            }
+            (Self::JwksUrl { url: u, fetch: f }, Self::JwksUrl { url, fetch }) => {
+                u == url && same_way(f, fetch)
+            }
+            (
+                Self::Discovery {
+                    url: u,
+                    issuer: i,
+                    fetch: f,
+                },
+                Self::Discovery { url, issuer, fetch },
+            ) => u == url && i == issuer && same_way(f, fetch),
+            _ => false,
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileFormat {
     Jwks,
@@ -136,7 +165,7 @@ impl Keys {
         let changing = self.sources.iter().filter(|source| source.can_change());
         *tasks = Some(
             changing
-                .map(|source| tokio::spawn(Arc::clone(source).run()).abort_handle())
+                .map(|source| tokio::spawn(Arc::clone(source).supervise()).abort_handle())
                 .collect(),
         );
         self.running.store(true, Ordering::Release);

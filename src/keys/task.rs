@@ -8,7 +8,7 @@ use arc_swap::ArcSwapOption;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
-use super::fetch::{FetchError, FetchLimits, FetchSettings, printable};
+use super::fetch::{FetchError, FetchLimits, printable};
 use super::merge::merge;
 use super::plan::{Answer, Ended, Jitter, Plan, Step, fresh_enough};
 use super::read;
@@ -21,6 +21,9 @@ use crate::jose::jwk::{ReadKeys, SkippedKey};
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// A request whose look-up was before a change this recent may have missed it: it is told to look again.
 const JUST_CHANGED: Duration = Duration::from_secs(1);
+
+/// The panic may come again at once.
+const PAUSE_AFTER_PANIC: Duration = Duration::from_secs(1);
 
 /// One source. Nothing in it is shared with another one, so that two issuers' keys cannot meet (K9).
 pub(super) struct Source {
@@ -109,8 +112,19 @@ impl Source {
         }
     }
 
-    /// The task: does what the plan says, for ever.
-    pub async fn run(self: Arc<Self>) {
+    /// The task of this source. Should it ever panic, it begins anew: keys must not age because of one bad moment (K10).
+    pub async fn supervise(self: Arc<Self>) {
+        loop {
+            // Of a set, because that aborts what is in it when this task is aborted.
+            let mut task = JoinSet::new();
+            task.spawn(Arc::clone(&self).run());
+            task.join_next().await;
+            tokio::time::sleep(PAUSE_AFTER_PANIC).await;
+        }
+    }
+
+    /// Does what the plan says, for ever.
+    async fn run(self: Arc<Self>) {
         loop {
             let now = self.now();
             let step = self.state().plan.poll(now);
@@ -153,7 +167,7 @@ impl Source {
     }
 
     /// One fetch now, or the one in flight.
-    pub async fn fetch_once(self: &Arc<Self>) -> Result<(), String> {
+    pub async fn fetch_once(&self) -> Result<(), String> {
         if self.can_change() {
             let mut ended = self.ended.subscribe();
             let (begun, number) = self.state().plan.begin(self.now());
@@ -216,7 +230,7 @@ impl Source {
         let (one, two) = (&self.config, &other.config);
         one.policy.accepted_use == two.policy.accepted_use
             && one.policy.allow_public_default_key == two.policy.allow_public_default_key
-            && same_place(&one.origin, &two.origin)
+            && one.origin.reads_as(&two.origin)
     }
 
     /// Takes over what `other` holds, with its age.
@@ -233,25 +247,13 @@ impl Source {
     }
 
     /// Does the fetch that the plan has begun.
-    async fn fetch(self: &Arc<Self>, number: u64) -> Result<(), FetchError> {
+    async fn fetch(&self, number: u64) -> Result<(), FetchError> {
         let flight = Flight {
             source: self,
             number,
             over: false,
         };
-        // In a task of its own: should reading ever panic, this source fails once and goes on (K10).
-        let mut reading = JoinSet::new();
-        let source = Arc::clone(self);
-        reading.spawn(async move {
-            read::read(&source.config.origin, &source.config.policy, source.limits).await
-        });
-        let read = match reading.join_next().await {
-            Some(Ok(read)) => read,
-            _ => Err(FetchError::new(
-                FetchResult::BadDocument,
-                "the document could not be read because of a fault of the gate's own",
-            )),
-        };
+        let read = read::read(&self.config.origin, &self.config.policy, self.limits).await;
         flight.land(read)
     }
 
@@ -323,7 +325,7 @@ impl Source {
     }
 }
 
-/// A fetch in flight. Dropped before it lands (the task was aborted), it counts as failed: the plan never waits for what will not end.
+/// A fetch in flight. Dropped before it has landed (aborted, or a panic), it counts as failed: the plan never waits for what will not end.
 struct Flight<'s> {
     source: &'s Source,
     number: u64,
@@ -332,8 +334,9 @@ struct Flight<'s> {
 
 impl Flight<'_> {
     fn land(mut self, read: Result<ReadKeys, FetchError>) -> Result<(), FetchError> {
+        let outcome = self.source.ended(self.number, read);
         self.over = true;
-        self.source.ended(self.number, read)
+        outcome
     }
 }
 
@@ -369,40 +372,4 @@ fn usable(read: &ReadKeys) -> Result<(), FetchError> {
         text.push_str("; and more");
     }
     Err(FetchError::new(FetchResult::NoUsableKey, text))
-}
-
-/// The same place, reached under the same trust.
-fn same_place(one: &Origin, two: &Origin) -> bool {
-    match (one, two) {
-        (
-            Origin::File { path, format },
-            Origin::File {
-                path: other_path,
-                format: other_format,
-            },
-        ) => path == other_path && format == other_format,
-        (
-            Origin::JwksUrl { url, fetch },
-            Origin::JwksUrl {
-                url: other_url,
-                fetch: other_fetch,
-            },
-        ) => url == other_url && same_way(fetch, other_fetch),
-        (
-            Origin::Discovery { url, issuer, fetch },
-            Origin::Discovery {
-                url: other_url,
-                issuer: other_issuer,
-                fetch: other_fetch,
-            },
-        ) => url == other_url && issuer == other_issuer && same_way(fetch, other_fetch),
-        _ => false,
-    }
-}
-
-fn same_way(one: &FetchSettings, two: &FetchSettings) -> bool {
-    Arc::ptr_eq(&one.tls, &two.tls)
-        && one.proxy == two.proxy
-        && one.allow_http == two.allow_http
-        && one.same_origin == two.same_origin
 }

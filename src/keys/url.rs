@@ -37,22 +37,10 @@ impl KeyUrl {
                 "the address has a fragment (`#`), which is never sent\nhint: leave it out",
             );
         }
-        let uri: http::Uri = text.parse().or_else(|_| refuse("not a URL"))?;
-        let scheme = uri.scheme_str();
-        if !matches!(scheme, Some("https" | "http")) {
-            return refuse(match text.split_once(':') {
-                Some((scheme, _)) if is_scheme(scheme) => {
-                    format!(
-                        "keys are not read from `{}:` addresses\nhint: use `https://`",
-                        scheme.to_ascii_lowercase()
-                    )
-                }
-                _ => {
-                    "not an absolute URL\nhint: write it in full, as `https://id.example.com/jwks`"
-                        .to_owned()
-                }
-            });
-        }
+        check_scheme(text)?;
+        let uri: http::Uri = text
+            .parse()
+            .or_else(|_| refuse("the address is not a valid URL"))?;
         let Some(authority) = uri.authority() else {
             return refuse("the address has no host");
         };
@@ -136,12 +124,30 @@ fn refuse<T>(why: impl Into<String>) -> Result<T, BadKeyUrl> {
     Err(BadKeyUrl(why.into()))
 }
 
-fn is_scheme(text: &str) -> bool {
-    text.starts_with(|c: char| c.is_ascii_alphabetic())
-        && text.len() <= 16
-        && text
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
+/// `https://` or `http://`, in any case (RFC 3986 §3.1).
+fn check_scheme(text: &str) -> Result<(), BadKeyUrl> {
+    let scheme = text
+        .split_once(':')
+        .map(|(scheme, _)| scheme.to_ascii_lowercase());
+    match scheme {
+        Some(scheme) if scheme == "https" || scheme == "http" => {
+            match text
+                .get(scheme.len()..)
+                .is_some_and(|rest| rest.starts_with("://"))
+            {
+                true => Ok(()),
+                false => refuse(format!("`{scheme}:` without `//` and a host")),
+            }
+        }
+        Some(scheme) if scheme.bytes().all(|b| b.is_ascii_alphanumeric()) && !scheme.is_empty() => {
+            refuse(format!(
+                "keys are not read from `{scheme}:` addresses\nhint: use `https://`"
+            ))
+        }
+        _ => {
+            refuse("not an absolute URL\nhint: write it in full, as `https://id.example.com/jwks`")
+        }
+    }
 }
 
 /// A name of letters, digits, `-`, `_` and `.`, or an IP literal; then a port of 1 to 65535 if there is a colon.
@@ -203,7 +209,7 @@ mod tests {
         for (text, part) in [
             ("", "empty"),
             ("id.example.com/jwks", "absolute"),
-            ("id.example.com:443", "`id.example.com:`"),
+            ("id.example.com:443", "absolute"),
             ("/jwks", "absolute"),
             ("*", "absolute"),
             ("//id.example.com/jwks", "absolute"),
@@ -213,6 +219,10 @@ mod tests {
             ("ftp://id.example.com/jwks", "`ftp:`"),
             ("unix:/run/idp.sock", "`unix:`"),
             ("gopher://id.example.com/", "`gopher:`"),
+            ("https:id.example.com/jwks", "without `//`"),
+            ("https:", "without `//`"),
+            ("javascript:alert(1)", "`javascript:`"),
+            (":", "absolute"),
             ("https:///jwks", ""),
             ("https://", ""),
             ("https://:443/jwks", "host"),

@@ -239,9 +239,7 @@ impl RouteTable {
                 Ok(_) | Err(_) => {
                     return Err(Rejection::BadRequest {
                         status: 400,
-                        why: "ambiguous path: `strict_paths.allow` lets it pass only on a route that needs a token and has no rule, \
-                              however the path is read"
-                            .to_owned(),
+                        why: "ambiguous path: programs could read it as another one".to_owned(),
                     });
                 }
             }

@@ -21,6 +21,10 @@ impl Number {
 
     /// The whole part, fractions cut off (`1790170386.9` is 1790170386); none when it does not fit an `i64`.
     pub fn truncated(&self) -> Option<i64> {
+        // What nearly every time stamp is.
+        if let Ok(whole) = self.0.parse() {
+            return Some(whole);
+        }
         let decimal = self.decimal();
         let whole_digits = i64::try_from(decimal.digits.len())
             .ok()?

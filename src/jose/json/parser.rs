@@ -175,15 +175,15 @@ impl<'t> Parser<'t> {
     /// Four hexadecimal digits, or two times four as a surrogate pair.
     fn unicode_escape(&mut self) -> Result<char, JsonError> {
         let first = self.hexadecimal_unit()?;
-        let units = if (0xd800..0xdc00).contains(&first) {
+        let second = if (0xd800..0xdc00).contains(&first) {
             if !(self.take(b'\\') && self.take(b'u')) {
                 return Err(self.error("lone surrogate before"));
             }
-            vec![first, self.hexadecimal_unit()?]
+            Some(self.hexadecimal_unit()?)
         } else {
-            vec![first]
+            None
         };
-        match char::decode_utf16(units).next() {
+        match char::decode_utf16([first].into_iter().chain(second)).next() {
             Some(Ok(character)) => Ok(character),
             _ => Err(self.error("lone surrogate before")),
         }

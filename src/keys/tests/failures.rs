@@ -1,14 +1,15 @@
 //! Documents that must not take the keys away, and issuers that are not there.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::{Bench, bench, bench_with};
 use crate::clock::{Clock, SystemClock};
 use crate::keys::testing::{
-    Answer, Issuer, Recorder, config, document, jwk, jwks_origin, kids, short_limits,
+    Answer, Issuer, PATIENCE, Recorder, config, document, jwk, jwks_origin, kids, short_limits,
 };
-use crate::keys::{FetchResult, KeyLookup, Keys, SourceId};
+use crate::keys::{FetchResult, KeyLookup, KeyObserver, Keys, SourceId};
 
 const FIRST: SourceId = SourceId(0);
 
@@ -176,6 +177,42 @@ async fn k10_a_fetch_that_is_abandoned_does_not_block_the_next_one() {
     issuer.json("/jwks", &document(&[&jwk("a")]));
     assert_eq!(keys.fetch_once().await, [Ok(())]);
     assert_eq!(kids(&keys, 0), ["a"]);
+}
+
+/// Panics when it is told for the first time.
+#[derive(Default)]
+struct Faulty(AtomicUsize);
+
+impl KeyObserver for Faulty {
+    fn fetched(&self, _: &str, _: SourceId, _: FetchResult, _: usize) {
+        assert!(
+            self.0.fetch_add(1, Ordering::SeqCst) > 0,
+            "a fault that the test made"
+        );
+    }
+    fn suppressed(&self, _: &str) {}
+}
+
+#[tokio::test]
+async fn k10_a_panic_in_the_middle_of_a_fetch_does_not_end_the_source() {
+    let issuer = Issuer::start().await;
+    issuer.answer("/jwks", Answer::Raw(String::new()));
+    let source = config("one", jwks_origin(&issuer.url("/jwks")));
+    let told = Arc::new(Faulty::default());
+    let keys = Arc::new(Keys::new(vec![source], Arc::new(SystemClock), told.clone()));
+    keys.start();
+    while told.0.load(Ordering::SeqCst) == 0 {
+        tokio::task::yield_now().await;
+    }
+    issuer.json("/jwks", &document(&[&jwk("a")]));
+    let ready = async {
+        while !keys.ready() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, ready)
+        .await
+        .expect("the source is dead");
 }
 
 #[tokio::test]

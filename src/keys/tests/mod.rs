@@ -4,6 +4,7 @@ mod discovery;
 mod failures;
 mod fetching;
 mod files;
+mod real_documents;
 mod rotation;
 mod tls;
 mod unknown_keys;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, IsCa, Issuer as Authority, KeyPair, date_time_ymd,
+    BasicConstraints, CertificateParams, DnType, IsCa, Issuer as Authority, KeyPair, date_time_ymd,
 };
 use rustls_pki_types::PrivateKeyDer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -25,8 +25,9 @@ struct TestAuthority {
 }
 
 impl TestAuthority {
-    fn new() -> Self {
+    fn new(name: &str) -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().unwrap();
         let pem = params.self_signed(&key).unwrap().pem();
@@ -86,7 +87,7 @@ async fn outcome(issuer: &Issuer, fetch: FetchSettings) -> (FetchResult, String)
 
 #[tokio::test]
 async fn k11_keys_come_over_tls_from_an_authority_of_the_ca_file() {
-    let authority = TestAuthority::new();
+    let authority = TestAuthority::new("one");
     let issuer = authority.server("127.0.0.1", false).await;
     assert_eq!(
         outcome(&issuer, authority.trusted()).await,
@@ -96,15 +97,18 @@ async fn k11_keys_come_over_tls_from_an_authority_of_the_ca_file() {
 
 #[tokio::test]
 async fn k11_a_certificate_that_is_expired_or_of_another_host_or_unknown_is_refused() {
-    let authority = TestAuthority::new();
+    let authority = TestAuthority::new("one");
     let expired = authority.server("127.0.0.1", true).await;
     let elsewhere = authority.server("id.example", false).await;
     let good = authority.server("127.0.0.1", false).await;
-    let mut other_roots = TestAuthority::new().trusted();
+    let mut other_roots = TestAuthority::new("two").trusted();
+    // An authority that was made again under its old name.
+    let renewed_roots = TestAuthority::new("one").trusted();
     for (issuer, fetch, part) in [
         (&expired, authority.trusted(), "renewed"),
         (&elsewhere, authority.trusted(), "not valid for name"),
         (&good, other_roots.clone(), "`ca_file`"),
+        (&good, renewed_roots, "`ca_file`"),
         (&good, settings(), "`ca_file`"),
     ] {
         let (label, error) = outcome(issuer, fetch).await;
@@ -141,7 +145,7 @@ async fn k11_a_port_that_does_not_speak_tls_is_refused() {
 
 #[tokio::test]
 async fn k01_a_document_over_https_does_not_lead_to_plain_loopback() {
-    let authority = TestAuthority::new();
+    let authority = TestAuthority::new("one");
     let issuer = authority.server("127.0.0.1", false).await;
     let local = Issuer::start().await;
     local.json("/jwks", &document(&[&jwk("a")]));
@@ -190,7 +194,7 @@ async fn tunnelling_proxy(
 
 #[tokio::test]
 async fn a_forward_proxy_makes_a_tunnel_to_an_https_address_and_the_certificate_is_the_issuers() {
-    let authority = TestAuthority::new();
+    let authority = TestAuthority::new("one");
     let issuer = authority.server("127.0.0.1", false).await;
     let (proxy, heads, _task) = tunnelling_proxy("200 Connection established").await;
     let through = |mut fetch: FetchSettings| {
@@ -216,7 +220,7 @@ async fn a_forward_proxy_makes_a_tunnel_to_an_https_address_and_the_certificate_
 
 #[tokio::test]
 async fn a_proxy_that_refuses_the_tunnel_is_a_failed_connection() {
-    let authority = TestAuthority::new();
+    let authority = TestAuthority::new("one");
     let issuer = authority.server("127.0.0.1", false).await;
     let (proxy, _, _task) =
         tunnelling_proxy("407 Proxy Authentication Required\r\nContent-Length: 0").await;

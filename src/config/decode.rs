@@ -1,0 +1,511 @@
+//! From the tree to decoded values, by the tables of fields. Collects every problem instead of stopping at the first.
+
+use std::fmt::Display;
+
+use super::kind::{By, Field, Kind, OneOf, Presence, Preset, Table, TextKind, Variants};
+use super::near::nearest;
+use super::problem::{Mistake, Place, Problems, redact, shown};
+use super::record::{Data, Item, Record, Slot};
+use super::scalar::{boolean, json, unique};
+use super::tree::{Entry, Node, Scalar, Value};
+use super::units;
+
+/// Decodes `node` as `kind`. `None`: it is not one, and the reason is in `problems`.
+pub(super) fn decode(
+    node: &Node,
+    kind: &Kind,
+    place: Place,
+    problems: &mut Problems,
+) -> Option<Item> {
+    let mut decoder = Decoder { problems };
+    decoder.item(node, kind, place)
+}
+
+struct Decoder<'p> {
+    problems: &'p mut Problems,
+}
+
+impl Decoder<'_> {
+    fn item(&mut self, node: &Node, kind: &Kind, place: Place) -> Option<Item> {
+        if matches!(node.value, Value::Broken) {
+            return None;
+        }
+        if node.is_null() && !matches!(kind, Kind::Json | Kind::Unsupported { .. }) {
+            self.problems.error(
+                &place,
+                Mistake::new(format!("`{}` has no value", place.path))
+                    .hint(format!("expected {}, or take the key away", expected(kind))),
+            );
+            return None;
+        }
+        let shown = match &node.value {
+            Value::Scalar(scalar) => scalar.shown(),
+            _ => String::new(),
+        };
+        let data = match kind {
+            Kind::Either { scalar, long } => {
+                let chosen = match &node.value {
+                    Value::Scalar(_) => scalar,
+                    _ => long,
+                };
+                return self.item(node, chosen, place);
+            }
+            Kind::Unsupported { hint } => {
+                self.problems.error(
+                    &place,
+                    Mistake::new(format!("`{}` is not supported by this version", place.path))
+                        .hint(*hint),
+                );
+                return None;
+            }
+            Kind::Json => Data::Json(json(node, &place, self.problems)?),
+            Kind::JsonObject => match &node.value {
+                Value::Mapping(_) => Data::Json(json(node, &place, self.problems)?),
+                _ => return self.mismatch(node, kind, &place),
+            },
+            Kind::List { of, at_least_one } => {
+                Data::List(self.list(node, kind, of, *at_least_one, &place)?)
+            }
+            Kind::Map { names, of } => Data::Map(self.map(node, kind, names, of, &place)?),
+            Kind::Table(table) => Data::Record(self.table(node, kind, table, &place)?),
+            Kind::Variants(variants) => Data::Record(self.variants(node, kind, variants, &place)?),
+            scalar_kind => match &node.value {
+                Value::Scalar(scalar) => self.scalar(scalar, scalar_kind, &place)?,
+                _ => return self.mismatch(node, kind, &place),
+            },
+        };
+        Some(Item { place, data, shown })
+    }
+
+    fn mismatch<T>(&mut self, node: &Node, kind: &Kind, place: &Place) -> Option<T> {
+        let found = match &node.value {
+            Value::Scalar(scalar) => format!("`{}`", scalar.shown()),
+            Value::Sequence(_) => "a list".to_owned(),
+            Value::Mapping(_) => "a mapping".to_owned(),
+            Value::Broken => return None,
+        };
+        let mut mistake = Mistake::new(format!("expected {}, found {found}", expected(kind)));
+        mistake = match (&node.value, kind) {
+            (Value::Scalar(scalar), Kind::List { .. }) => {
+                mistake.hint(format!("write it as a list: `[{}]`", scalar.shown()))
+            }
+            (Value::Sequence(_), Kind::Text(_)) => mistake.hint("only one value is possible here"),
+            _ => mistake,
+        };
+        self.problems.error(place, mistake);
+        None
+    }
+
+    fn scalar(&mut self, scalar: &Scalar, kind: &Kind, place: &Place) -> Option<Data> {
+        match read_scalar(scalar, kind) {
+            Ok(data) => Some(data),
+            Err(mistake) => {
+                self.problems.error(
+                    place,
+                    redact(mistake, &scalar.text, scalar.written.as_deref()),
+                );
+                None
+            }
+        }
+    }
+
+    /// The elements that are right; a wrong one is reported and left out.
+    fn list(
+        &mut self,
+        node: &Node,
+        kind: &Kind,
+        of: &Kind,
+        at_least_one: bool,
+        place: &Place,
+    ) -> Option<Vec<Item>> {
+        let Value::Sequence(nodes) = &node.value else {
+            return self.mismatch(node, kind, place);
+        };
+        if nodes.is_empty() && at_least_one {
+            self.problems.error(
+                place,
+                Mistake::new(format!("`{}` is empty", place.path))
+                    .hint(format!("it needs at least one element: {}", expected(of))),
+            );
+            return None;
+        }
+        let mut items: Vec<Item> = Vec::new();
+        for (index, node) in nodes.iter().enumerate() {
+            let Some(item) = self.item(node, of, place.index(index, node.at)) else {
+                continue;
+            };
+            let twin = item
+                .text()
+                .and_then(|text| items.iter().find(|other| other.text() == Some(text)));
+            if let Some(twin) = twin {
+                self.problems.error(
+                    &item.place,
+                    Mistake::new(format!("`{}` is in this list twice", item.shown))
+                        .hint(format!("it is already on line {}", twin.place.at.line)),
+                );
+            } else {
+                items.push(item);
+            }
+        }
+        Some(items)
+    }
+
+    fn map(
+        &mut self,
+        node: &Node,
+        kind: &Kind,
+        names: &'static TextKind,
+        of: &Kind,
+        place: &Place,
+    ) -> Option<Vec<(Item, Item)>> {
+        let Value::Mapping(entries) = &node.value else {
+            return self.mismatch(node, kind, place);
+        };
+        let mut items = Vec::new();
+        for entry in unique(entries, place, self.problems) {
+            let name_place = place.key(&entry.name, entry.name_at);
+            let scalar = Scalar {
+                text: entry.name.clone(),
+                plain: false,
+                written: None,
+            };
+            let name = self.scalar(&scalar, &Kind::Text(names), &name_place);
+            let value = self.item(&entry.value, of, value_place(place, entry));
+            if let (Some(data), Some(value)) = (name, value) {
+                let name = Item {
+                    place: name_place,
+                    data,
+                    shown: shown(&entry.name),
+                };
+                items.push((name, value));
+            }
+        }
+        Some(items)
+    }
+
+    fn table(
+        &mut self,
+        node: &Node,
+        kind: &Kind,
+        table: &'static Table,
+        place: &Place,
+    ) -> Option<Record> {
+        let Value::Mapping(entries) = &node.value else {
+            return self.mismatch(node, kind, place);
+        };
+        let fields: Vec<&'static Field> = table.fields().collect();
+        let mut record = self.fields(entries, &fields, None, place);
+        if let Some(one_of) = &table.one_of {
+            self.only_one(one_of, &mut record);
+        }
+        Some(record)
+    }
+
+    fn only_one(&mut self, one_of: &OneOf, record: &mut Record) {
+        let given: Vec<&str> = one_of
+            .names
+            .iter()
+            .copied()
+            .filter(|name| record.given(name))
+            .collect();
+        match given.as_slice() {
+            [] if one_of.required => self.problems.error(
+                &record.place,
+                Mistake::new(format!("one of {} is needed here", quoted(one_of.names))),
+            ),
+            [] | [_] => {}
+            [first, others @ ..] => {
+                for other in others {
+                    self.problems.error(
+                        &record.place(other),
+                        Mistake::new(format!("`{other}` cannot stand beside `{first}`"))
+                            .hint(format!("only one of {}", quoted(one_of.names))),
+                    );
+                }
+            }
+        }
+    }
+
+    fn variants(
+        &mut self,
+        node: &Node,
+        kind: &Kind,
+        variants: &'static Variants,
+        place: &Place,
+    ) -> Option<Record> {
+        let Value::Mapping(entries) = &node.value else {
+            return self.mismatch(node, kind, place);
+        };
+        let chosen = match variants.by {
+            By::Presence => entries
+                .iter()
+                .find_map(|entry| variants.variant(&entry.name)),
+            By::Value(key) => entries
+                .iter()
+                .find(|entry| entry.name == key)
+                .and_then(|entry| match &entry.value.value {
+                    Value::Scalar(scalar) => variants.variant(&scalar.text),
+                    _ => None,
+                }),
+        };
+        let common = variants.common.iter().copied().flatten();
+        let mut record = match chosen {
+            Some(variant) => {
+                let fields: Vec<_> = common.chain(variant.fields()).collect();
+                self.fields(entries, &fields, Some((variants, variant.name)), place)
+            }
+            // Without the variant nobody knows which of the other keys are wrong; what every variant shares is still checked.
+            None => {
+                let every: Vec<_> = variants
+                    .list
+                    .iter()
+                    .flat_map(|variant| variant.fields())
+                    .map(|field| field.name)
+                    .collect();
+                let known: Vec<Entry> = entries
+                    .iter()
+                    .filter(|entry| !every.contains(&entry.name.as_str()))
+                    .cloned()
+                    .collect();
+                if variants.by == By::Presence {
+                    let names: Vec<_> = variants.list.iter().map(|variant| variant.name).collect();
+                    self.problems.error(
+                        place,
+                        Mistake::new(format!("one of {} is needed here", quoted(&names))),
+                    );
+                }
+                self.fields(&known, &common.collect::<Vec<_>>(), None, place)
+            }
+        };
+        record.variant = chosen.map(|variant| variant.name);
+        Some(record)
+    }
+
+    fn fields(
+        &mut self,
+        entries: &[Entry],
+        fields: &[&'static Field],
+        variants: Option<(&'static Variants, &'static str)>,
+        place: &Place,
+    ) -> Record {
+        let mut record = Record {
+            place: place.clone(),
+            variant: None,
+            slots: Vec::new(),
+        };
+        for entry in unique(entries, place, self.problems) {
+            let Some(field) = fields.iter().find(|field| field.name == entry.name) else {
+                self.unknown_key(entry, fields, variants, place);
+                continue;
+            };
+            let place = value_place(place, entry);
+            record.slots.push(Slot {
+                name: field.name,
+                item: self.item(&entry.value, &field.kind, place.clone()),
+                place,
+                given: true,
+            });
+        }
+        for field in fields {
+            if !record.given(field.name) {
+                self.absent(field, &mut record);
+            }
+        }
+        record
+    }
+
+    fn absent(&mut self, field: &'static Field, record: &mut Record) {
+        match field.presence {
+            Presence::Optional(_) => {}
+            Presence::Required => self.problems.error(
+                &record.place,
+                Mistake::new(format!("`{}` is missing", field.name)).hint(format!(
+                    "`{}`: {}",
+                    field.name,
+                    field.doc.trim_end_matches('.')
+                )),
+            ),
+            Presence::Default(preset) => {
+                let place = record.place.clone();
+                record.slots.push(Slot {
+                    name: field.name,
+                    item: Some(Item {
+                        place: place.clone(),
+                        data: preset_data(preset),
+                        shown: String::new(),
+                    }),
+                    place,
+                    given: false,
+                });
+            }
+        }
+    }
+
+    fn unknown_key(
+        &mut self,
+        entry: &Entry,
+        fields: &[&'static Field],
+        variants: Option<(&'static Variants, &'static str)>,
+        place: &Place,
+    ) {
+        let known = || {
+            fields
+                .iter()
+                .filter(|field| field.is_supported())
+                .map(|field| field.name)
+        };
+        let name = shown(&entry.name);
+        let mut mistake = Mistake::new(format!("unknown key `{name}`"));
+        let owners = variants.map_or(Vec::new(), |(variants, _)| variants.owners(&entry.name));
+        mistake = if let (false, Some((variants, variant))) = (owners.is_empty(), variants) {
+            let by = match variants.by {
+                By::Value(key) => format!("{key} {}", quoted(&owners)),
+                By::Presence => quoted(&owners),
+            };
+            mistake.message = format!("`{name}` is not a key of `{variant}`");
+            mistake.hint(format!("it belongs to {by}"))
+        } else if let Some(near) = nearest(&entry.name, known()) {
+            mistake.hint(format!("did you mean `{near}`?"))
+        } else {
+            let known: Vec<_> = known().collect();
+            mistake.hint(format!("known keys here: {}", quoted(&known)))
+        };
+        self.problems
+            .error(&place.key(&entry.name, entry.name_at), mistake);
+    }
+}
+
+fn read_scalar(scalar: &Scalar, kind: &Kind) -> Result<Data, Mistake> {
+    let text = scalar.text.as_str();
+    if text.is_empty() {
+        return Err(
+            Mistake::new("the value is empty").hint(match scalar.written {
+                Some(_) => "the environment variable is set but empty".to_owned(),
+                None => format!("expected {}", expected(kind)),
+            }),
+        );
+    }
+    let bound = |ok: bool, min: &dyn Display, max: &dyn Display| {
+        if ok {
+            Ok(())
+        } else {
+            Err(
+                Mistake::new(format!("`{}` is out of bounds", scalar.shown()))
+                    .hint(format!("from {min} to {max}")),
+            )
+        }
+    };
+    match kind {
+        Kind::Bool => boolean(text).map(Data::Bool).ok_or_else(|| {
+            let mistake = Mistake::new(format!(
+                "expected `true` or `false`, found `{}`",
+                scalar.shown()
+            ));
+            match text.to_ascii_lowercase().as_str() {
+                "yes" | "on" | "1" => mistake.hint("write `true`"),
+                "no" | "off" | "0" => mistake.hint("write `false`"),
+                _ => mistake,
+            }
+        }),
+        Kind::Integer { min, max } => {
+            let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+            let value: u64 = Some(text)
+                .filter(|_| digits)
+                .and_then(|text| text.parse().ok())
+                .ok_or_else(|| {
+                    Mistake::new(format!(
+                        "expected a whole number, found `{}`",
+                        scalar.shown()
+                    ))
+                    .hint(format!("from {min} to {max}"))
+                })?;
+            bound((*min..=*max).contains(&value), min, max)?;
+            Ok(Data::Integer(value))
+        }
+        Kind::Duration { min, max } => {
+            let value = units::duration(text)?;
+            bound(
+                (*min..=*max).contains(&value),
+                &units::write_duration(*min),
+                &units::write_duration(*max),
+            )?;
+            Ok(Data::Duration(value))
+        }
+        Kind::Size { min, max } => {
+            let value = units::size(text)?;
+            bound(
+                (*min..=*max).contains(&value),
+                &units::write_size(*min),
+                &units::write_size(*max),
+            )?;
+            Ok(Data::Size(value))
+        }
+        Kind::Text(kind) => {
+            check_text(text, &scalar.shown(), kind)?;
+            Ok(Data::Text(text.to_owned()))
+        }
+        _ => Err(Mistake::new(format!(
+            "expected {}, found `{}`",
+            expected(kind),
+            scalar.shown()
+        ))),
+    }
+}
+
+fn check_text(text: &str, written: &str, kind: &TextKind) -> Result<(), Mistake> {
+    if !kind.choices.is_empty() && !kind.choices.contains(&text) {
+        // A check that knows better (`none`) speaks first.
+        (kind.check)(text)?;
+        let mistake = Mistake::new(format!("expected {}, found `{written}`", kind.noun));
+        return Err(match nearest(text, kind.choices.iter().copied()) {
+            Some(near) => mistake.hint(format!("did you mean `{near}`?")),
+            None => mistake.hint(format!("one of {}", quoted(kind.choices))),
+        });
+    }
+    (kind.check)(text)
+}
+
+fn preset_data(preset: Preset) -> Data {
+    match preset {
+        Preset::Text(text) => Data::Text(text.to_owned()),
+        Preset::Bool(value) => Data::Bool(value),
+        Preset::Duration(value) => Data::Duration(value),
+        Preset::Size(value) => Data::Size(value),
+        Preset::Nothing => Data::List(Vec::new()),
+    }
+}
+
+/// A missing value is shown at its key: there is nothing else to point at.
+fn value_place(place: &Place, entry: &Entry) -> Place {
+    let at = if entry.value.is_null() {
+        entry.name_at
+    } else {
+        entry.value.at
+    };
+    place.key(&entry.name, at)
+}
+
+pub(super) fn expected(kind: &Kind) -> String {
+    match kind {
+        Kind::Text(kind) => kind.noun.to_owned(),
+        Kind::Bool => "`true` or `false`".to_owned(),
+        Kind::Integer { .. } => "a whole number".to_owned(),
+        Kind::Duration { .. } => "a duration like `30s`".to_owned(),
+        Kind::Size { .. } => "a size like `16KiB`".to_owned(),
+        Kind::Json => "a value".to_owned(),
+        Kind::List { .. } => "a list".to_owned(),
+        Kind::JsonObject | Kind::Map { .. } | Kind::Table(_) | Kind::Variants(_) => {
+            "a mapping".to_owned()
+        }
+        Kind::Either { scalar, long } => format!("{} or {}", expected(scalar), expected(long)),
+        Kind::Unsupported { .. } => "nothing".to_owned(),
+    }
+}
+
+pub(super) fn quoted<T: AsRef<str>>(names: &[T]) -> String {
+    let quoted: Vec<String> = names
+        .iter()
+        .map(|name| format!("`{}`", name.as_ref()))
+        .collect();
+    quoted.join(", ")
+}

@@ -1,0 +1,419 @@
+//! Every key of the file: its type, bounds, default and meaning. The decoder, `claimgate schema` and the reference page walk these.
+
+use std::time::Duration;
+
+use super::fields_identity::IDENTITY;
+use super::fields_issuer::ISSUER;
+use super::kind::{By, Field, Kind, Preset, Table, Variant, Variants};
+use super::text;
+use crate::proxy::{TokenSettings, UpstreamSettings};
+
+pub(super) const DEFAULT_LISTEN: &str = "0.0.0.0:8080";
+pub(super) const DEFAULT_ADMIN: &str = "0.0.0.0:9464";
+/// More workers than any machine that runs a sidecar has CPUs.
+pub(super) const MAX_WORKERS: u64 = 256;
+/// Long enough for a cluster to forget an address.
+pub(super) const MAX_SHUTDOWN_DELAY: Duration = minutes(10);
+pub(super) const DEFAULT_DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
+pub(super) const MAX_DRAIN_TIMEOUT: Duration = hours(1);
+/// A connection that takes longer than this is not local.
+const MAX_CONNECT_TIMEOUT: Duration = minutes(1);
+/// Long polling ends well below.
+const MAX_RESPONSE_TIMEOUT: Duration = hours(1);
+/// Longer than any application keeps an idle connection.
+const MAX_POOL_IDLE_TIMEOUT: Duration = hours(1);
+const SHORTEST: Duration = Duration::from_millis(1);
+/// Below this not even a token without claims fits.
+const MIN_TOKEN_BYTES: usize = 256;
+
+pub(super) const fn minutes(count: u64) -> Duration {
+    Duration::from_secs(count * 60)
+}
+pub(super) const fn hours(count: u64) -> Duration {
+    Duration::from_secs(count * 3600)
+}
+
+pub(super) static ROOT: Table = Table {
+    groups: &[&[
+        Field::with_default(
+            "listen",
+            LISTEN_KIND,
+            Preset::Text(DEFAULT_LISTEN),
+            "Where requests come in.",
+        ),
+        Field::with_default(
+            "admin",
+            Kind::Text(&text::ADDRESS),
+            Preset::Text(DEFAULT_ADMIN),
+            "Where `/livez`, `/readyz`, `/metrics` and `/issuers` are. Another port than `listen`.",
+        ),
+        Field::optional(
+            "workers",
+            Kind::Integer {
+                min: 1,
+                max: MAX_WORKERS,
+            },
+            "the CPU quota of the cgroup, at least 1",
+            "Worker threads.",
+        ),
+        Field::required(
+            "upstream",
+            Kind::Either {
+                scalar: &Kind::Text(&text::UPSTREAM_URL),
+                long: &Kind::Table(&UPSTREAM),
+            },
+            "The application: a URL, or a mapping with `url`.",
+        ),
+        Field::required(
+            "issuers",
+            Kind::List {
+                of: &Kind::Variants(&ISSUER),
+                at_least_one: true,
+            },
+            "Whose tokens are accepted.",
+        ),
+        Field::optional(
+            "token",
+            Kind::Table(&TOKEN),
+            "",
+            "Where tokens are looked for, and what happens to them.",
+        ),
+        Field::optional(
+            "identity",
+            Kind::Table(&IDENTITY),
+            "",
+            "What the application is told.",
+        ),
+        Field::with_default(
+            "trusted_proxies",
+            Kind::List {
+                of: &Kind::Text(&text::NETWORK),
+                at_least_one: false,
+            },
+            Preset::Nothing,
+            "Networks whose `X-Forwarded-*` and `Forwarded` pass and are extended.",
+        ),
+        Field::optional(
+            "routes",
+            Kind::List {
+                of: &Kind::Table(&ROUTE),
+                at_least_one: true,
+            },
+            "everything needs a token",
+            "Which paths need what. The first entry whose path matches decides; no route, no answer but 403.",
+        ),
+        Field::optional(
+            "strict_paths",
+            Kind::Table(&STRICT_PATHS),
+            "",
+            "Which ambiguous targets pass, on routes that need a token and have no rule.",
+        ),
+        Field::optional(
+            "log",
+            Kind::Table(&LOG),
+            "",
+            "What the gate says on stdout.",
+        ),
+        Field::optional(
+            "shutdown",
+            Kind::Table(&SHUTDOWN),
+            "",
+            "How the gate stops.",
+        ),
+    ]],
+    one_of: None,
+};
+
+const LISTEN_KIND: Kind = Kind::Either {
+    scalar: &Kind::Text(&text::ADDRESS),
+    long: &Kind::Table(&LISTEN),
+};
+
+static LISTEN: Table = Table {
+    groups: &[&[
+        Field::required(
+            "address",
+            Kind::Text(&text::ADDRESS),
+            "IP address and port.",
+        ),
+        Field::unsupported(
+            "tls",
+            "end TLS in front of the gate, and let it listen on the pod's network only",
+        ),
+        Field::unsupported(
+            "proxy_protocol",
+            "list the load balancer under `trusted_proxies` and let it send `X-Forwarded-For`",
+        ),
+    ]],
+    one_of: None,
+};
+
+static UPSTREAM: Table = Table {
+    groups: &[&[
+        Field::required(
+            "url",
+            Kind::Text(&text::UPSTREAM_URL),
+            "`http://host:port` of the application, without a path.",
+        ),
+        Field::with_default(
+            "host",
+            Kind::Text(&text::HOST),
+            Preset::Text("preserve"),
+            "The application gets the client's `Host` (`preserve`), or its own (`upstream`).",
+        ),
+        Field::with_default(
+            "connect_timeout",
+            Kind::Duration {
+                min: SHORTEST,
+                max: MAX_CONNECT_TIMEOUT,
+            },
+            Preset::Duration(UpstreamSettings::DEFAULT_CONNECT_TIMEOUT),
+            "Bound of a connection attempt.",
+        ),
+        Field::with_default(
+            "response_timeout",
+            Kind::Duration {
+                min: SHORTEST,
+                max: MAX_RESPONSE_TIMEOUT,
+            },
+            Preset::Duration(UpstreamSettings::DEFAULT_RESPONSE_TIMEOUT),
+            "From the end of the request body to the response head.",
+        ),
+        Field::with_default(
+            "pool_idle_timeout",
+            Kind::Duration {
+                min: Duration::ZERO,
+                max: MAX_POOL_IDLE_TIMEOUT,
+            },
+            Preset::Duration(UpstreamSettings::DEFAULT_POOL_IDLE_TIMEOUT),
+            "How long an idle connection is kept: less than the application keeps it.",
+        ),
+    ]],
+    one_of: None,
+};
+
+static TOKEN: Table = Table {
+    groups: &[&[
+        Field::optional(
+            "sources",
+            Kind::List {
+                of: &Kind::Variants(&TOKEN_SOURCE),
+                at_least_one: true,
+            },
+            "`Authorization: Bearer`",
+            "Where a token may be. Tokens in two of them are refused; all of them are removed from every request.",
+        ),
+        Field::with_default(
+            "forward",
+            Kind::Bool,
+            Preset::Bool(false),
+            "The verified token goes on to the application, where it came from.",
+        ),
+        Field::with_default(
+            "max_bytes",
+            Kind::Size {
+                min: MIN_TOKEN_BYTES,
+                max: TokenSettings::MAX_MAX_BYTES,
+            },
+            Preset::Size(TokenSettings::DEFAULT_MAX_BYTES),
+            "Longer tokens are refused unread.",
+        ),
+    ]],
+    one_of: None,
+};
+
+static TOKEN_SOURCE: Variants = Variants {
+    by: By::Presence,
+    common: &[],
+    list: &[
+        Variant {
+            name: "header",
+            groups: &[&[
+                Field::required(
+                    "header",
+                    Kind::Text(&text::HEADER_NAME),
+                    "The header that holds the token.",
+                ),
+                Field::optional(
+                    "scheme",
+                    Kind::Text(&text::SCHEME),
+                    "the whole value is the token",
+                    "The word before the token, in any case.",
+                ),
+            ]],
+        },
+        Variant {
+            name: "cookie",
+            groups: &[&[
+                Field::required(
+                    "cookie",
+                    Kind::Text(&text::COOKIE_NAME),
+                    "The cookie that holds the token.",
+                ),
+                Field::with_default(
+                    "cross_site",
+                    Kind::Text(&text::CROSS_SITE),
+                    Preset::Text("refuse"),
+                    "Whether another site may cause unsafe requests and upgrades with this cookie.",
+                ),
+            ]],
+        },
+        Variant {
+            name: "query",
+            groups: &[&[Field::required(
+                "query",
+                Kind::Text(&text::QUERY_NAME),
+                "The query parameter that holds the token.",
+            )]],
+        },
+    ],
+};
+
+static ROUTE: Table = Table {
+    groups: &[&[
+        Field::optional(
+            "name",
+            Kind::Text(&text::ANY),
+            "the path",
+            "Label in metrics and logs.",
+        ),
+        Field::required(
+            "path",
+            Kind::Text(&text::ROUTE_PATH),
+            "Exact (`/admin`), or with everything below by whole segments (`/admin/*`).",
+        ),
+        Field::optional(
+            "methods",
+            Kind::List {
+                of: &Kind::Text(&text::METHOD),
+                at_least_one: true,
+            },
+            "every method",
+            "GET covers HEAD.",
+        ),
+        Field::with_default(
+            "access",
+            Kind::Text(&text::ACCESS),
+            Preset::Text("required"),
+            "`required`: a good token. `optional`: it may be missing. `public`: none is asked for.",
+        ),
+        Field::with_default(
+            "credentials",
+            Kind::Text(&text::CREDENTIALS),
+            Preset::Text("strip"),
+            "`pass`, on a public route only: the application checks its own bearer tokens.",
+        ),
+        Field::with_default(
+            "require",
+            Kind::List {
+                of: &Kind::Table(&REQUIRE),
+                at_least_one: true,
+            },
+            Preset::Nothing,
+            "Rules on the token's claims; all must hold.",
+        ),
+    ]],
+    one_of: None,
+};
+
+static REQUIRE: Table = Table {
+    groups: &[&[
+        Field::required(
+            "claim",
+            CLAIM_KIND,
+            "A top-level claim, literally; a list is a path.",
+        ),
+        Field::optional(
+            "any_of",
+            Kind::List {
+                of: &Kind::Json,
+                at_least_one: true,
+            },
+            "",
+            "The claim is, or has among its elements, one of these.",
+        ),
+        Field::optional(
+            "all_of",
+            Kind::List {
+                of: &Kind::Json,
+                at_least_one: true,
+            },
+            "",
+            "The claim has each of these.",
+        ),
+        Field::optional("equals", Kind::Json, "", "The claim is exactly this."),
+    ]],
+    one_of: Some(super::kind::OneOf {
+        names: &["any_of", "all_of", "equals"],
+        required: true,
+    }),
+};
+
+pub(super) const CLAIM_KIND: Kind = Kind::Either {
+    scalar: &Kind::Text(&text::ANY),
+    long: &Kind::List {
+        of: &Kind::Text(&text::ANY),
+        at_least_one: true,
+    },
+};
+
+static STRICT_PATHS: Table = Table {
+    groups: &[&[Field::with_default(
+        "allow",
+        Kind::List {
+            of: &Kind::Text(&text::STRICT_PATH),
+            at_least_one: false,
+        },
+        Preset::Nothing,
+        "`semicolon`, `encoded_slash`, `double_slash`.",
+    )]],
+    one_of: None,
+};
+
+static LOG: Table = Table {
+    groups: &[&[
+        Field::with_default(
+            "level",
+            Kind::Text(&text::LOG_LEVEL),
+            Preset::Text("info"),
+            "`error`, `warn`, `info`, `debug`, `trace`.",
+        ),
+        Field::with_default(
+            "format",
+            Kind::Text(&text::LOG_FORMAT),
+            Preset::Text("auto"),
+            "`auto`: readable on a terminal, JSON elsewhere.",
+        ),
+        Field::with_default(
+            "access",
+            Kind::Text(&text::LOG_ACCESS),
+            Preset::Text("all"),
+            "Which requests get a line.",
+        ),
+    ]],
+    one_of: None,
+};
+
+static SHUTDOWN: Table = Table {
+    groups: &[&[
+        Field::with_default(
+            "delay",
+            Kind::Duration {
+                min: Duration::ZERO,
+                max: MAX_SHUTDOWN_DELAY,
+            },
+            Preset::Duration(Duration::ZERO),
+            "Between `/readyz` 503 and the end of accepting.",
+        ),
+        Field::with_default(
+            "drain_timeout",
+            Kind::Duration {
+                min: Duration::ZERO,
+                max: MAX_DRAIN_TIMEOUT,
+            },
+            Preset::Duration(DEFAULT_DRAIN_TIMEOUT),
+            "How long requests in flight may take to finish.",
+        ),
+    ]],
+    one_of: None,
+};

@@ -1,0 +1,361 @@
+//! `issuers:`, whose tokens are accepted.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::keys::{self, Entry};
+use super::problem::{Mistake, Place, Problems};
+use super::record::{Data, Item, Record};
+use super::{IssuerSetup, LoadOptions};
+use crate::jose::algorithm::{Algorithm, AlgorithmSet};
+use crate::jose::json::Json;
+use crate::provider::{BadSetting, IssuerPattern, Profile, auth0, cognito, entra, oidc, wso2};
+
+/// The entries that are right; what is wrong with the others is in `problems`.
+pub(super) fn issuers(
+    root: &Record,
+    unverified_email: bool,
+    options: &LoadOptions,
+    problems: &mut Problems,
+) -> Vec<IssuerSetup> {
+    let mut names: HashMap<Arc<str>, Place> = HashMap::new();
+    let mut patterns: HashMap<String, Place> = HashMap::new();
+    let mut setups = Vec::new();
+    for record in root.items("issuers").iter().filter_map(Item::record) {
+        let Some(variant) = record.variant else {
+            continue;
+        };
+        let name: Arc<str> = record.text("name").unwrap_or(variant).into();
+        unique_name(record, &name, &mut names, problems);
+        let settings = Settings {
+            record,
+            name,
+            unverified_email,
+            options,
+        };
+        if let Some(setup) = settings.build(variant, &mut patterns, problems) {
+            setups.push(setup);
+        }
+    }
+    setups
+}
+
+fn unique_name(
+    record: &Record,
+    name: &Arc<str>,
+    names: &mut HashMap<Arc<str>, Place>,
+    problems: &mut Problems,
+) {
+    if record.broken("name") {
+        return;
+    }
+    let place = record.place("name");
+    if let Some(other) = names.get(name) {
+        problems.error(
+            &place,
+            Mistake::new(format!("two issuers are named `{name}`")).hint(format!(
+                "the other one is on line {}; give each a `name` of its own",
+                other.at.line
+            )),
+        );
+    } else {
+        names.insert(name.clone(), place);
+    }
+}
+
+struct Settings<'s> {
+    record: &'s Record,
+    name: Arc<str>,
+    unverified_email: bool,
+    options: &'s LoadOptions,
+}
+
+impl Settings<'_> {
+    fn build(
+        self,
+        variant: &str,
+        patterns: &mut HashMap<String, Place>,
+        problems: &mut Problems,
+    ) -> Option<IssuerSetup> {
+        // Each part reports by itself, so that one mistake does not hide another.
+        let audiences = self.audiences(variant, problems);
+        let required_claims = self.required_claims(problems);
+        let profile = self.profile(variant, problems)?;
+        self.unique_issuer(&profile, patterns, problems);
+        let algorithms = self.algorithms(&profile, problems);
+        let entry = Entry {
+            record: self.record,
+            name: self.name.clone(),
+            profile: &profile,
+            algorithms: algorithms?,
+            required_for_ready: self.record.boolean("required_for_ready")?,
+        };
+        let sources = keys::sources(&entry, self.options, problems)?;
+        Some(IssuerSetup {
+            sources,
+            algorithms: algorithms?,
+            token_types: self.token_types(&profile),
+            audiences: audiences?,
+            leeway: self.record.duration("leeway")?,
+            max_age: match self.record.given("max_age") {
+                true => Some(self.record.duration("max_age")?),
+                false => None,
+            },
+            required_claims: required_claims?,
+            unverified_email: self.unverified_email,
+            name: self.name,
+            profile,
+        })
+    }
+
+    /// The outer `None`: a mistake. The inner one: `any_audience`.
+    fn audiences(&self, variant: &str, problems: &mut Problems) -> Option<Option<Vec<String>>> {
+        if variant == "cognito" {
+            return Some(Some(self.record.texts("client_ids")));
+        }
+        if self.record.broken("audiences") {
+            return None;
+        }
+        let any = self.record.boolean("any_audience")?;
+        match (self.record.given("audiences"), any) {
+            (true, false) => Some(Some(self.record.texts("audiences"))),
+            (false, true) => {
+                problems.warning(
+                    &self.record.place("any_audience"),
+                    Mistake::new("a token that was made for any other application of this issuer is accepted")
+                        .hint("list `audiences` as soon as the issuer can set them"),
+                );
+                Some(None)
+            }
+            (true, true) => {
+                problems.error(
+                    &self.record.place("any_audience"),
+                    Mistake::new("`audiences` and `any_audience: true` contradict each other")
+                        .hint("keep one of them"),
+                );
+                None
+            }
+            (false, false) => {
+                problems.error(
+                    &self.record.place,
+                    Mistake::new("`audiences` is missing").hint(
+                        "list the `aud` values of tokens that are for this application (a client id, an API's identifier); \
+                         without them a token made for another application would do",
+                    ),
+                );
+                None
+            }
+        }
+    }
+
+    fn profile(&self, variant: &str, problems: &mut Problems) -> Option<Profile> {
+        let record = self.record;
+        let text = |name: &str| record.text(name).map(str::to_owned);
+        let result = match variant {
+            "oidc" => oidc::profile(oidc::Settings {
+                issuer: text("issuer")?,
+            }),
+            "cognito" => cognito::profile(cognito::Settings {
+                region: self.unless_broken("region")?,
+                user_pool_id: text("user_pool_id")?,
+                client_ids: self.list_unless_broken("client_ids")?,
+                token_use: self
+                    .list_unless_broken("token_use")?
+                    .iter()
+                    .map(|name| match name.as_str() {
+                        "access" => cognito::TokenUse::Access,
+                        _ => cognito::TokenUse::Id,
+                    })
+                    .collect(),
+            }),
+            "auth0" => auth0::profile(auth0::Settings {
+                domains: self.list_unless_broken("domain")?,
+                organization: self.unless_broken("organization")?,
+            }),
+            "entra" => self.entra(problems)?,
+            _ => wso2::profile(wso2::Settings {
+                url: text("url")?,
+                tenant: self.unless_broken("tenant")?,
+            }),
+        };
+        match result {
+            Ok(profile) => Some(profile),
+            Err(bad) => {
+                for BadSetting {
+                    field,
+                    message,
+                    hint,
+                } in bad
+                {
+                    let mistake = Mistake { message, hint };
+                    let mistake = match record.item(field) {
+                        Some(item) => item.redact(mistake),
+                        None => mistake,
+                    };
+                    problems.error(&record.place(field), mistake);
+                }
+                None
+            }
+        }
+    }
+
+    fn entra(&self, problems: &mut Problems) -> Option<Result<Profile, Vec<BadSetting>>> {
+        let record = self.record;
+        let any_tenant = record.boolean("any_tenant")?;
+        let settings = entra::Settings {
+            tenant: record.text("tenant")?.to_owned(),
+            allowed_tenants: self.list_unless_broken("allowed_tenants")?,
+            any_tenant,
+            versions: self
+                .list_unless_broken("versions")?
+                .iter()
+                .map(|name| match name.as_str() {
+                    "1.0" => entra::Version::V1,
+                    _ => entra::Version::V2,
+                })
+                .collect(),
+            groups_overage: match record.text("groups_overage")? {
+                "deny" => entra::GroupsOverage::Deny,
+                _ => entra::GroupsOverage::Flag,
+            },
+        };
+        if any_tenant {
+            problems.warning(
+                &record.place("any_tenant"),
+                Mistake::new("every Microsoft tenant in the world is accepted")
+                    .hint("list `allowed_tenants`, or check the tenant in the application"),
+            );
+        }
+        Some(entra::profile(settings))
+    }
+
+    /// Present and right, or absent; `None` when it is wrong.
+    fn unless_broken(&self, name: &str) -> Option<Option<String>> {
+        if self.record.broken(name) {
+            return None;
+        }
+        Some(self.record.text(name).map(str::to_owned))
+    }
+
+    fn list_unless_broken(&self, name: &str) -> Option<Vec<String>> {
+        (!self.record.broken(name)).then(|| self.record.texts(name))
+    }
+
+    /// A token's `iss` decides the entry: two entries with one issuer would leave it to their order.
+    fn unique_issuer(
+        &self,
+        profile: &Profile,
+        patterns: &mut HashMap<String, Place>,
+        problems: &mut Problems,
+    ) {
+        for form in &profile.forms {
+            let (IssuerPattern::Exact(issuer) | IssuerPattern::Tenant(issuer)) = &form.pattern;
+            if let Some(other) = patterns.get(issuer) {
+                problems.error(
+                    &self.record.place,
+                    Mistake::new(format!(
+                        "two entries accept the issuer `{}`",
+                        super::problem::shown(issuer)
+                    ))
+                    .hint(format!(
+                        "the other one is on line {}; put all `audiences` into one entry",
+                        other.at.line
+                    )),
+                );
+                return;
+            }
+        }
+        for form in &profile.forms {
+            let (IssuerPattern::Exact(issuer) | IssuerPattern::Tenant(issuer)) = &form.pattern;
+            patterns.insert(issuer.clone(), self.record.place.clone());
+        }
+    }
+
+    fn algorithms(&self, profile: &Profile, problems: &mut Problems) -> Option<AlgorithmSet> {
+        let secret = keys::is_secret(self.record);
+        if self.record.broken("algorithms") {
+            return None;
+        }
+        if !self.record.given("algorithms") {
+            return Some(match secret {
+                true => AlgorithmSet::of(&[Algorithm::Hs256]),
+                false => profile.algorithms,
+            });
+        }
+        let mut algorithms = Vec::new();
+        let mut good = true;
+        for item in self.record.items("algorithms") {
+            let Some(algorithm) = item.text().and_then(Algorithm::from_name) else {
+                continue;
+            };
+            if algorithm.is_symmetric() == secret {
+                algorithms.push(algorithm);
+                continue;
+            }
+            good = false;
+            let name = algorithm.name();
+            problems.error(
+                &item.place,
+                match secret {
+                    true => Mistake::new(format!("`{name}` needs a public key, and the key here is a secret"))
+                        .hint("with `secret_file` or `secret_env`: HS256, HS384, HS512"),
+                    false => Mistake::new(format!("`{name}` needs a shared secret, and there is none here"))
+                        .hint("add `keys: {secret_file: ...}`; or take it out: with public keys it would let anyone sign"),
+                },
+            );
+        }
+        (good && !algorithms.is_empty()).then(|| AlgorithmSet::of(&algorithms))
+    }
+
+    /// As `verify` compares them: lower case, without `application/` (RFC 7515 §4.1.9).
+    fn token_types(&self, profile: &Profile) -> Vec<String> {
+        let given = self.record.texts("token_types");
+        let types: Vec<String> = match self.record.given("token_types") {
+            true => given,
+            false => profile
+                .token_types
+                .iter()
+                .map(|t| (*t).to_owned())
+                .collect(),
+        };
+        types
+            .into_iter()
+            .map(|name| {
+                let name = name.to_ascii_lowercase();
+                match name.strip_prefix("application/") {
+                    Some(name) => name.to_owned(),
+                    None => name,
+                }
+            })
+            .collect()
+    }
+
+    fn required_claims(&self, problems: &mut Problems) -> Option<Vec<(String, Vec<Json>)>> {
+        if self.record.broken("required_claims") {
+            return None;
+        }
+        let Some(item) = self.record.item("required_claims") else {
+            return Some(Vec::new());
+        };
+        let mut claims = Vec::new();
+        for (name, value) in item.entries() {
+            let Data::Json(json) = &value.data else {
+                continue;
+            };
+            let values = match json {
+                Json::Array(values) if values.is_empty() => {
+                    problems.error(
+                        &value.place,
+                        Mistake::new("no value is listed, so no token could pass")
+                            .hint("list the values of which the claim must be one"),
+                    );
+                    continue;
+                }
+                Json::Array(values) => values.clone(),
+                value => vec![value.clone()],
+            };
+            claims.push((name.text()?.to_owned(), values));
+        }
+        Some(claims)
+    }
+}

@@ -1,0 +1,520 @@
+//! `issuers[].keys`, where the verification keys of one entry are.
+
+use std::sync::Arc;
+
+use super::LoadOptions;
+use super::fields_issuer::{KEY_SOURCES, KEYS};
+use super::kind::Kind;
+use super::problem::{Mistake, Place, Problems, shown};
+use super::record::{Data, Record};
+use super::secret;
+use super::substitute::Lookup;
+use super::tree::{Node, Value};
+use crate::jose::algorithm::AlgorithmSet;
+use crate::jose::jwk::{self, KeyPolicy, ReadKeys};
+use crate::jose::key::VerificationKey;
+use crate::jose::pem;
+use crate::keys::fetch::{FetchSettings, only_roots, system_roots};
+use crate::keys::plan::Timing;
+use crate::keys::source::{FileFormat, Origin, SourceConfig};
+use crate::keys::url::KeyUrl;
+use crate::provider::{IssuerForm, IssuerPattern, KeyDocument, Profile};
+
+/// What an entry says besides its `keys:`.
+pub(super) struct Entry<'e> {
+    pub record: &'e Record,
+    pub name: Arc<str>,
+    pub profile: &'e Profile,
+    pub algorithms: AlgorithmSet,
+    pub required_for_ready: bool,
+}
+
+/// The entry verifies with a shared secret.
+pub(super) fn is_secret(record: &Record) -> bool {
+    record
+        .record("keys")
+        .is_some_and(|keys| keys.given("secret_file") || keys.given("secret_env"))
+}
+
+/// One source for each form of the profile, or one that serves all of them. Fewer than that: the reason is reported.
+pub(super) fn sources(
+    entry: &Entry<'_>,
+    options: &LoadOptions,
+    problems: &mut Problems,
+) -> Option<Vec<SourceConfig>> {
+    if entry.record.broken("keys") {
+        return None;
+    }
+    let defaults;
+    let keys = match entry.record.record("keys") {
+        Some(keys) => keys,
+        None => {
+            defaults = no_keys(&entry.record.place, problems)?;
+            &defaults
+        }
+    };
+    let builder = Builder {
+        entry,
+        keys,
+        options,
+    };
+    let timing = builder.timing(problems)?;
+    let given: Vec<&'static str> = KEY_SOURCES
+        .into_iter()
+        .filter(|name| keys.given(name))
+        .collect();
+    let source = |origin: Origin| SourceConfig {
+        issuer: entry.name.clone(),
+        origin,
+        timing,
+        policy: builder.policy(),
+        required_for_ready: entry.required_for_ready,
+    };
+    match given.as_slice() {
+        [] => {
+            builder.useless("", problems);
+            let fetch = builder.fetch(problems);
+            let origins: Vec<Option<Origin>> = entry
+                .profile
+                .forms
+                .iter()
+                .map(|form| builder.preset(form, fetch.clone()?, problems))
+                .collect();
+            Some(
+                origins
+                    .into_iter()
+                    .collect::<Option<Vec<_>>>()?
+                    .into_iter()
+                    .map(source)
+                    .collect(),
+            )
+        }
+        [name, ..] => {
+            builder.useless(name, problems);
+            Some(vec![source(builder.explicit(name, problems)?)])
+        }
+    }
+}
+
+/// An absent `keys:` is one with every default.
+fn no_keys(place: &Place, problems: &mut Problems) -> Option<Record> {
+    let empty = Node {
+        at: place.at,
+        value: Value::Mapping(Vec::new()),
+    };
+    match super::decode::decode(&empty, &Kind::Table(&KEYS), place.clone(), problems)?.data {
+        Data::Record(record) => Some(record),
+        _ => None,
+    }
+}
+
+struct Builder<'b> {
+    entry: &'b Entry<'b>,
+    keys: &'b Record,
+    options: &'b LoadOptions,
+}
+
+impl Builder<'_> {
+    fn timing(&self, problems: &mut Problems) -> Option<Timing> {
+        let timing = Timing {
+            refresh_interval: self.keys.duration("refresh_interval")?,
+            refetch_interval: self.keys.duration("refetch_interval")?,
+            max_stale: self.keys.duration("max_stale")?,
+            retention: match self.keys.given("retention") {
+                true => self.keys.duration("retention")?,
+                false => self.entry.profile.retention,
+            },
+        };
+        if timing.max_stale < timing.refresh_interval {
+            let key = if self.keys.given("max_stale") {
+                "max_stale"
+            } else {
+                "refresh_interval"
+            };
+            problems.error(
+                &self.keys.place(key),
+                Mistake::new("`max_stale` is shorter than `refresh_interval`")
+                    .hint("keys would be too old to trust before they are asked for again"),
+            );
+            return None;
+        }
+        Some(timing)
+    }
+
+    fn policy(&self) -> KeyPolicy {
+        KeyPolicy {
+            allow_public_default_key: self.flag("allow_public_default_key"),
+            ..KeyPolicy::default()
+        }
+    }
+
+    fn flag(&self, name: &str) -> bool {
+        self.keys.boolean(name).unwrap_or(false)
+    }
+
+    /// Settings that the source in use does not look at. Silence would let an operator believe in them.
+    fn useless(&self, source: &str, problems: &mut Problems) {
+        const FETCH: [&str; 4] = ["ca_file", "proxy", "allow_http", "refetch_interval"];
+        const PERIODIC: [&str; 3] = ["refresh_interval", "max_stale", "retention"];
+        let mut useless: Vec<&str> = Vec::new();
+        let fetched = matches!(source, "" | "jwks_url" | "discovery_url");
+        let secret = matches!(source, "secret_file" | "secret_env");
+        if !fetched {
+            useless.extend(FETCH);
+        }
+        if !fetched && !matches!(source, "jwks_file" | "pem_file") {
+            useless.extend(PERIODIC);
+        }
+        if !matches!(source, "" | "discovery_url") {
+            useless.push("same_origin");
+        }
+        if !secret {
+            useless.push("secret_encoding");
+        }
+        for name in useless {
+            if self.keys.given(name) {
+                let other = match source {
+                    "" => "keys that are fetched".to_owned(),
+                    source => format!("`{source}`"),
+                };
+                problems.warning(
+                    &self.keys.place(name),
+                    Mistake::new(format!("`{name}` has no effect with {other}"))
+                        .hint("take it out"),
+                );
+            }
+        }
+    }
+
+    /// The document that the preset knows for one form of the issuer.
+    fn preset(
+        &self,
+        form: &IssuerForm,
+        fetch: FetchSettings,
+        problems: &mut Problems,
+    ) -> Option<Origin> {
+        let field = ["issuer", "domain", "url", "tenant", "user_pool_id"]
+            .into_iter()
+            .find(|field| self.entry.record.given(field))
+            .unwrap_or_default();
+        let place = self.entry.record.place(field);
+        let url = match &form.keys {
+            KeyDocument::Jwks { url } | KeyDocument::Discovery { url, .. } => url,
+        };
+        let written = self.entry.record.item(field).map_or("", |item| &item.shown);
+        let checked = match KeyUrl::parse(url, fetch.allow_http) {
+            Ok(checked) => checked,
+            Err(bad) => {
+                let reason = Mistake::from_message(&bad.0);
+                let mistake = if field == "issuer" {
+                    Mistake::new(format!(
+                        "no keys can be discovered at `{written}`: {}",
+                        reason.message
+                    ))
+                    .hint("give the keys' source, as in `keys: {jwks_url: https://...}`; an issuer that is no URL has no discovery")
+                } else {
+                    reason
+                };
+                problems.error(&place, mistake);
+                return None;
+            }
+        };
+        self.warn_of_http(&checked, url, &place, problems);
+        Some(match &form.keys {
+            KeyDocument::Jwks { .. } => Origin::JwksUrl {
+                url: checked,
+                fetch,
+            },
+            KeyDocument::Discovery { issuer, .. } => Origin::Discovery {
+                url: checked,
+                issuer: issuer.clone(),
+                fetch,
+            },
+        })
+    }
+
+    /// The one source that `keys:` names.
+    fn explicit(&self, name: &str, problems: &mut Problems) -> Option<Origin> {
+        let item = self.keys.item(name)?;
+        match name {
+            "jwks_url" => Some(Origin::JwksUrl {
+                url: self.url(name, problems)?,
+                fetch: self.fetch(problems)?,
+            }),
+            "discovery_url" => Some(Origin::Discovery {
+                url: self.url(name, problems)?,
+                issuer: self.discovered_issuer(problems)?,
+                fetch: self.fetch(problems)?,
+            }),
+            "jwks_file" => self.file(FileFormat::Jwks, item.text()?, &item.place, problems),
+            "pem_file" => self.file(FileFormat::Pem, item.text()?, &item.place, problems),
+            "jwks" => {
+                let document = match &item.data {
+                    Data::Json(json) => json.to_ascii(),
+                    _ => item.text()?.to_owned(),
+                };
+                let keys = self.public_keys(
+                    jwk::read_set(document.as_bytes(), &self.policy()).map_err(|bad| bad.0),
+                    &item.place,
+                    problems,
+                )?;
+                Some(Origin::Fixed {
+                    keys,
+                    any_kid: false,
+                })
+            }
+            _ => self.secret(name, &item.place, problems),
+        }
+    }
+
+    /// The `issuer` that a discovery document of the operator's choice must name.
+    fn discovered_issuer(&self, problems: &mut Problems) -> Option<String> {
+        match self.entry.profile.forms.as_slice() {
+            [form] => Some(match (&form.keys, &form.pattern) {
+                (KeyDocument::Discovery { issuer, .. }, _) => issuer.clone(),
+                (_, IssuerPattern::Exact(issuer) | IssuerPattern::Tenant(issuer)) => issuer.clone(),
+            }),
+            forms => {
+                problems.error(
+                    &self.keys.place("discovery_url"),
+                    Mistake::new(format!(
+                        "one discovery document names one issuer, and this entry has {}",
+                        forms.len()
+                    ))
+                    .hint("use `jwks_url`, or an entry for each (Entra: `versions: [\"2.0\"]`; Auth0: one `domain`)"),
+                );
+                None
+            }
+        }
+    }
+
+    fn url(&self, name: &str, problems: &mut Problems) -> Option<KeyUrl> {
+        let item = self.keys.item(name)?;
+        let text = item.text()?;
+        match KeyUrl::parse(text, self.flag("allow_http")) {
+            Ok(url) => {
+                self.warn_of_http(&url, text, &item.place, problems);
+                Some(url)
+            }
+            Err(bad) => {
+                problems.error(&item.place, item.redact(Mistake::from_message(&bad.0)));
+                None
+            }
+        }
+    }
+
+    /// `allow_http` was needed: somebody on the way can answer with keys of their own.
+    fn warn_of_http(&self, url: &KeyUrl, text: &str, place: &Place, problems: &mut Problems) {
+        if self.flag("allow_http") && KeyUrl::parse(text, false).is_err() {
+            let host = url.uri().host().unwrap_or_default();
+            problems.warning(
+                place,
+                Mistake::new(format!(
+                    "keys come over plain http from `{}`: whoever is on the way can forge every token",
+                    shown(host)
+                ))
+                .hint("use https, with `ca_file` for a private certificate"),
+            );
+        }
+    }
+
+    fn fetch(&self, problems: &mut Problems) -> Option<FetchSettings> {
+        if self.keys.broken("ca_file") || self.keys.broken("proxy") {
+            return None;
+        }
+        let tls = match self.keys.item("ca_file") {
+            Some(item) if self.options.read_files => {
+                let roots = secret::read_file(item.text()?).and_then(|pem| {
+                    only_roots(&pem).map_err(|why| {
+                        let why = Mistake::from_message(&why);
+                        Mistake {
+                            message: format!("`{}`: {}", item.shown, why.message),
+                            hint: why.hint,
+                        }
+                    })
+                });
+                match roots {
+                    Ok(tls) => tls,
+                    Err(mistake) => {
+                        problems.error(&item.place, item.redact(mistake));
+                        return None;
+                    }
+                }
+            }
+            _ => system_roots(),
+        };
+        Some(FetchSettings {
+            tls,
+            proxy: match self.keys.text("proxy") {
+                Some(text) => Some(proxy(text).ok()?),
+                None => None,
+            },
+            allow_http: self.flag("allow_http"),
+            same_origin: self.flag("same_origin"),
+        })
+    }
+
+    /// Read now to find mistakes; `keys` reads it again whenever it may have changed.
+    fn file(
+        &self,
+        format: FileFormat,
+        path: &str,
+        place: &Place,
+        problems: &mut Problems,
+    ) -> Option<Origin> {
+        if self.options.read_files {
+            let bytes = match secret::read_file(path) {
+                Ok(bytes) => bytes,
+                Err(mistake) => {
+                    problems.error(place, mistake);
+                    return None;
+                }
+            };
+            let read = match format {
+                FileFormat::Jwks => jwk::read_set(&bytes, &self.policy()).map_err(|bad| bad.0),
+                FileFormat::Pem => pem::read(&bytes, &self.policy()).map_err(|bad| bad.0),
+            };
+            self.public_keys(read, place, problems)?;
+        }
+        Some(Origin::File {
+            path: path.into(),
+            format,
+        })
+    }
+
+    /// At least one key that can be used, and that fits the entry's algorithms.
+    fn public_keys(
+        &self,
+        read: Result<ReadKeys, String>,
+        place: &Place,
+        problems: &mut Problems,
+    ) -> Option<ReadKeys> {
+        let read = match read {
+            Ok(read) => read,
+            Err(why) => {
+                problems.error(place, Mistake::from_message(&why));
+                return None;
+            }
+        };
+        let skipped: Vec<String> = read
+            .skipped
+            .iter()
+            .map(|key| {
+                let kid = key.kid.as_deref().unwrap_or("without `kid`");
+                format!("{}: {}", shown(kid), key.reason.explanation())
+            })
+            .collect();
+        if read.keys.is_empty() {
+            problems.error(
+                place,
+                Mistake::new("none of the keys can be used").hint(skipped.join("; ")),
+            );
+            return None;
+        }
+        let fits = read.keys.iter().any(|key| {
+            !key.algorithms
+                .intersection(self.entry.algorithms)
+                .is_empty()
+        });
+        if !fits {
+            let allowed: Vec<_> = self.entry.algorithms.iter().map(|a| a.name()).collect();
+            problems.error(
+                place,
+                Mistake::new("none of the keys fits the algorithms of this issuer")
+                    .hint(format!("`algorithms` allows {}", allowed.join(", "))),
+            );
+            return None;
+        }
+        if !skipped.is_empty() {
+            problems.warning(
+                place,
+                Mistake::new(format!("{} of the keys are not used", skipped.len()))
+                    .hint(skipped.join("; ")),
+            );
+        }
+        Some(read)
+    }
+
+    fn secret(&self, name: &str, place: &Place, problems: &mut Problems) -> Option<Origin> {
+        let fixed = |keys| {
+            Some(Origin::Fixed {
+                keys,
+                any_kid: true,
+            })
+        };
+        if !self.options.read_files {
+            return fixed(ReadKeys::default());
+        }
+        let text = self.keys.text(name)?;
+        let bytes = match name {
+            "secret_file" => secret::read_file(text).map(secret::without_final_newline),
+            _ => match secret::variable(self.options.environment.as_ref(), text) {
+                Lookup::Value(value) => Ok(value.into_bytes()),
+                Lookup::Unset => Err(Mistake::new(format!(
+                    "the environment variable `{text}` is not set"
+                ))
+                .hint("`--no-files` leaves secrets unread")),
+                Lookup::NotText => Err(Mistake::new(format!(
+                    "the environment variable `{text}` is not UTF-8"
+                ))
+                .hint("use `secret_encoding: base64url`, or `secret_file`")),
+            },
+        };
+        let encoding = self.keys.text("secret_encoding")?;
+        let key = bytes
+            .and_then(|bytes| secret::decode(bytes, encoding))
+            .and_then(|secret| shared_secret(&secret, self.entry.algorithms));
+        match key {
+            Ok(key) => fixed(ReadKeys {
+                keys: vec![key],
+                skipped: Vec::new(),
+            }),
+            Err(mistake) => {
+                problems.error(place, mistake);
+                None
+            }
+        }
+    }
+}
+
+/// A key for every algorithm of `wanted` (RFC 7518 §3.2: at least as long as the hash).
+fn shared_secret(secret: &[u8], wanted: AlgorithmSet) -> Result<VerificationKey, Mistake> {
+    let too_short = |algorithm: &str, needed: usize| {
+        Mistake::new(format!(
+            "the secret is too short for `{algorithm}`: {needed} bytes are needed, {} were found",
+            secret.len()
+        ))
+        .hint(
+            "make one with `openssl rand -base64 64`; a short secret can be guessed from one token",
+        )
+    };
+    // Each algorithm by itself: a key that quietly does without one of them would refuse good tokens.
+    for algorithm in wanted.iter() {
+        VerificationKey::from_secret(secret, AlgorithmSet::of(&[algorithm]))
+            .map_err(|short| too_short(short.algorithm.name(), short.needed_bytes))?;
+    }
+    VerificationKey::from_secret(secret, wanted)
+        .map_err(|short| too_short(short.algorithm.name(), short.needed_bytes))
+}
+
+/// `http://host:port` of a forward proxy.
+pub(super) fn proxy(text: &str) -> Result<http::Uri, Mistake> {
+    let mistake = || {
+        Mistake::new(format!("`{}` is not a proxy", shown(text)))
+            .hint("write `http://host:port`, as in `http://egress:3128`")
+    };
+    if text.contains('@') {
+        return Err(Mistake::new(
+            "a proxy with a user or password is not supported by this version",
+        )
+        .hint("write `http://host:port`"));
+    }
+    let uri: http::Uri = text.parse().map_err(|_| mistake())?;
+    let good = uri.scheme_str() == Some("http")
+        && uri.host().is_some_and(|host| !host.is_empty())
+        && uri.port_u16().is_some_and(|port| port > 0)
+        && matches!(uri.path(), "" | "/")
+        && uri.query().is_none()
+        && !text.contains('#');
+    good.then_some(uri).ok_or_else(mistake)
+}

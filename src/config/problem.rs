@@ -1,0 +1,327 @@
+//! What is wrong with a file, where, and what to do about it.
+
+use super::tree::Position;
+
+/// Most problems that one file reports: a person reads them.
+const MAX_PROBLEMS: usize = 200;
+/// Longest source line that a snippet shows, in characters.
+const MAX_SNIPPET: usize = 200;
+
+/// One mistake, with where it is and what to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    pub file: String,
+    /// From 1; 0 when the file as a whole is meant.
+    pub line: usize,
+    pub column: usize,
+    /// `issuers[0].keys.jwks_url`
+    pub path: String,
+    pub message: String,
+    pub hint: Option<String>,
+    pub severity: Severity,
+    /// The source line, for the snippet. Lines that may hold a secret are not kept.
+    pub snippet: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    Error,
+    Warning,
+}
+
+impl Severity {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        }
+    }
+}
+
+/// A problem as a compiler shows it: `file:line:column: error: message`, the line with a caret, `hint:` on its own line.
+pub fn render(problem: &Problem) -> String {
+    let mut text = problem.file.clone();
+    if problem.line > 0 {
+        text.push_str(&format!(":{}:{}", problem.line, problem.column));
+    }
+    text.push_str(&format!(
+        ": {}: {}\n",
+        problem.severity.name(),
+        problem.message
+    ));
+    if let Some(snippet) = &problem.snippet {
+        let number = problem.line.to_string();
+        let margin = " ".repeat(number.len());
+        let caret = " ".repeat(problem.column.saturating_sub(1));
+        text.push_str(&format!(
+            "{margin} |\n{number} | {snippet}\n{margin} | {caret}^\n"
+        ));
+    }
+    if let Some(hint) = &problem.hint {
+        text.push_str(&format!("hint: {hint}\n"));
+    }
+    text
+}
+
+/// `{"problems": [...]}`, as `check --json` prints it.
+pub fn to_json(problems: &[Problem]) -> serde_json::Value {
+    let list: Vec<_> = problems
+        .iter()
+        .map(|problem| {
+            serde_json::json!({
+                "file": problem.file,
+                "line": problem.line,
+                "column": problem.column,
+                "path": problem.path,
+                "message": problem.message,
+                "hint": problem.hint,
+                "severity": problem.severity.name(),
+            })
+        })
+        .collect();
+    serde_json::json!({ "problems": list })
+}
+
+/// Where something stands: in the text, and in the tree.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Place {
+    pub at: Position,
+    pub path: String,
+}
+
+impl Place {
+    pub fn key(&self, name: &str, at: Position) -> Self {
+        let path = if self.path.is_empty() {
+            shown(name)
+        } else {
+            format!("{}.{}", self.path, shown(name))
+        };
+        Self { at, path }
+    }
+
+    pub fn index(&self, index: usize, at: Position) -> Self {
+        let path = format!("{}[{index}]", self.path);
+        Self { at, path }
+    }
+}
+
+/// What is wrong, before it is known where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Mistake {
+    pub message: String,
+    pub hint: Option<String>,
+}
+
+impl Mistake {
+    pub fn new(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            hint: None,
+        }
+    }
+
+    /// Of a message from another folder, which may carry its hint on a line of its own.
+    pub fn from_message(message: &str) -> Self {
+        match message.split_once("\nhint: ") {
+            Some((message, hint)) => Self::new(message).hint(hint),
+            None => Self::new(message),
+        }
+    }
+
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+/// All problems of one file.
+pub(super) struct Problems {
+    file: String,
+    lines: Vec<String>,
+    list: Vec<Problem>,
+}
+
+impl Problems {
+    pub fn new(file: &str, text: &str) -> Self {
+        Self {
+            file: file.to_owned(),
+            lines: text.lines().map(str::to_owned).collect(),
+            list: Vec::new(),
+        }
+    }
+
+    pub fn error(&mut self, place: &Place, mistake: Mistake) {
+        self.add(place, mistake, Severity::Error);
+    }
+
+    pub fn warning(&mut self, place: &Place, mistake: Mistake) {
+        self.add(place, mistake, Severity::Warning);
+    }
+
+    /// How many errors there are so far.
+    pub fn errors(&self) -> usize {
+        self.list
+            .iter()
+            .filter(|problem| problem.severity == Severity::Error)
+            .count()
+    }
+
+    /// In the order of the file.
+    pub fn into_sorted(mut self) -> Vec<Problem> {
+        self.list
+            .sort_by_key(|problem| (problem.line, problem.column));
+        self.list
+    }
+
+    fn add(&mut self, place: &Place, mistake: Mistake, severity: Severity) {
+        // Once an error is kept, dropping further ones cannot turn a bad file into a good one.
+        if self.list.len() >= MAX_PROBLEMS && self.errors() > 0 {
+            return;
+        }
+        self.list.push(Problem {
+            file: self.file.clone(),
+            line: place.at.line,
+            column: place.at.column,
+            path: place.path.clone(),
+            message: mistake.message,
+            hint: mistake.hint,
+            severity,
+            snippet: self.snippet(place.at),
+        });
+    }
+
+    fn snippet(&self, at: Position) -> Option<String> {
+        let line = self.lines.get(at.line.checked_sub(1)?)?;
+        if at.column > MAX_SNIPPET || may_hold_secret(line) {
+            return None;
+        }
+        Some(line.chars().take(MAX_SNIPPET).map(printable).collect())
+    }
+}
+
+/// Text from the file or the environment as a message may show it: one line, bounded, nothing that steers a terminal.
+pub(super) fn shown(text: &str) -> String {
+    const LONGEST: usize = 80;
+    let mut shown: String = text.chars().take(LONGEST).map(printable).collect();
+    if text.chars().nth(LONGEST).is_some() {
+        shown.push_str("...");
+    }
+    shown
+}
+
+/// A message about a value from the environment shows the variable (`written`) and not the value.
+pub(super) fn redact(mut mistake: Mistake, value: &str, written: Option<&str>) -> Mistake {
+    let Some(written) = written else {
+        return mistake;
+    };
+    let value = shown(value);
+    if value.is_empty() {
+        return mistake;
+    }
+    if mistake.message.contains(&value) {
+        mistake.message = format!("the value of `{}` cannot be used here", shown(written));
+    }
+    if mistake
+        .hint
+        .as_ref()
+        .is_some_and(|hint| hint.contains(&value))
+    {
+        mistake.hint = Some("look at what the environment sets".to_owned());
+    }
+    mistake
+}
+
+fn printable(character: char) -> char {
+    match character {
+        '\t' => ' ',
+        c if c.is_control() => char::REPLACEMENT_CHARACTER,
+        // Directional and other invisible signs can make a terminal show another line than the one that is there.
+        '\u{200b}'..='\u{200f}'
+        | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}'
+        | '\u{feff}' => char::REPLACEMENT_CHARACTER,
+        c => c,
+    }
+}
+
+/// Secrets do not belong into the file, but a mistaken one must not be repeated into a log.
+fn may_hold_secret(line: &str) -> bool {
+    const HARMLESS: [&str; 3] = ["secret_file", "secret_env", "secret_encoding"];
+    const SUSPECT: [&str; 5] = ["secret", "passw", "private", "begin ", "credential:"];
+    let mut line = line.to_ascii_lowercase();
+    for name in HARMLESS {
+        line = line.replace(name, "");
+    }
+    // Members of private and symmetric JSON Web Keys (RFC 7518 §6).
+    let jwk_member = ["d", "k", "p", "q", "dp", "dq", "qi"].iter().any(|member| {
+        line.contains(&format!("\"{member}\""))
+            || line.contains(&format!(" {member}:"))
+            || line.contains(&format!("{{{member}:"))
+    });
+    jwk_member || SUSPECT.iter().any(|word| line.contains(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem_on(text: &str, line: usize, column: usize) -> Problem {
+        let mut problems = Problems::new("claimgate.yaml", text);
+        let place = Place {
+            at: Position { line, column },
+            path: "issuers[0].audience".to_owned(),
+        };
+        problems.error(
+            &place,
+            Mistake::new("unknown key `audience`").hint("did you mean `audiences`?"),
+        );
+        problems.into_sorted().remove(0)
+    }
+
+    #[test]
+    fn a_problem_is_rendered_with_place_snippet_caret_and_hint() {
+        let problem = problem_on("issuers:\n  - audience: [api]\n", 2, 5);
+        assert_eq!(
+            render(&problem),
+            "claimgate.yaml:2:5: error: unknown key `audience`\n  |\n2 |   - audience: [api]\n  |     ^\nhint: did you mean `audiences`?\n"
+        );
+    }
+
+    #[test]
+    fn json_has_the_members_of_the_contract() {
+        let json = to_json(&[problem_on("x", 1, 1)]);
+        let members: Vec<&str> = json["problems"][0]
+            .as_object()
+            .unwrap()
+            .keys()
+            .map(String::as_str)
+            .collect();
+        for member in [
+            "file", "line", "column", "path", "message", "hint", "severity",
+        ] {
+            assert!(members.contains(&member), "{member}");
+        }
+        assert_eq!(members.len(), 7);
+    }
+
+    #[test]
+    fn a_line_that_may_hold_a_secret_is_not_shown() {
+        for line in [
+            "client_secret: hunter2",
+            "jwks: {keys: [{kty: oct, k: AAAA}]}",
+            "{\"kty\":\"oct\",\"k\":\"AAAA\"}",
+            "password: x",
+        ] {
+            assert_eq!(problem_on(line, 1, 1).snippet, None, "{line}");
+        }
+        assert!(problem_on("secret_file: /run/x", 1, 1).snippet.is_some());
+    }
+
+    #[test]
+    fn nothing_in_a_snippet_or_message_steers_a_terminal() {
+        let problem = problem_on("a: \u{1b}[31mred\u{202e}", 1, 1);
+        assert!(!problem.snippet.unwrap().contains('\u{1b}'));
+        assert!(!shown("a\u{1b}[2J\u{202e}\n").contains(['\u{1b}', '\u{202e}', '\n']));
+        assert!(shown(&"x".repeat(500)).len() < 100);
+    }
+}
