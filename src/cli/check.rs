@@ -6,8 +6,8 @@ use super::output::{complain, complain_of, print, table};
 use super::{BAD_CONFIG, ConfigFile, FAILURE, SUCCESS};
 use crate::app;
 use crate::clock::SystemClock;
-use crate::config::problem::to_json;
-use crate::config::{self, Config, LoadOptions, Problem, Severity};
+
+use crate::config::{self, Config, LoadOptions, Problem, Severity, to_json};
 use crate::keys::Keys;
 use crate::keys::source::SourceStatus;
 use crate::policy::{Access, RouteConfig};

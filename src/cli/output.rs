@@ -2,8 +2,7 @@
 
 use std::io::Write;
 
-use crate::config::problem::render;
-use crate::config::{Problem, Severity};
+use crate::config::{Problem, Severity, render};
 
 /// To standard output.
 pub(super) fn print(text: &str) {

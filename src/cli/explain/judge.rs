@@ -9,7 +9,7 @@ use crate::clock::Moment;
 use crate::identity::HeaderLines;
 use crate::keys::KeyLookup;
 use crate::policy::{Access, Route};
-use crate::proxy::{Gate, source};
+use crate::proxy::{Gate, TokenSource, cross_site, source};
 use crate::verify::pipeline::Seen;
 use crate::verify::{Decision, Outcome, Reason, Rejection, VerifiedToken};
 
@@ -87,6 +87,7 @@ impl<'w> Walk<'w> {
     /// The lines of a verified identity; none when the request goes through without one.
     fn walk(&mut self) -> Result<Option<HeaderLines>, Rejection> {
         let route = self.find_route()?;
+        self.clean_headers()?;
         let public = matches!(route.map(Route::access), Some(Access::Public { .. }));
         let token = if public {
             self.steps.skip(TOKEN, "the route is public");
@@ -94,7 +95,6 @@ impl<'w> Walk<'w> {
         } else {
             self.find_token()?
         };
-        self.clean_headers()?;
         let verified = match token {
             Some(token) => Some(self.verify(&token)?),
             None => {
@@ -151,6 +151,7 @@ impl<'w> Walk<'w> {
                 Ok(Some(token))
             }
             (None, Some(found)) => {
+                self.check_site(found.source)?;
                 let number = found.source + 1;
                 self.steps
                     .pass(TOKEN, format!("found in entry {number} of `token.sources`"));
@@ -161,6 +162,22 @@ impl<'w> Walk<'w> {
                 Ok(None)
             }
         }
+    }
+
+    /// A token in a cookie is refused where another site made the request.
+    fn check_site(&mut self, source: usize) -> Result<(), Rejection> {
+        let Some(TokenSource::Cookie {
+            allow_cross_site: false,
+            ..
+        }) = self.gate.token.sources.get(source)
+        else {
+            return Ok(());
+        };
+        let mut request = http::Request::new(());
+        *request.method_mut() = self.question.method.clone();
+        *request.headers_mut() = self.question.headers.clone();
+        let (head, ()) = request.into_parts();
+        cross_site::check(&head).map_err(|rejection| self.refuse(TOKEN, rejection))
     }
 
     fn clean_headers(&mut self) -> Result<(), Rejection> {
@@ -273,4 +290,225 @@ fn spelt(lines: &HeaderLines, spellings: &[String]) -> Vec<(String, String)> {
             (name.to_owned(), value.into_owned())
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::steps::StepOutcome;
+    use super::*;
+    use crate::app::assemble;
+    use crate::clock::{SystemClock, UnixTime};
+    use crate::config::{self, LoadOptions};
+    use crate::jose::algorithm::Algorithm;
+    use crate::verify::testing::{NOW, Signer, claims, claims_without, es256, mint};
+
+    const ROUTES: &str = r"
+routes:
+  - {name: health, path: /healthz, access: public}
+  - {name: assets, path: /assets/*, access: optional}
+  - {name: admin, path: /admin/*, require: [{claim: roles, any_of: [admin]}]}
+  - {name: all, path: /*}
+";
+
+    fn gate(more: &str) -> Gate {
+        let key = es256().jwk("\"kid\":\"k1\"");
+        let text = format!(
+            "upstream: http://127.0.0.1:3000\nissuers:\n  - {{name: staff, provider: oidc, issuer: 'https://id.example', audiences: [api], keys: {{jwks: '{{\"keys\":[{key}]}}'}}}}\n{more}"
+        );
+        let options = LoadOptions {
+            read_files: false,
+            environment: None,
+        };
+        let config = config::parse(&text, "test", &options)
+            .unwrap_or_else(|problems| panic!("{problems:?}"));
+        assemble(config, Arc::new(SystemClock), None).unwrap()
+    }
+
+    fn question(token: Option<String>, target: Option<&str>) -> Question {
+        Question {
+            method: Method::GET,
+            target: target.map(str::to_owned),
+            headers: HeaderMap::new(),
+            token,
+            now: Moment {
+                wall: UnixTime(NOW),
+                monotonic: Duration::ZERO,
+            },
+        }
+    }
+
+    fn judged(gate: &Gate, question: &Question) -> Judgement {
+        judge(gate, question, &*gate.keys)
+    }
+
+    fn token(signer: &Signer, claims: &str) -> Option<String> {
+        Some(mint(
+            signer,
+            Algorithm::Es256,
+            r#"{"alg":"ES256","kid":"k1"}"#,
+            claims,
+        ))
+    }
+
+    fn good() -> Option<String> {
+        token(es256(), &claims(r#""roles":["admin","a\u00e9"]"#))
+    }
+
+    fn failed(judgement: &Judgement) -> Vec<&'static str> {
+        let failed = judgement
+            .steps
+            .iter()
+            .filter(|step| step.outcome == StepOutcome::Fail);
+        failed.map(|step| step.check).collect()
+    }
+
+    #[test]
+    fn a_good_token_is_allowed_and_its_headers_are_spelt_as_on_the_wire() {
+        let judgement = judged(&gate(""), &question(good(), None));
+        assert_eq!(
+            judgement.decision,
+            Decision::Allow,
+            "{:?}",
+            judgement.detail
+        );
+        assert_eq!(judgement.status, 200);
+        assert_eq!(judgement.issuer.as_deref(), Some("staff"));
+        assert_eq!(judgement.route, None);
+        let names: Vec<&str> = judgement
+            .headers
+            .iter()
+            .map(|(name, _)| name.as_str())
+            .collect();
+        assert!(names.contains(&"X-Auth-Subject"), "{names:?}");
+        assert!(
+            judgement
+                .headers
+                .contains(&("X-Auth-Issuer".to_owned(), "staff".to_owned()))
+        );
+        assert!(failed(&judgement).is_empty());
+    }
+
+    #[test]
+    fn the_step_that_refuses_is_the_one_that_fails() {
+        let gate = gate(ROUTES);
+        let signed = good().unwrap();
+        let (unsigned, _) = signed.rsplit_once('.').unwrap();
+        let other = token(es256(), &claims("").replace("\"api\"", "\"other\""));
+        for (token, target, step, reason) in [
+            (
+                Some("x".to_owned()),
+                "/a",
+                "structure",
+                Reason::MalformedToken,
+            ),
+            (
+                Some(format!("{unsigned}.AAAA")),
+                "/a",
+                "signature",
+                Reason::BadSignature,
+            ),
+            (other, "/a", "audience", Reason::AudienceMismatch),
+            (
+                token(es256(), &claims_without("exp")),
+                "/a",
+                "lifetime",
+                Reason::ClaimMissing,
+            ),
+            (
+                token(es256(), &claims("")),
+                "/admin/x",
+                "access",
+                Reason::RuleNotMet,
+            ),
+            (None, "/a", "access", Reason::MissingToken),
+            (good(), "/a/../b", "route", Reason::BadRequest),
+        ] {
+            let judgement = judged(&gate, &question(token, Some(target)));
+            assert_eq!(judgement.reason, Some(reason), "{:?}", judgement.detail);
+            assert_eq!(failed(&judgement), [step], "{reason:?}");
+            assert!(judgement.detail.is_some());
+            assert!(judgement.headers.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_public_route_judges_no_token() {
+        let gate = gate(ROUTES);
+        for (token, target) in [
+            (Some("rubbish".to_owned()), "/healthz"),
+            (None, "/assets/a"),
+        ] {
+            let judgement = judged(&gate, &question(token, Some(target)));
+            assert_eq!(judgement.decision, Decision::Public);
+            assert!(judgement.headers.is_empty());
+        }
+        let bad = judged(&gate, &question(Some("x".to_owned()), Some("/assets/a")));
+        assert_eq!(bad.decision, Decision::Deny);
+    }
+
+    #[test]
+    fn the_token_is_found_where_the_gate_looks() {
+        let gate =
+            gate("token: {sources: [{header: Authorization, scheme: Bearer}, {query: t}]}\n");
+        let signed = good().unwrap();
+        let mut question = question(None, None);
+        let bearer = format!("Bearer {signed}");
+        question
+            .headers
+            .insert("authorization", bearer.parse().unwrap());
+        assert_eq!(judged(&gate, &question).decision, Decision::Allow);
+        question.target = Some(format!("/a?t={signed}"));
+        assert_eq!(
+            judged(&gate, &question).reason,
+            Some(Reason::AmbiguousToken)
+        );
+        question.headers.clear();
+        assert_eq!(judged(&gate, &question).decision, Decision::Allow);
+        question
+            .headers
+            .insert("connection", "x-auth-subject".parse().unwrap());
+        let refused = judged(&gate, &question);
+        assert_eq!(refused.reason, Some(Reason::BadRequest));
+        assert_eq!(failed(&refused), ["request"]);
+    }
+
+    #[test]
+    fn another_time_gives_another_decision() {
+        let gate = gate("");
+        let mut question = question(good(), None);
+        question.now.wall = UnixTime(NOW + 10_000_000);
+        let judgement = judged(&gate, &question);
+        assert_eq!(judgement.reason, Some(Reason::TokenExpired));
+        assert_eq!(failed(&judgement), ["lifetime"]);
+    }
+
+    #[test]
+    fn a_key_that_is_out_of_reach_is_unavailable() {
+        let gate = gate("");
+        let keys = super::super::WithinReach {
+            keys: &gate.keys,
+            out_of_reach: vec![crate::keys::SourceId(0)],
+        };
+        let judgement = judge(&gate, &question(good(), None), &keys);
+        assert_eq!(judgement.decision, Decision::Unavailable);
+        assert_eq!(judgement.status, 503);
+        assert_eq!(failed(&judgement), ["key"]);
+    }
+
+    #[test]
+    fn neither_the_signature_nor_the_token_is_told() {
+        let gate = gate("");
+        let signed = good().unwrap();
+        let signature = signed.rsplit('.').next().unwrap();
+        let judgement = judged(&gate, &question(Some(signed.clone()), None));
+        for text in [
+            super::super::report::text(&judgement),
+            super::super::report::json(&judgement),
+        ] {
+            assert!(!text.contains(signature));
+            assert!(!text.contains(&signed));
+        }
+    }
 }

@@ -4,8 +4,8 @@ use crate::verify::{Check, CheckLog};
 
 /// Before the token is judged.
 pub(super) const ROUTE: &str = "route";
-pub(super) const TOKEN: &str = "token";
 pub(super) const REQUEST: &str = "request";
+pub(super) const TOKEN: &str = "token";
 /// After the token was judged.
 pub(super) const ACCESS: &str = "access";
 pub(super) const IDENTITY: &str = "identity";
@@ -40,7 +40,7 @@ pub(super) struct Steps(Vec<Step>);
 
 impl Steps {
     pub(super) fn new() -> Self {
-        let before = [ROUTE, TOKEN, REQUEST];
+        let before = [ROUTE, REQUEST, TOKEN];
         let checks = Check::ALL.map(Check::name);
         let after = [ACCESS, IDENTITY];
         let all = before.into_iter().chain(checks).chain(after);
