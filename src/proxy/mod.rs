@@ -2,6 +2,29 @@
 
 pub mod source;
 
+mod account;
+mod connect;
+mod connection;
+mod cross_site;
+mod forwarded;
+pub mod listen;
+mod local;
+mod outgoing;
+mod pool;
+mod request_body;
+mod respond;
+mod response_body;
+mod service;
+mod target;
+mod timed_io;
+mod upstream;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod upstream_tests;
+#[cfg(test)]
+mod wire_tests;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,0 +1,214 @@
+//! What telemetry is told of one request: once, when its answer has ended or its client is gone.
+
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use http::{HeaderMap, Method, Uri};
+use tokio::time::Instant;
+
+use super::local::Local;
+use super::upstream::Failure;
+use crate::policy::Route;
+use crate::telemetry::AccessRecord;
+use crate::telemetry::metrics::RequestOutcome;
+use crate::verify::pipeline::Seen;
+use crate::verify::{Decision, Reason, Rejection, VerifiedToken};
+
+/// Filled along the walk of a request; telling is dropping it, so that no way out of the walk goes untold.
+pub(super) struct Account {
+    local: Rc<Local>,
+    started: Instant,
+    method: Method,
+    uri: Uri,
+    pub(super) client: IpAddr,
+    trace_id: Option<[u8; 32]>,
+    route: Option<(usize, Arc<str>)>,
+    token: Option<Arc<VerifiedToken>>,
+    seen: Seen,
+    pub(super) status: Option<u16>,
+    decision: Decision,
+    reason: Option<Reason>,
+    detail: Option<String>,
+}
+
+impl Account {
+    pub(super) fn open(
+        local: &Rc<Local>,
+        method: Method,
+        uri: Uri,
+        headers: &HeaderMap,
+        client: IpAddr,
+    ) -> Self {
+        local.gate.metrics.request_started();
+        Self {
+            local: Rc::clone(local),
+            started: Instant::now(),
+            method,
+            uri,
+            client,
+            trace_id: trace_id(headers),
+            route: None,
+            token: None,
+            seen: Seen::default(),
+            status: None,
+            decision: Decision::Deny,
+            reason: None,
+            detail: None,
+        }
+    }
+
+    pub(super) fn routed(&mut self, route: &Route) {
+        self.route = Some((route.index(), Arc::clone(route.name())));
+    }
+
+    /// What a token that was refused said of itself.
+    pub(super) fn seen(&mut self, seen: Seen) {
+        self.seen = seen;
+    }
+
+    pub(super) fn verified(&mut self, token: &Arc<VerifiedToken>) {
+        self.token = Some(Arc::clone(token));
+    }
+
+    /// The route lets the request through.
+    pub(super) fn admitted(&mut self) {
+        self.decision = if self.token.is_some() {
+            Decision::Allow
+        } else {
+            Decision::Public
+        };
+    }
+
+    pub(super) fn refused(&mut self, rejection: &Rejection) {
+        self.decision = rejection.decision();
+        self.reason = Some(rejection.reason());
+        self.detail = Some(rejection.operator_detail());
+    }
+
+    /// The application's failure leaves the decision as it is; the client's does not.
+    pub(super) fn upstream_failed(&mut self, failure: &Failure) {
+        match failure {
+            Failure::Client(fault) => self.refused(&fault.rejection()),
+            Failure::Unreachable(why) => self.application_failed(Reason::UpstreamUnreachable, why),
+            Failure::Reset(why) => self.application_failed(Reason::UpstreamReset, why),
+            Failure::Timeout => {
+                self.application_failed(Reason::UpstreamTimeout, "no answer in time");
+            }
+        }
+    }
+
+    pub(super) fn application_failed(&mut self, reason: Reason, why: &str) {
+        self.reason = Some(reason);
+        self.detail = Some(why.to_owned());
+    }
+
+    pub(super) fn failed_inside(&mut self) {
+        self.decision = Decision::Deny;
+        self.reason = None;
+        self.detail = Some("a panic in the gate ended this request".to_owned());
+    }
+}
+
+impl Drop for Account {
+    fn drop(&mut self) {
+        let gate = &self.local.gate;
+        let duration = self.started.elapsed();
+        let token = self.token.as_deref();
+        gate.metrics.request_left();
+        gate.metrics.request_finished(RequestOutcome {
+            route: self.route.as_ref().map(|(index, _)| *index),
+            issuer: token
+                .map(VerifiedToken::issuer_index)
+                .or(self.seen.issuer_index),
+            decision: self.decision,
+            reason: self.reason,
+            duration,
+        });
+        let Some(log) = &gate.access_log else { return };
+        log.write(
+            &AccessRecord {
+                method: self.method.as_str(),
+                path: Some(self.uri.path()),
+                route: self.route.as_ref().map(|(_, name)| &**name),
+                status: self.status,
+                client: Some(self.client),
+                duration,
+                decision: self.decision,
+                reason: self.reason,
+                detail: self.detail.as_deref(),
+                issuer: token
+                    .map(|t| &**t.issuer())
+                    .or(self.seen.issuer.as_deref()),
+                kid: token.map_or(self.seen.kid.as_deref(), VerifiedToken::kid),
+                alg: token.map_or(self.seen.alg, |t| Some(t.algorithm().name())),
+                trace_id: self
+                    .trace_id
+                    .as_ref()
+                    .and_then(|id| std::str::from_utf8(id).ok()),
+            },
+            gate.clock.now().wall,
+        );
+    }
+}
+
+/// A request that hyper answered, or gave up, before there was one: counted, with what is known of it.
+pub(super) fn unreadable_request(local: &Local, client: IpAddr, status: Option<u16>, why: &str) {
+    let gate = &local.gate;
+    let (decision, reason) = (Decision::Deny, Some(Reason::BadRequest));
+    gate.metrics.request_finished(RequestOutcome {
+        route: None,
+        issuer: None,
+        decision,
+        reason,
+        duration: std::time::Duration::ZERO,
+    });
+    if let Some(log) = &gate.access_log {
+        log.write(
+            &AccessRecord {
+                method: "",
+                path: None,
+                route: None,
+                status,
+                client: Some(client),
+                duration: std::time::Duration::ZERO,
+                decision,
+                reason,
+                detail: Some(why),
+                issuer: None,
+                kid: None,
+                alg: None,
+                trace_id: None,
+            },
+            gate.clock.now().wall,
+        );
+    }
+}
+
+/// The trace of `traceparent` (W3C Trace Context §3.2): `00-` 32 lower-case hex digits, not all zero, `-`.
+fn trace_id(headers: &HeaderMap) -> Option<[u8; 32]> {
+    let value = headers.get("traceparent")?.as_bytes();
+    let rest = value.get(2..)?.strip_prefix(b"-")?;
+    let (id, rest) = rest.split_first_chunk::<32>()?;
+    let hex = id.iter().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    (hex && rest.first() == Some(&b'-') && id.iter().any(|b| *b != b'0')).then_some(*id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trace_id_is_32_hex_digits() {
+        let of = |value: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("traceparent", value.parse().unwrap());
+            trace_id(&headers).map(|id| String::from_utf8(id.to_vec()).unwrap())
+        };
+        let id = "4bf92f3577b34da6a3ce929d0e0e4736";
+        assert_eq!(of(&format!("00-{id}-00f067aa0ba902b7-01")).as_deref(), Some(id));
+        for bad in ["", "00", "00-", "00-4bf9", &format!("00-{id}"), &format!("00-{}-x", "0".repeat(32)), &format!("00-{}-x", "G".repeat(32))] {
+            assert_eq!(of(bad), None, "{bad}");
+        }
+    }
+}

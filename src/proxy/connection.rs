@@ -1,0 +1,91 @@
+//! One client connection: hyper under limits, ended by the client, by a timer or by the drain.
+
+use std::convert::Infallible;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
+use std::rc::Rc;
+
+use hyper::server::conn::http1::Builder;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+
+use super::account;
+use super::listen::Phase;
+use super::local::Worker;
+use super::service::{self, Client};
+use super::timed_io::{ConnectionState, TimedIo};
+use super::{TokenSettings, forwarded};
+
+/// Room in a head for everything but the token.
+const HEAD_BESIDE_TOKEN: usize = 16 * 1024;
+
+/// Serves until the connection ends, or is told to.
+pub(super) async fn serve(
+    stream: TcpStream,
+    peer: SocketAddr,
+    worker: Rc<Worker>,
+    mut phase: watch::Receiver<Phase>,
+) {
+    // Answers are written whole; waiting for acknowledgements only delays them.
+    let _ = stream.set_nodelay(true);
+    let peer = forwarded::canonical(peer.ip());
+    let state = ConnectionState::new();
+    let max_head = worker
+        .current()
+        .gate
+        .token
+        .max_bytes
+        .min(TokenSettings::MAX_MAX_BYTES)
+        + HEAD_BESIDE_TOKEN;
+    let client = Client {
+        worker: Rc::clone(&worker),
+        peer,
+        connection: Rc::clone(&state),
+    };
+    let client = Rc::new(client);
+    let service = service_fn(move |request| {
+        let client = Rc::clone(&client);
+        async move { Ok::<_, Infallible>(service::answer(&client, request).await) }
+    });
+    let io = TokioIo::new(TimedIo::new(stream, Rc::clone(&state)));
+    let mut connection = pin!(
+        Builder::new()
+            // The timers are in `TimedIo`. At most 100 headers is hyper's own limit (431).
+            .header_read_timeout(None)
+            .max_header_size(max_head)
+            .max_buf_size(max_head)
+            .serve_connection(io, service)
+    );
+    loop {
+        tokio::select! {
+            biased;
+            ended = connection.as_mut() => {
+                if let Err(error) = ended {
+                    tell(&worker, peer, &state, &error);
+                }
+                return;
+            }
+            changed = phase.changed() => {
+                let phase = changed.map_or(Phase::Aborting, |()| *phase.borrow_and_update());
+                match phase {
+                    Phase::Running => {}
+                    Phase::Draining => connection.as_mut().graceful_shutdown(),
+                    Phase::Aborting => return,
+                }
+            }
+        }
+    }
+}
+
+/// Counts what hyper answered, or dropped, before the service saw a request.
+fn tell(worker: &Worker, peer: IpAddr, state: &ConnectionState, error: &hyper::Error) {
+    if error.is_parse() {
+        let status = if error.is_parse_too_large() { 431 } else { 400 };
+        account::unreadable_request(&worker.current(), peer, Some(status), &error.to_string());
+    } else if state.head_timed_out() {
+        let why = "the head of the request did not come in time";
+        account::unreadable_request(&worker.current(), peer, None, why);
+    }
+}

@@ -1,0 +1,205 @@
+//! X-Forwarded-For, -Proto and -Host: from the connection, or from a trusted proxy and extended (threat H12). Never an input to a decision.
+
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use http::header::FORWARDED;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use ipnet::IpNet;
+
+const FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+/// What else passes from a trusted proxy. A closed list: others, such as X-Forwarded-User, would be an identity that nobody verified.
+const PASSED: [HeaderName; PASSED_COUNT] = [
+    HeaderName::from_static("x-forwarded-port"),
+    HeaderName::from_static("x-forwarded-prefix"),
+];
+
+const PASSED_COUNT: usize = 2;
+
+static TOLD_OF_UNTRUSTED_PROTO: AtomicBool = AtomicBool::new(false);
+
+/// What a trusted peer said of the request, read before hygiene removes it.
+#[derive(Debug, Default)]
+pub(super) struct Forwarded {
+    trusted: bool,
+    chain: Option<HeaderValue>,
+    proto: Option<HeaderValue>,
+    host: Option<HeaderValue>,
+    standard: Option<HeaderValue>,
+    passed: [Option<HeaderValue>; PASSED_COUNT],
+}
+
+/// An address as people write it: an IPv4 address that came through an IPv6 socket is IPv4.
+pub(super) fn canonical(peer: IpAddr) -> IpAddr {
+    peer.to_canonical()
+}
+
+impl Forwarded {
+    pub(super) fn read(headers: &HeaderMap, peer: IpAddr, trusted_proxies: &[IpNet]) -> Self {
+        if !is_trusted(peer, trusted_proxies) {
+            if headers.contains_key(PROTO) && !TOLD_OF_UNTRUSTED_PROTO.swap(true, Ordering::Relaxed)
+            {
+                tracing::warn!(
+                    peer = %peer,
+                    "a peer outside `trusted_proxies` sends X-Forwarded-Proto; it is replaced (said once). \
+                     hint: name the load balancer's network in `trusted_proxies`"
+                );
+            }
+            return Self::default();
+        }
+        Self {
+            trusted: true,
+            chain: joined(headers, &FOR),
+            proto: headers.get(PROTO).cloned(),
+            host: headers.get(HOST).cloned(),
+            standard: joined(headers, &FORWARDED),
+            passed: PASSED.map(|name| headers.get(name).cloned()),
+        }
+    }
+
+    /// The client's address for the log: of what trusted proxies told, the last address that is not one of them.
+    pub(super) fn client(&self, peer: IpAddr, trusted_proxies: &[IpNet]) -> IpAddr {
+        let mut client = peer;
+        let chain = self.chain.as_ref().and_then(|c| c.to_str().ok());
+        for hop in chain.unwrap_or_default().rsplit(',') {
+            let Some(address) = address_of(hop.trim()) else {
+                break;
+            };
+            client = canonical(address);
+            if !is_trusted(client, trusted_proxies) {
+                break;
+            }
+        }
+        client
+    }
+
+    /// Writes the lines; hygiene has removed whatever the client sent.
+    pub(super) fn write(self, headers: &mut HeaderMap, peer: IpAddr, host: Option<&HeaderValue>) {
+        let peer_text = peer.to_string();
+        let chain = match self.chain.as_ref().map(HeaderValue::as_bytes) {
+            Some(before) => [before, b", ", peer_text.as_bytes()].concat(),
+            None => peer_text.into_bytes(),
+        };
+        insert(headers, FOR, HeaderValue::from_bytes(&chain).ok());
+        let proto = self.proto.unwrap_or(HeaderValue::from_static("http"));
+        insert(headers, PROTO, Some(proto));
+        insert(headers, HOST, self.host.or_else(|| host.cloned()));
+        if self.trusted {
+            for (name, value) in PASSED.into_iter().zip(self.passed) {
+                insert(headers, name, value);
+            }
+            if let Some(standard) = self.standard {
+                let element = match peer {
+                    IpAddr::V4(v4) => format!(", for={v4}"),
+                    IpAddr::V6(v6) => format!(", for=\"[{v6}]\""),
+                };
+                let extended = [standard.as_bytes(), element.as_bytes()].concat();
+                insert(headers, FORWARDED, HeaderValue::from_bytes(&extended).ok());
+            }
+        }
+    }
+}
+
+fn is_trusted(peer: IpAddr, trusted_proxies: &[IpNet]) -> bool {
+    trusted_proxies.iter().any(|net| net.contains(&peer))
+}
+
+fn insert(headers: &mut HeaderMap, name: HeaderName, value: Option<HeaderValue>) {
+    if let Some(value) = value {
+        headers.insert(name, value);
+    }
+}
+
+/// Several lines are one list (RFC 9110 §5.3).
+fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<HeaderValue> {
+    let mut lines = headers.get_all(name).iter();
+    let first = lines.next()?;
+    let mut all = first.as_bytes().to_vec();
+    for line in lines {
+        all.extend_from_slice(b", ");
+        all.extend_from_slice(line.as_bytes());
+    }
+    HeaderValue::from_bytes(&all).ok()
+}
+
+/// `address`, `address:port`, `[v6]:port`.
+fn address_of(hop: &str) -> Option<IpAddr> {
+    hop.parse::<IpAddr>().ok().or_else(|| {
+        let socket = hop.parse::<std::net::SocketAddr>().ok();
+        socket.map(|s| s.ip()).or_else(|| {
+            let inner = hop.strip_prefix('[')?.strip_suffix(']')?;
+            inner.parse().ok()
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(lines: &[(&'static str, &'static str)]) -> HeaderMap {
+        let mut map = HeaderMap::new();
+        for (name, value) in lines {
+            map.append(*name, HeaderValue::from_static(value));
+        }
+        map
+    }
+
+    const SENT: &[(&str, &str)] = &[
+        ("x-forwarded-for", "203.0.113.9"),
+        ("x-forwarded-for", "10.0.0.7"),
+        ("x-forwarded-proto", "https"),
+        ("x-forwarded-host", "shop.example.com"),
+        ("x-forwarded-port", "443"),
+        ("x-forwarded-user", "admin"),
+        ("forwarded", "for=203.0.113.9"),
+    ];
+
+    fn after(peer: &str, trusted: &[&str]) -> (Vec<String>, String) {
+        let peer: IpAddr = peer.parse().unwrap();
+        let trusted: Vec<IpNet> = trusted.iter().map(|t| t.parse().unwrap()).collect();
+        let read = Forwarded::read(&headers(SENT), peer, &trusted);
+        let client = read.client(peer, &trusted).to_string();
+        let mut clean = HeaderMap::new();
+        read.write(&mut clean, peer, Some(&HeaderValue::from_static("app")));
+        let mut lines: Vec<String> = clean.iter().map(|(n, v)| format!("{n}: {}", v.to_str().unwrap())).collect();
+        lines.sort();
+        (lines, client)
+    }
+
+    #[test]
+    fn h12_from_anyone_the_connection_is_what_counts() {
+        let (lines, client) = after("198.51.100.1", &["10.0.0.0/8"]);
+        assert_eq!(lines, ["x-forwarded-for: 198.51.100.1", "x-forwarded-host: app", "x-forwarded-proto: http"]);
+        assert_eq!(client, "198.51.100.1");
+        assert_eq!(after("198.51.100.1", &[]).0, lines, "the default trusts nobody");
+    }
+
+    #[test]
+    fn h12_a_trusted_proxy_is_believed_and_extended_but_names_no_user() {
+        let (lines, client) = after("10.0.0.8", &["10.0.0.0/8"]);
+        assert_eq!(
+            lines,
+            [
+                "forwarded: for=203.0.113.9, for=10.0.0.8",
+                "x-forwarded-for: 203.0.113.9, 10.0.0.7, 10.0.0.8",
+                "x-forwarded-host: shop.example.com",
+                "x-forwarded-port: 443",
+                "x-forwarded-proto: https",
+            ]
+        );
+        assert_eq!(client, "203.0.113.9");
+    }
+
+    #[test]
+    fn an_unreadable_chain_ends_the_search_for_the_client() {
+        let peer: IpAddr = "10.0.0.8".parse().unwrap();
+        let trusted: Vec<IpNet> = vec!["10.0.0.0/8".parse().unwrap()];
+        for (chain, client) in [("evil, 10.0.0.7", "10.0.0.7"), ("1.2.3.4, ::ffff:10.0.0.1", "1.2.3.4"), ("[2001:db8::1]:80", "2001:db8::1"), ("", "10.0.0.8")] {
+            let read = Forwarded::read(&headers(&[("x-forwarded-for", chain)]), peer, &trusted);
+            assert_eq!(read.client(peer, &trusted).to_string(), client, "{chain}");
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! What one worker holds for one gate: nothing here is shared, so nothing here locks.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use super::Gate;
+use super::pool::Pool;
+use super::source::FoundToken;
+use crate::keys::KeyLookup;
+use crate::verify::{Outcome, TokenCache};
+
+/// One worker's view of the gate that is in force.
+pub(super) struct Worker {
+    gate: Arc<ArcSwap<Gate>>,
+    local: RefCell<Rc<Local>>,
+}
+
+/// A gate with this worker's token cache and connections to the application. A new configuration starts with new ones.
+pub(super) struct Local {
+    pub(super) gate: Arc<Gate>,
+    pub(super) pool: Pool,
+    cache: RefCell<TokenCache>,
+    /// What of `cache` the gauge of entries knows.
+    told_entries: Cell<i64>,
+}
+
+impl Worker {
+    pub(super) fn new(gate: Arc<ArcSwap<Gate>>) -> Self {
+        let local = RefCell::new(Rc::new(Local::new(gate.load_full())));
+        Self { gate, local }
+    }
+
+    /// The gate as of now. A request keeps the one that it began with.
+    pub(super) fn current(&self) -> Rc<Local> {
+        let mut local = self.local.borrow_mut();
+        let gate = self.gate.load();
+        if !Arc::ptr_eq(&gate, &local.gate) {
+            *local = Rc::new(Local::new(Arc::clone(&gate)));
+        }
+        Rc::clone(&local)
+    }
+
+    /// After a panic: nothing that it may have left half done is used again.
+    pub(super) fn start_anew(&self) {
+        *self.local.borrow_mut() = Rc::new(Local::new(self.gate.load_full()));
+    }
+}
+
+impl Local {
+    fn new(gate: Arc<Gate>) -> Self {
+        Self {
+            pool: Pool::new(gate.upstream.pool_idle_timeout),
+            cache: RefCell::new(TokenCache::new(gate.cache_max_bytes)),
+            told_entries: Cell::new(0),
+            gate,
+        }
+    }
+
+    /// One judgement, without waiting for anything.
+    pub(super) fn judge(&self, found: &FoundToken) -> (Outcome, bool) {
+        let gate = &self.gate;
+        let keys: &dyn KeyLookup = &*gate.keys;
+        let mut cache = self.cache.borrow_mut();
+        let now = gate.clock.now();
+        let judged =
+            crate::verify::judge(&gate.verifier, &mut cache, found.token.as_bytes(), now, keys);
+        let counts = cache.take_counts();
+        let entries = i64::try_from(cache.entries()).unwrap_or(i64::MAX);
+        let told = self.told_entries.replace(entries);
+        gate.metrics.token_cache(counts, entries.saturating_sub(told));
+        judged
+    }
+}
+
+impl Drop for Local {
+    fn drop(&mut self) {
+        // The gauge is shared by the workers and outlives this cache.
+        let told = self.told_entries.get();
+        if told != 0 {
+            self.gate
+                .metrics
+                .token_cache(Default::default(), told.saturating_neg());
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! From the client's head to the application's, in steps that cannot be skipped: only a [`Clean`] head becomes an [`Outgoing`] request, and
+//! only with a [`Permit`].
+
+use http::header::{CONTENT_LENGTH, EXPECT, HOST, TE, TRAILER, TRANSFER_ENCODING, UPGRADE};
+use http::request::Parts;
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderValue, Method, Uri, Version};
+
+use super::forwarded::Forwarded;
+use super::request_body::RequestBody;
+use super::source::{self, FoundToken};
+use super::target::Target;
+use super::{Gate, HostHeader};
+use crate::identity::ManagedNames;
+use crate::policy::{Access, Permit, Route};
+use crate::verify::Rejection;
+
+/// A head without hop-by-hop headers, managed names and their look-alikes. Its credentials are still in it.
+pub(super) struct Clean {
+    method: Method,
+    headers: HeaderMap,
+    target: Target,
+    /// How many lines hygiene removed.
+    pub(super) stripped: usize,
+}
+
+impl Clean {
+    pub(super) fn of(
+        head: Parts,
+        target: Target,
+        managed: &ManagedNames,
+    ) -> Result<Self, Rejection> {
+        let mut headers = head.headers;
+        let stripped = managed.clean(&mut headers)?;
+        Ok(Self {
+            method: head.method,
+            headers,
+            target,
+            stripped,
+        })
+    }
+}
+
+/// A request that may be sent to the application.
+pub(super) struct Outgoing {
+    pub(super) head: Parts,
+    pub(super) body: RequestBody,
+}
+
+impl Outgoing {
+    /// Writes the head that the application gets. `found` is the token that `permit` was given for, when there is one.
+    pub(super) fn write(
+        clean: Clean,
+        body: RequestBody,
+        gate: &Gate,
+        route: &Route,
+        permit: &Permit<'_>,
+        found: Option<&FoundToken>,
+        forwarded: Forwarded,
+        peer: std::net::IpAddr,
+    ) -> Result<Self, Rejection> {
+        let Clean {
+            method,
+            mut headers,
+            target,
+            stripped: _,
+        } = clean;
+        let Target {
+            mut path_and_query,
+            host,
+        } = target;
+        let passes = matches!(
+            route.access(),
+            Access::Public {
+                pass_credentials: true
+            }
+        );
+        if !passes {
+            let keep = found.filter(|_| gate.token.forward && permit.token().is_some());
+            source::strip(&gate.token, &mut headers, &mut path_and_query, keep);
+        }
+        forwarded.write(&mut headers, peer, host.as_ref());
+        let host = match gate.upstream.host {
+            HostHeader::Preserve => host,
+            HostHeader::Upstream => None,
+        };
+        let host = match host {
+            Some(host) => host,
+            None => upstream_host(gate)?,
+        };
+        headers.insert(HOST, host);
+        frame(&mut headers, &method, &body);
+        if let Some(token) = permit.token() {
+            for (name, value) in gate.mapping.lines(token)?.iter() {
+                headers.insert(name.clone(), value.clone());
+            }
+        }
+        Ok(Self {
+            head: parts(method, path_and_query, headers)?,
+            body,
+        })
+    }
+}
+
+fn upstream_host(gate: &Gate) -> Result<HeaderValue, Rejection> {
+    HeaderValue::from_str(gate.upstream.authority.as_str()).map_err(|_| unusable())
+}
+
+/// The body's framing is written anew; what the client said of it is forgotten.
+fn frame(headers: &mut HeaderMap, method: &Method, body: &RequestBody) {
+    for name in [CONTENT_LENGTH, TRANSFER_ENCODING, TRAILER, TE, EXPECT, UPGRADE] {
+        headers.remove(name);
+    }
+    match http_body::Body::size_hint(body).exact() {
+        // Some servers answer 411 to a POST without a length.
+        Some(0) if matches!(*method, Method::POST | Method::PUT | Method::PATCH) => {
+            headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
+        Some(0) => {}
+        Some(length) => {
+            headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+        }
+        // hyper would leave out the body of a GET whose length is unknown.
+        None => {
+            headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        }
+    }
+}
+
+fn parts(
+    method: Method,
+    path_and_query: PathAndQuery,
+    headers: HeaderMap,
+) -> Result<Parts, Rejection> {
+    // Nothing of the client's request but these goes on: no extensions, no version.
+    let (mut head, ()) = http::Request::new(()).into_parts();
+    let mut uri = http::uri::Parts::default();
+    uri.path_and_query = Some(path_and_query);
+    head.method = method;
+    head.uri = Uri::from_parts(uri).map_err(|_| unusable())?;
+    head.headers = headers;
+    head.version = Version::HTTP_11;
+    Ok(head)
+}
+
+fn unusable() -> Rejection {
+    Rejection::BadRequest {
+        status: 400,
+        why: "the request cannot be written for the application".to_owned(),
+    }
+}

@@ -1,0 +1,182 @@
+//! One worker's connections to the application. hyper's own pooled client retries in silence; here reuse and its risk are in sight.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::io;
+use std::pin::Pin;
+use std::rc::{Rc, Weak};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::uri::Authority;
+use hyper::client::conn::http1::{Builder, SendRequest};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+
+use super::connect::connect;
+use super::request_body::RequestBody;
+
+/// Most idle connections that one worker keeps; more than a busy application of a sidecar has workers.
+const MAX_IDLE: usize = 512;
+/// The largest response head; larger ones are the application's fault (502).
+const MAX_RESPONSE_HEAD: usize = 64 * 1024;
+
+/// A connection on which one request can be sent.
+pub(super) struct Connection {
+    pub(super) sender: SendRequest<RequestBody>,
+    /// Whether a byte has come since it was last cleared.
+    pub(super) received: Rc<Cell<bool>>,
+}
+
+/// Idle connections, the oldest first.
+pub(super) struct Pool(Rc<Inner>);
+
+struct Inner {
+    idle: RefCell<VecDeque<(Instant, Connection)>>,
+    idle_timeout: Duration,
+    /// The task that closes idle connections runs.
+    sweeping: Cell<bool>,
+}
+
+impl Pool {
+    pub(super) fn new(idle_timeout: Duration) -> Self {
+        Self(Rc::new(Inner {
+            idle: RefCell::default(),
+            idle_timeout,
+            sweeping: Cell::new(false),
+        }))
+    }
+
+    /// The connection that was used last, if it is still good: the application closes the old ones first.
+    pub(super) fn take(&self) -> Option<Connection> {
+        let mut idle = self.0.idle.borrow_mut();
+        while let Some((since, connection)) = idle.pop_back() {
+            if since.elapsed() >= self.0.idle_timeout {
+                idle.clear();
+                return None;
+            }
+            if connection.sender.is_ready() {
+                return Some(connection);
+            }
+        }
+        None
+    }
+
+    /// Keeps a connection whose response has ended. One that is still sending a request body, or is closed, is not kept.
+    pub(super) fn put(&self, connection: Connection) {
+        if !connection.sender.is_ready() || self.0.idle_timeout.is_zero() {
+            return;
+        }
+        let mut idle = self.0.idle.borrow_mut();
+        if idle.len() >= MAX_IDLE {
+            idle.pop_front();
+        }
+        idle.push_back((Instant::now(), connection));
+        if !self.0.sweeping.replace(true) {
+            tokio::task::spawn_local(sweep(Rc::downgrade(&self.0), self.0.idle_timeout));
+        }
+    }
+}
+
+/// Connects; the task that drives the connection ends with it.
+///
+/// # Errors
+/// Why, for the log.
+pub(super) async fn open(authority: &Authority, limit: Duration) -> Result<Connection, String> {
+    let stream = connect(authority, limit).await?;
+    let received = Rc::new(Cell::new(false));
+    let io = Watched {
+        stream,
+        received: Rc::clone(&received),
+    };
+    let (sender, driver) = Builder::new()
+        // Legacy applications look for `X-Auth-Subject` as it is written in their documentation.
+        .title_case_headers(true)
+        .max_header_size(MAX_RESPONSE_HEAD)
+        .max_buf_size(MAX_RESPONSE_HEAD)
+        .handshake(TokioIo::new(io))
+        .await
+        .map_err(|error| error.to_string())?;
+    tokio::task::spawn_local(async move {
+        // Its failure is seen by whoever waits for the response.
+        let _ = driver.await;
+    });
+    Ok(Connection { sender, received })
+}
+
+/// Closes connections as they become too old, and ends when there is none.
+async fn sweep(pool: Weak<Inner>, idle_timeout: Duration) {
+    loop {
+        let Some(pool) = pool.upgrade() else { return };
+        let oldest = {
+            let mut idle = pool.idle.borrow_mut();
+            while idle
+                .front()
+                .is_some_and(|(since, _)| since.elapsed() >= idle_timeout)
+            {
+                idle.pop_front();
+            }
+            idle.front().map(|(since, _)| *since)
+        };
+        let Some(oldest) = oldest else {
+            pool.sweeping.set(false);
+            return;
+        };
+        drop(pool);
+        tokio::time::sleep_until(oldest + idle_timeout).await;
+    }
+}
+
+/// The socket, telling whether the application has sent anything: what decides about a second try.
+struct Watched {
+    stream: TcpStream,
+    received: Rc<Cell<bool>>,
+}
+
+impl AsyncRead for Watched {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let before = buffer.filled().len();
+        let result = Pin::new(&mut this.stream).poll_read(cx, buffer);
+        if buffer.filled().len() > before {
+            this.received.set(true);
+        }
+        result
+    }
+}
+
+impl AsyncWrite for Watched {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        data: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().stream).poll_write(cx, data)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        data: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().stream).poll_write_vectored(cx, data)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
+    }
+}

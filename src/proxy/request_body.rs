@@ -1,0 +1,228 @@
+//! The client's request body on its way to the application: streamed, without trailers (threat H6), never shortened in silence (S8).
+
+use std::cell::Cell;
+use std::fmt;
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use tokio::time::{Instant, Sleep};
+
+use super::timed_io::ConnectionState;
+use crate::verify::Rejection;
+
+/// How long a client may send nothing in the middle of a body (threat D2).
+pub(super) const BODY_STALL_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What went wrong with a body, all of it the client's doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum BodyFault {
+    /// Not what its framing said: a bad chunk.
+    Malformed,
+    /// Nothing came for [`BODY_STALL_TIMEOUT`].
+    Stalled,
+    /// The connection ended in the middle.
+    Gone,
+}
+
+impl fmt::Display for BodyFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Malformed => "the request body is not framed as its head says",
+            Self::Stalled => "the client stopped sending the request body",
+            Self::Gone => "the client went away in the middle of the request body",
+        })
+    }
+}
+
+impl std::error::Error for BodyFault {}
+
+/// What the forwarding side sees of a body that hyper has taken away to send.
+#[derive(Debug)]
+pub(super) struct BodyProgress {
+    /// When the application last took a piece, or the body ended.
+    pub(super) last: Cell<Instant>,
+    /// The application would take more, the client has not sent it.
+    pub(super) waiting_for_client: Cell<bool>,
+    pub(super) fault: Cell<Option<BodyFault>>,
+}
+
+/// The body, as hyper's client sends it. An error makes hyper drop the connection to the application in the middle of the message.
+pub(super) struct RequestBody {
+    /// None: there is no body.
+    stream: Option<Stream>,
+}
+
+struct Stream {
+    inner: Incoming,
+    connection: Rc<ConnectionState>,
+    request: u64,
+    progress: Rc<BodyProgress>,
+    stall: Option<Pin<Box<Sleep>>>,
+    ended: bool,
+}
+
+impl RequestBody {
+    /// Starts the request numbered next on `connection`.
+    pub(super) fn start(inner: Incoming, connection: &Rc<ConnectionState>) -> Self {
+        let request = connection.request_started(!inner.is_end_stream());
+        if inner.is_end_stream() {
+            return Self::empty();
+        }
+        let progress = BodyProgress {
+            last: Cell::new(Instant::now()),
+            waiting_for_client: Cell::new(false),
+            fault: Cell::new(None),
+        };
+        Self {
+            stream: Some(Stream {
+                inner,
+                connection: Rc::clone(connection),
+                request,
+                progress: Rc::new(progress),
+                stall: None,
+                ended: false,
+            }),
+        }
+    }
+
+    pub(super) fn empty() -> Self {
+        Self { stream: None }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.stream.is_none()
+    }
+
+    pub(super) fn progress(&self) -> Option<Rc<BodyProgress>> {
+        self.stream.as_ref().map(|s| Rc::clone(&s.progress))
+    }
+}
+
+impl Stream {
+    fn end(&mut self, complete: bool) {
+        if !self.ended {
+            self.ended = true;
+            self.progress.last.set(Instant::now());
+            self.progress.waiting_for_client.set(false);
+            self.connection.request_body_ended(self.request, complete);
+        }
+    }
+
+    fn fail(&mut self, fault: BodyFault) -> BodyFault {
+        self.progress.fault.set(Some(fault));
+        self.end(false);
+        fault
+    }
+
+    fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
+        if self.ended {
+            return Poll::Ready(None);
+        }
+        match Pin::new(&mut self.inner).poll_frame(cx) {
+            Poll::Ready(Some(Ok(frame))) if frame.is_data() => {
+                self.progress.last.set(Instant::now());
+                self.progress.waiting_for_client.set(false);
+                if self.inner.is_end_stream() {
+                    self.end(true);
+                }
+                Poll::Ready(Some(Ok(frame)))
+            }
+            // Trailers are the end of a body; they are not forwarded.
+            Poll::Ready(Some(Ok(_)) | None) => {
+                self.end(true);
+                Poll::Ready(None)
+            }
+            Poll::Ready(Some(Err(error))) => {
+                let fault = fault_of(&error);
+                Poll::Ready(Some(Err(self.fail(fault))))
+            }
+            Poll::Pending => {
+                if !self.progress.waiting_for_client.replace(true) {
+                    self.progress.last.set(Instant::now());
+                }
+                ready!(self.poll_stall(cx));
+                Poll::Ready(Some(Err(self.fail(BodyFault::Stalled))))
+            }
+        }
+    }
+
+    /// Ready when nothing has come for [`BODY_STALL_TIMEOUT`]. The timer is made on the first wait and set again only when it fires.
+    fn poll_stall(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            let deadline = self.progress.last.get() + BODY_STALL_TIMEOUT;
+            let stall = self
+                .stall
+                .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+            ready!(stall.as_mut().poll(cx));
+            if Instant::now() >= deadline {
+                return Poll::Ready(());
+            }
+            stall.as_mut().reset(deadline);
+        }
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.end(false);
+    }
+}
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = BodyFault;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
+        match &mut self.get_mut().stream {
+            Some(stream) => stream.poll_frame(cx),
+            None => Poll::Ready(None),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.stream
+            .as_ref()
+            .is_none_or(|s| s.progress.fault.get().is_none() && s.inner.is_end_stream())
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.stream {
+            Some(stream) => stream.inner.size_hint(),
+            None => SizeHint::with_exact(0),
+        }
+    }
+}
+
+/// hyper says what failed only through the `io::Error` inside: bad chunks are `InvalidInput` or `InvalidData`.
+fn fault_of(error: &hyper::Error) -> BodyFault {
+    let cause = std::error::Error::source(error).and_then(|e| e.downcast_ref::<io::Error>());
+    match cause.map(io::Error::kind) {
+        Some(io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData) => BodyFault::Malformed,
+        _ => BodyFault::Gone,
+    }
+}
+
+impl BodyFault {
+    /// The answer, when one can still be given.
+    pub(super) fn rejection(self) -> Rejection {
+        Rejection::BadRequest {
+            status: match self {
+                Self::Malformed | Self::Gone => 400,
+                Self::Stalled => 408,
+            },
+            why: self.to_string(),
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! The only builder of the gate's own answers: `application/problem+json` (RFC 9457) with the RFC 6750 challenge.
+
+use bytes::Bytes;
+use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderValue, Response, StatusCode};
+
+use super::upstream::Failure;
+use crate::verify::{Reason, Rejection};
+
+/// What a 405 says is offered: everything but TRACE and CONNECT.
+const ALLOWED_METHODS: HeaderValue =
+    HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+
+/// The answer to a refused request. After a request that was not acceptable the connection closes: what follows on it cannot be trusted.
+pub(super) fn refusal(rejection: &Rejection) -> Response<Bytes> {
+    let status = StatusCode::from_u16(rejection.status()).unwrap_or(StatusCode::BAD_REQUEST);
+    let mut response = problem(status, Some(rejection.reason()), &rejection.client_detail());
+    let headers = response.headers_mut();
+    if let Some(challenge) = rejection.challenge()
+        && let Ok(value) = HeaderValue::try_from(challenge)
+    {
+        headers.insert(WWW_AUTHENTICATE, value);
+    }
+    if let Rejection::KeysUnavailable { retry_after } = rejection {
+        headers.insert(RETRY_AFTER, HeaderValue::from(*retry_after));
+    }
+    if status == StatusCode::METHOD_NOT_ALLOWED {
+        headers.insert(ALLOW, ALLOWED_METHODS);
+    }
+    if matches!(rejection, Rejection::BadRequest { .. }) {
+        close(&mut response);
+    }
+    response
+}
+
+/// 502 or 504: the application's doing.
+pub(super) fn upstream_failure(failure: &Failure) -> Response<Bytes> {
+    match failure {
+        Failure::Client(fault) => refusal(&fault.rejection()),
+        Failure::Unreachable(_) => problem(
+            StatusCode::BAD_GATEWAY,
+            Some(Reason::UpstreamUnreachable),
+            "the application cannot be reached",
+        ),
+        Failure::Reset(_) => problem(
+            StatusCode::BAD_GATEWAY,
+            Some(Reason::UpstreamReset),
+            "the application closed the connection without a usable answer",
+        ),
+        Failure::Timeout => problem(
+            StatusCode::GATEWAY_TIMEOUT,
+            Some(Reason::UpstreamTimeout),
+            "the application did not answer in time",
+        ),
+    }
+}
+
+/// 500: a bug of ours, in one request.
+pub(super) fn internal_error() -> Response<Bytes> {
+    let mut response = problem(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        None,
+        "the gate failed at this request; its log says where",
+    );
+    close(&mut response);
+    response
+}
+
+/// Tells the client, and hyper, that the connection ends after this answer.
+pub(super) fn close<B>(response: &mut Response<B>) {
+    response
+        .headers_mut()
+        .insert(CONNECTION, HeaderValue::from_static("close"));
+}
+
+fn problem(status: StatusCode, reason: Option<Reason>, detail: &str) -> Response<Bytes> {
+    let body = serde_json::json!({
+        "title": status.canonical_reason(),
+        "status": status.as_u16(),
+        "reason": reason.map(Reason::name),
+        "detail": detail,
+    });
+    let mut response = Response::new(Bytes::from(body.to_string()));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("application/problem+json"),
+    );
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

@@ -1,0 +1,217 @@
+//! Bodies on their way to the client: the gate's own answers, or the application's, streamed. An answer that breaks off is never completed.
+
+use std::fmt;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use tokio::time::{Instant, Sleep};
+
+use super::account::Account;
+use super::local::Local;
+use super::pool::Connection;
+use super::timed_io::ConnectionState;
+use super::upstream::Ticket;
+use crate::telemetry::metrics::UpstreamOutcome;
+use crate::verify::Reason;
+
+/// How long the application may be silent in the middle of an answer.
+pub(super) const DOWNLOAD_STALL_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// Why the application's answer broke off. hyper then cuts the client's connection, so that the client sees it too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum DownloadFault {
+    Reset,
+    Stalled,
+}
+
+impl fmt::Display for DownloadFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Reset => "the application broke its answer off",
+            Self::Stalled => "the application fell silent in the middle of its answer",
+        })
+    }
+}
+
+impl std::error::Error for DownloadFault {}
+
+/// What hyper sends. Telemetry is told when it is dropped: at the end, or when the client is gone.
+pub(super) struct Reply {
+    content: Content,
+    account: Account,
+    connection: Rc<ConnectionState>,
+}
+
+enum Content {
+    Own(Option<Bytes>),
+    Application(Download),
+}
+
+impl Reply {
+    pub(super) fn own(body: Bytes, account: Account, connection: &Rc<ConnectionState>) -> Self {
+        Self {
+            content: Content::Own(Some(body).filter(|b| !b.is_empty())),
+            account,
+            connection: Rc::clone(connection),
+        }
+    }
+
+    pub(super) fn application(
+        body: Download,
+        account: Account,
+        connection: &Rc<ConnectionState>,
+    ) -> Self {
+        Self {
+            content: Content::Application(body),
+            account,
+            connection: Rc::clone(connection),
+        }
+    }
+}
+
+impl Drop for Reply {
+    fn drop(&mut self) {
+        self.connection.response_ended();
+    }
+}
+
+impl Body for Reply {
+    type Data = Bytes;
+    type Error = DownloadFault;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, DownloadFault>>> {
+        let this = self.get_mut();
+        match &mut this.content {
+            Content::Own(body) => Poll::Ready(body.take().map(|b| Ok(Frame::data(b)))),
+            Content::Application(download) => {
+                let frame = ready!(download.poll_frame(cx));
+                if let Some(Err(fault)) = &frame {
+                    let reason = match fault {
+                        DownloadFault::Reset => Reason::UpstreamReset,
+                        DownloadFault::Stalled => Reason::UpstreamTimeout,
+                    };
+                    this.account.application_failed(reason, &fault.to_string());
+                }
+                Poll::Ready(frame)
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.content {
+            Content::Own(body) => body.is_none(),
+            Content::Application(download) => download.ended,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.content {
+            Content::Own(body) => {
+                SizeHint::with_exact(body.as_ref().map_or(0, |b| b.len() as u64))
+            }
+            Content::Application(download) => download.inner.size_hint(),
+        }
+    }
+}
+
+/// The application's answer. Its connection goes back to the pool at the end, and closes when this is dropped before.
+pub(super) struct Download {
+    inner: Incoming,
+    local: Rc<Local>,
+    connection: Option<Connection>,
+    ticket: Ticket,
+    ended: bool,
+    last: Instant,
+    /// None: an event stream.
+    stall_timeout: Option<Duration>,
+    stall: Option<Pin<Box<Sleep>>>,
+}
+
+impl Download {
+    pub(super) fn new(
+        inner: Incoming,
+        local: Rc<Local>,
+        connection: Connection,
+        ticket: Ticket,
+        streams: bool,
+    ) -> Self {
+        let mut download = Self {
+            inner,
+            local,
+            connection: Some(connection),
+            ticket,
+            ended: false,
+            last: Instant::now(),
+            stall_timeout: (!streams).then_some(DOWNLOAD_STALL_TIMEOUT),
+            stall: None,
+        };
+        if download.inner.is_end_stream() {
+            download.end();
+        }
+        download
+    }
+
+    fn end(&mut self) {
+        self.ended = true;
+        self.ticket.outcome = UpstreamOutcome::Answered;
+        if let Some(connection) = self.connection.take() {
+            self.local.pool.put(connection);
+        }
+    }
+
+    fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, DownloadFault>>> {
+        if self.ended {
+            return Poll::Ready(None);
+        }
+        match Pin::new(&mut self.inner).poll_frame(cx) {
+            Poll::Ready(Some(Ok(frame))) => {
+                self.last = Instant::now();
+                if self.inner.is_end_stream() {
+                    self.end();
+                }
+                Poll::Ready(Some(Ok(frame)))
+            }
+            Poll::Ready(None) => {
+                self.end();
+                Poll::Ready(None)
+            }
+            Poll::Ready(Some(Err(_))) => {
+                self.ticket.outcome = UpstreamOutcome::Reset;
+                Poll::Ready(Some(Err(DownloadFault::Reset)))
+            }
+            Poll::Pending => {
+                ready!(self.poll_stall(cx));
+                self.ticket.outcome = UpstreamOutcome::Timeout;
+                Poll::Ready(Some(Err(DownloadFault::Stalled)))
+            }
+        }
+    }
+
+    fn poll_stall(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(limit) = self.stall_timeout else {
+            return Poll::Pending;
+        };
+        loop {
+            let deadline = self.last + limit;
+            let stall = self
+                .stall
+                .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+            ready!(stall.as_mut().poll(cx));
+            if Instant::now() >= deadline {
+                return Poll::Ready(());
+            }
+            stall.as_mut().reset(deadline);
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! The walk of one request: target, route, hygiene, token, verification, permit, identity, application.
+//!
+//! Nothing is forwarded but an [`Outgoing`], which is made of a [`Clean`] head and a permit of the route.
+
+use std::future::poll_fn;
+use std::net::IpAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use http::request::Parts;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use tokio::time::{Instant, timeout};
+
+use super::account::Account;
+use super::forwarded::Forwarded;
+use super::local::{Local, Worker};
+use super::outgoing::{Clean, Outgoing};
+use super::request_body::RequestBody;
+use super::response_body::{Download, Reply};
+use super::source::{self, FoundToken};
+use super::timed_io::ConnectionState;
+use super::upstream::{self, Failure};
+use super::{TokenSource, cross_site, respond, target};
+use crate::keys::SourceId;
+use crate::policy::Access;
+use crate::verify::pipeline::Seen;
+use crate::verify::{Outcome, Rejection, VerifiedToken};
+
+/// Longest wait for keys. The fetch has its own bound (5 s); this one holds whatever becomes of the control thread.
+const KEYS_WAIT: Duration = Duration::from_secs(6);
+
+/// What every request of one connection needs.
+pub(super) struct Client {
+    pub(super) worker: Rc<Worker>,
+    pub(super) peer: IpAddr,
+    pub(super) connection: Rc<ConnectionState>,
+}
+
+/// Why a request does not get the application's answer.
+enum Stop {
+    Refused(Rejection),
+    Failed(Failure),
+}
+
+impl From<Rejection> for Stop {
+    fn from(rejection: Rejection) -> Self {
+        Self::Refused(rejection)
+    }
+}
+
+/// Answers one request, in every case.
+pub(super) async fn answer(client: &Client, request: Request<Incoming>) -> Response<Reply> {
+    let local = client.worker.current();
+    let (head, body) = request.into_parts();
+    let body = RequestBody::start(body, &client.connection);
+    let had_body = !body.is_empty();
+    let mut account = Account::open(
+        &local,
+        head.method.clone(),
+        head.uri.clone(),
+        &head.headers,
+        client.peer,
+    );
+    let walked = unless_it_panics(walk(&local, client.peer, head, body, &mut account)).await;
+    let mut response = match walked {
+        Some(Ok(response)) => {
+            account.status = Some(response.status().as_u16());
+            return response.map(|body| Reply::application(body, account, &client.connection));
+        }
+        Some(Err(Stop::Refused(rejection))) => {
+            account.refused(&rejection);
+            respond::refusal(&rejection)
+        }
+        Some(Err(Stop::Failed(failure))) => {
+            account.upstream_failed(&failure);
+            respond::upstream_failure(&failure)
+        }
+        None => {
+            tracing::error!("a panic ended one request; the gate goes on");
+            client.worker.start_anew();
+            account.failed_inside();
+            respond::internal_error()
+        }
+    };
+    if had_body {
+        // Whatever is left of the body must not be read as the next request (threat S4).
+        respond::close(&mut response);
+    }
+    account.status = Some(response.status().as_u16());
+    response.map(|body| Reply::own(body, account, &client.connection))
+}
+
+async fn walk(
+    local: &Rc<Local>,
+    peer: IpAddr,
+    head: Parts,
+    body: RequestBody,
+    account: &mut Account,
+) -> Result<Response<Download>, Stop> {
+    let gate = &local.gate;
+    let forwarded = Forwarded::read(&head.headers, peer, &gate.trusted_proxies);
+    account.client = forwarded.client(peer, &gate.trusted_proxies);
+
+    let target = target::check(&head)?;
+    let route = gate.routes.find(&head.method, target.path())?;
+    account.routed(route);
+
+    // Looked for before hygiene, which may remove the header that it is in, and judged after it.
+    let found = match route.access() {
+        Access::Public { .. } => Ok(None),
+        Access::Optional | Access::Required => {
+            source::find(&gate.token, &head.headers, target.query())
+        }
+    };
+    let from_elsewhere = cross_site::check(&head);
+    let clean = Clean::of(head, target, &gate.managed)?;
+    gate.metrics.headers_stripped(clean.stripped);
+
+    let found = found?;
+    let verified = match &found {
+        None => None,
+        Some(found) => {
+            if let Some(TokenSource::Cookie {
+                allow_cross_site: false,
+                ..
+            }) = gate.token.sources.get(found.source)
+            {
+                from_elsewhere?;
+            }
+            let token = verify(local, found, account).await?;
+            account.verified(&token);
+            Some(token)
+        }
+    };
+    let permit = route.admit(verified.as_deref())?;
+    account.admitted();
+    let outgoing = Outgoing::write(
+        clean,
+        body,
+        gate,
+        route,
+        &permit,
+        found.as_ref(),
+        forwarded,
+        peer,
+    )?;
+    upstream::forward(local, outgoing)
+        .await
+        .map_err(Stop::Failed)
+}
+
+/// Judges the token; for an unknown key waits once for the issuer's keys, and judges again if they may have changed.
+async fn verify(
+    local: &Local,
+    found: &FoundToken,
+    account: &mut Account,
+) -> Result<Arc<VerifiedToken>, Rejection> {
+    let started = Instant::now();
+    let (mut outcome, mut cached) = local.judge(found);
+    if let Outcome::NeedsKeys { source, .. } = &outcome
+        && fetched_anew(local, *source).await
+    {
+        (outcome, cached) = local.judge(found);
+    }
+    local.gate.metrics.verified(cached, started.elapsed());
+    let (rejection, seen) = match outcome {
+        Outcome::Verified(token) => return Ok(token),
+        Outcome::Rejected { rejection, seen } => (rejection, seen),
+        Outcome::NeedsKeys {
+            otherwise, seen, ..
+        } => (otherwise, seen),
+    };
+    let rejection = with_retry_after(local, rejection, &seen);
+    account.seen(seen);
+    Err(rejection)
+}
+
+async fn fetched_anew(local: &Local, source: SourceId) -> bool {
+    timeout(KEYS_WAIT, local.gate.keys.refetch(source))
+        .await
+        .unwrap_or(false)
+}
+
+fn with_retry_after(local: &Local, rejection: Rejection, seen: &Seen) -> Rejection {
+    match (&rejection, seen.source) {
+        (Rejection::KeysUnavailable { .. }, Some(source)) => Rejection::KeysUnavailable {
+            retry_after: local.gate.keys.retry_after(source).max(1),
+        },
+        _ => rejection,
+    }
+}
+
+/// Runs one request; a panic in it is none of the other requests' business.
+async fn unless_it_panics<T>(request: impl Future<Output = T>) -> Option<T> {
+    let mut request = pin!(request);
+    poll_fn(|cx| {
+        // Nothing of the request is looked at again after a panic: the future is dropped, and the worker starts anew.
+        match catch_unwind(AssertUnwindSafe(|| request.as_mut().poll(cx))) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(value)) => Poll::Ready(Some(value)),
+            Err(_) => Poll::Ready(None),
+        }
+    })
+    .await
+}

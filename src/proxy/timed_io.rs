@@ -1,0 +1,384 @@
+//! The client's socket under our own timers, because hyper's header timer also ends idle keep-alive connections and its first byte has none
+//! (threats D1, D2). One timer a connection, armed again only when it has fired.
+
+use std::cell::Cell;
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep};
+
+/// From accept, or from the first byte of a later request, to the end of its head. Slow heads hold a connection, never a request.
+pub(super) const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// Between two requests: longer than the 60 s of common load balancers, so that it is they who close.
+pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
+/// How long a client may leave a response unread.
+pub(super) const WRITE_STALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long the rest of a refused request is read and thrown away after our answer: closing at once would make the kernel send a reset,
+/// which can overtake the answer (RFC 9112 §9.6).
+const LINGER_TIMEOUT: Duration = Duration::from_secs(2);
+const LINGER_BYTES: usize = 1024 * 1024;
+
+/// What the service tells the socket about its connection: which timer runs.
+#[derive(Debug)]
+pub(super) struct ConnectionState {
+    /// When the next head must be complete, or its first byte be there. None while a request is being handled.
+    read_deadline: Cell<Option<Instant>>,
+    /// Bytes of a head have come, the head is not complete.
+    mid_head: Cell<bool>,
+    head_timed_out: Cell<bool>,
+    response_open: Cell<bool>,
+    body_open: Cell<bool>,
+    unread_body: Cell<bool>,
+    /// Which request of the connection is being handled: a body can outlive its answer.
+    request: Cell<u64>,
+}
+
+impl ConnectionState {
+    pub(super) fn new() -> Rc<Self> {
+        Rc::new(Self {
+            read_deadline: Cell::new(Some(Instant::now() + HEAD_TIMEOUT)),
+            mid_head: Cell::new(false),
+            head_timed_out: Cell::new(false),
+            response_open: Cell::new(false),
+            body_open: Cell::new(false),
+            unread_body: Cell::new(false),
+            request: Cell::new(0),
+        })
+    }
+
+    /// A head is complete. Returns the request's number on this connection.
+    pub(super) fn request_started(&self, has_body: bool) -> u64 {
+        self.request.set(self.request.get().wrapping_add(1));
+        self.read_deadline.set(None);
+        self.mid_head.set(false);
+        self.response_open.set(true);
+        self.body_open.set(has_body);
+        self.request.get()
+    }
+
+    pub(super) fn response_ended(&self) {
+        self.response_open.set(false);
+        self.wait_for_next();
+    }
+
+    /// `complete`: every byte was read; otherwise the connection cannot be used again.
+    pub(super) fn request_body_ended(&self, request: u64, complete: bool) {
+        if request != self.request.get() {
+            return;
+        }
+        self.body_open.set(false);
+        if !complete {
+            self.unread_body.set(true);
+        }
+        self.wait_for_next();
+    }
+
+    /// The client was cut off in the middle of a head.
+    pub(super) fn head_timed_out(&self) -> bool {
+        self.head_timed_out.get()
+    }
+
+    fn wait_for_next(&self) {
+        if !self.response_open.get() && !self.body_open.get() {
+            self.read_deadline.set(Some(Instant::now() + IDLE_TIMEOUT));
+        }
+    }
+
+    fn bytes_came(&self) {
+        if let Some(deadline) = self.read_deadline.get()
+            && !self.mid_head.replace(true)
+        {
+            self.read_deadline
+                .set(Some(deadline.min(Instant::now() + HEAD_TIMEOUT)));
+        }
+    }
+
+    fn lingers(&self) -> bool {
+        self.unread_body.get() || self.mid_head.get()
+    }
+}
+
+/// The socket.
+pub(super) struct TimedIo<S> {
+    stream: S,
+    state: Rc<ConnectionState>,
+    timer: Pin<Box<Sleep>>,
+    /// When `timer` fires; none when it has fired.
+    armed: Option<Instant>,
+    write_deadline: Option<Instant>,
+    linger: Option<Linger>,
+}
+
+struct Linger {
+    until: Instant,
+    bytes: usize,
+}
+
+impl<S> TimedIo<S> {
+    pub(super) fn new(stream: S, state: Rc<ConnectionState>) -> Self {
+        let first = Instant::now() + HEAD_TIMEOUT;
+        Self {
+            stream,
+            state,
+            timer: Box::pin(tokio::time::sleep_until(first)),
+            armed: Some(first),
+            write_deadline: None,
+            linger: None,
+        }
+    }
+
+    /// Ready when `deadline` has passed. A timer that is set for earlier is left alone: when it fires, it is set again, once.
+    fn poll_deadline(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {
+        loop {
+            if self.armed.is_none_or(|at| at > deadline) {
+                self.timer.as_mut().reset(deadline);
+                self.armed = Some(deadline);
+            }
+            ready!(self.timer.as_mut().poll(cx));
+            self.armed = None;
+            if Instant::now() >= deadline {
+                return Poll::Ready(());
+            }
+        }
+    }
+
+    /// Watches for a peer that takes nothing.
+    fn after_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        result: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        if result.is_ready() {
+            self.write_deadline = None;
+            return result;
+        }
+        let deadline = *self
+            .write_deadline
+            .get_or_insert_with(|| Instant::now() + WRITE_STALL_TIMEOUT);
+        ready!(self.poll_deadline(cx, deadline));
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for TimedIo<S> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let before = buffer.filled().len();
+        match Pin::new(&mut this.stream).poll_read(cx, buffer) {
+            Poll::Ready(result) => {
+                if buffer.filled().len() > before {
+                    this.state.bytes_came();
+                }
+                Poll::Ready(result)
+            }
+            Poll::Pending => {
+                let Some(deadline) = this.state.read_deadline.get() else {
+                    return Poll::Pending;
+                };
+                ready!(this.poll_deadline(cx, deadline));
+                this.state.head_timed_out.set(this.state.mid_head.get());
+                Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+            }
+        }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for TimedIo<S> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        data: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let result = Pin::new(&mut this.stream).poll_write(cx, data);
+        this.after_write(cx, result)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        data: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let result = Pin::new(&mut this.stream).poll_write_vectored(cx, data);
+        this.after_write(cx, result)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if this.linger.is_none() {
+            ready!(Pin::new(&mut this.stream).poll_shutdown(cx))?;
+            if !this.state.lingers() {
+                return Poll::Ready(Ok(()));
+            }
+        }
+        let mut linger = this.linger.take().unwrap_or_else(|| Linger {
+            until: Instant::now() + LINGER_TIMEOUT,
+            bytes: LINGER_BYTES,
+        });
+        let mut scratch = [0_u8; 4096];
+        while linger.bytes > 0 {
+            let mut buffer = ReadBuf::new(&mut scratch);
+            match Pin::new(&mut this.stream).poll_read(cx, &mut buffer) {
+                Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
+                    linger.bytes = linger.bytes.saturating_sub(buffer.filled().len());
+                }
+                Poll::Ready(_) => break,
+                Poll::Pending => {
+                    if this.poll_deadline(cx, linger.until).is_ready() {
+                        break;
+                    }
+                    this.linger = Some(linger);
+                    return Poll::Pending;
+                }
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    fn run(test: impl Future<Output = ()>) {
+        // The clock stands still and jumps to the next timer: no test waits.
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .start_paused(true)
+            .build()
+            .unwrap()
+            .block_on(test);
+    }
+
+    async fn fails_after(io: &mut TimedIo<tokio::io::DuplexStream>) -> Duration {
+        let start = Instant::now();
+        let mut byte = [0; 64];
+        loop {
+            match io.read(&mut byte).await {
+                Ok(_) => {}
+                Err(error) => {
+                    assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+                    return start.elapsed();
+                }
+            }
+        }
+    }
+
+    fn about(found: Duration, wanted: Duration) {
+        assert!(
+            found >= wanted && found < wanted + Duration::from_millis(50),
+            "{found:?} is not {wanted:?}"
+        );
+    }
+
+    #[test]
+    fn d01_a_silent_connection_ends_after_the_head_timeout() {
+        run(async {
+            let (_client, server) = tokio::io::duplex(64);
+            let state = ConnectionState::new();
+            let mut io = TimedIo::new(server, state.clone());
+            about(fails_after(&mut io).await, HEAD_TIMEOUT);
+            assert!(!state.head_timed_out());
+        });
+    }
+
+    #[test]
+    fn d01_a_slow_head_ends_ten_seconds_after_accept_however_often_bytes_come() {
+        run(async {
+            let (mut client, server) = tokio::io::duplex(64);
+            let state = ConnectionState::new();
+            let mut io = TimedIo::new(server, state.clone());
+            let drip = async {
+                loop {
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                    if client.write_all(b"G").await.is_err() {
+                        std::future::pending::<()>().await;
+                    }
+                }
+            };
+            tokio::select! {
+                took = fails_after(&mut io) => about(took, HEAD_TIMEOUT),
+                () = drip => {}
+            }
+            assert!(state.head_timed_out());
+        });
+    }
+
+    #[test]
+    fn d01_an_idle_connection_is_kept_for_75_s_and_the_next_head_has_10_s_again() {
+        run(async {
+            let (mut client, server) = tokio::io::duplex(64);
+            let state = ConnectionState::new();
+            let mut io = TimedIo::new(server, state.clone());
+            state.request_started(false);
+            state.response_ended();
+            about(fails_after(&mut io).await, IDLE_TIMEOUT);
+
+            state.request_started(false);
+            state.response_ended();
+            client.write_all(b"G").await.unwrap();
+            about(fails_after(&mut io).await, HEAD_TIMEOUT);
+        });
+    }
+
+    #[test]
+    fn a_request_in_flight_has_no_read_timer() {
+        run(async {
+            let (_client, server) = tokio::io::duplex(64);
+            let state = ConnectionState::new();
+            let mut io = TimedIo::new(server, state.clone());
+            state.request_started(true);
+            state.response_ended();
+            let mut byte = [0; 1];
+            let waited = tokio::time::timeout(Duration::from_secs(3600), io.read(&mut byte)).await;
+            assert!(waited.is_err(), "the body is still open: no timer of ours");
+        });
+    }
+
+    #[test]
+    fn d02_a_client_that_reads_nothing_is_cut_after_the_write_stall() {
+        run(async {
+            let (_client, server) = tokio::io::duplex(8);
+            let state = ConnectionState::new();
+            state.request_started(false);
+            let mut io = TimedIo::new(server, state);
+            let start = Instant::now();
+            let error = io.write_all(&[0; 64]).await.unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+            about(start.elapsed(), WRITE_STALL_TIMEOUT);
+        });
+    }
+
+    #[test]
+    fn after_a_refused_body_the_rest_is_read_but_not_for_ever() {
+        run(async {
+            let (_client, server) = tokio::io::duplex(64);
+            let state = ConnectionState::new();
+            let request = state.request_started(true);
+            state.request_body_ended(request, false);
+            let mut io = TimedIo::new(server, state);
+            let start = Instant::now();
+            io.shutdown().await.unwrap();
+            about(start.elapsed(), LINGER_TIMEOUT);
+        });
+    }
+}
