@@ -35,11 +35,10 @@ pub(super) fn check(arguments: &Arguments) -> u8 {
     };
     let mut config = match config::load(&file, &options) {
         Ok(config) => config,
-        Err(problems) => return report(arguments, &problems, ""),
+        Err(problems) => return report(arguments, &problems),
     };
     let mut problems = std::mem::take(&mut config.warnings);
-    let mut summary = format!("{} is valid\n\n", file.display());
-    summary.push_str(&server(&config));
+    let mut summary = server(&config);
     let routes = routes(config.routes.as_deref());
     let owners = owners(&config);
     let gate = match app::assemble(config, Arc::new(SystemClock), None) {
@@ -72,25 +71,32 @@ pub(super) fn check(arguments: &Arguments) -> u8 {
     }
     summary.push_str(&issuers(&gate.keys.status(), &owners, arguments.online));
     summary.push_str(&routes);
-    report(arguments, &problems, &summary)
-}
-
-/// `summary` is for a person, and only when nothing is wrong.
-fn report(arguments: &Arguments, problems: &[Problem], summary: &str) -> u8 {
-    let bad = problems
-        .iter()
-        .any(|problem| problem.severity == Severity::Error);
-    if arguments.json {
-        print(&format!("{:#}\n", to_json(problems)));
-    } else {
-        if !bad {
-            print(summary);
-        }
-        if !problems.is_empty() {
-            complain_of(problems);
+    if !arguments.json {
+        print(&summary);
+        if !is_bad(&problems) {
+            print(&format!("\n{} is valid\n", file.display()));
         }
     }
-    if bad { BAD_CONFIG } else { SUCCESS }
+    report(arguments, &problems)
+}
+
+fn report(arguments: &Arguments, problems: &[Problem]) -> u8 {
+    if arguments.json {
+        print(&format!("{:#}\n", to_json(problems)));
+    } else if !problems.is_empty() {
+        complain_of(problems);
+    }
+    if is_bad(problems) {
+        BAD_CONFIG
+    } else {
+        SUCCESS
+    }
+}
+
+fn is_bad(problems: &[Problem]) -> bool {
+    problems
+        .iter()
+        .any(|problem| problem.severity == Severity::Error)
 }
 
 /// Whose a source is: the issuer's position in the file, and its provider.

@@ -55,7 +55,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
 
 /// A gate in front of one application: forwards a request only with verified OpenID Connect claims, refuses everything else.
 #[derive(Debug, Parser)]
-#[command(name = "claimgate", version, about, disable_help_subcommand = true)]
+#[command(name = "claimgate", version, disable_help_subcommand = true)]
 #[command(
     after_help = "Exit codes: 0 done, 1 refused or failed, 64 wrong usage, 78 bad or missing configuration."
 )]

@@ -91,7 +91,7 @@ pub(super) fn explain(arguments: &Arguments) -> u8 {
             return BAD_CONFIG;
         }
     };
-    if let Err(error) = fetch(&gate) {
+    if let Err(error) = fetch(&gate, &out_of_reach) {
         complain(&format!("error: cannot fetch keys: {error}\n"));
         return FAILURE;
     }
@@ -142,13 +142,15 @@ fn given(argument: &str) -> std::io::Result<String> {
 }
 
 /// Fetches every source once, and tells of those that failed.
-fn fetch(gate: &Gate) -> std::io::Result<()> {
+fn fetch(gate: &Gate, out_of_reach: &[SourceId]) -> std::io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     let results = runtime.block_on(gate.keys.fetch_once());
-    for (source, result) in gate.keys.status().iter().zip(results) {
-        if let Err(error) = result {
+    for (index, (source, result)) in gate.keys.status().iter().zip(results).enumerate() {
+        if let Err(error) = result
+            && !out_of_reach.contains(&SourceId(index))
+        {
             complain(&format!(
                 "warning: no keys for issuer `{}` from {}: {error}\n",
                 source.issuer, source.origin
