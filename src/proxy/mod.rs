@@ -5,7 +5,7 @@ pub mod source;
 mod account;
 mod connect;
 mod connection;
-mod cross_site;
+pub mod cross_site;
 mod forwarded;
 pub mod listen;
 mod local;

@@ -14,6 +14,7 @@ pub(super) struct KeyMetrics {
     keys: IntGaugeVec,
     last_success: IntGaugeVec,
     suppressed: IntCounterVec,
+    issuers: Vec<Arc<str>>,
     /// Fetches are rare: a lock is cheap here.
     sources: Mutex<Vec<SourceState>>,
 }
@@ -28,7 +29,7 @@ struct SourceState {
 
 impl KeyMetrics {
     pub(super) fn new(families: &Families, issuers: &[Arc<str>]) -> Self {
-        let metrics = Self {
+        Self {
             fetches: families.counters(
                 "claimgate_key_fetches_total",
                 "Fetches of an issuer's keys, by how they ended.",
@@ -49,17 +50,48 @@ impl KeyMetrics {
                 "Unknown keys that did not cause a fetch because the last one was too recent.",
                 &["issuer"],
             ),
+            issuers: issuers.to_vec(),
             sources: Mutex::new(Vec::new()),
-        };
-        for issuer in issuers {
-            for result in FetchResult::ALL {
-                metrics.fetches.with_label_values(&[issuer, result.name()]);
-            }
-            metrics.keys.with_label_values(&[issuer]);
-            metrics.last_success.with_label_values(&[issuer]);
-            metrics.suppressed.with_label_values(&[issuer]);
         }
-        metrics
+        .at_zero()
+    }
+
+    /// Takes away the series of issuers that `other` has and this has not.
+    pub(super) fn forget_issuers_of(&self, other: &Self) {
+        for gone in other.issuers.iter().filter(|i| !self.issuers.contains(i)) {
+            // An error would say that the series is not there.
+            let _ = self.keys.remove_label_values(&[gone]);
+            let _ = self.last_success.remove_label_values(&[gone]);
+            let _ = self.suppressed.remove_label_values(&[gone]);
+            for result in FetchResult::ALL {
+                let _ = self.fetches.remove_label_values(&[gone, result.name()]);
+            }
+        }
+    }
+
+    /// The same families for the issuers of another configuration, whose sources begin anew.
+    pub(super) fn reindexed(&self, issuers: &[Arc<str>]) -> Self {
+        Self {
+            fetches: self.fetches.clone(),
+            keys: self.keys.clone(),
+            last_success: self.last_success.clone(),
+            suppressed: self.suppressed.clone(),
+            issuers: issuers.to_vec(),
+            sources: Mutex::new(Vec::new()),
+        }
+        .at_zero()
+    }
+
+    fn at_zero(self) -> Self {
+        for issuer in &self.issuers {
+            for result in FetchResult::ALL {
+                self.fetches.with_label_values(&[issuer, result.name()]);
+            }
+            self.keys.with_label_values(&[issuer]);
+            self.last_success.with_label_values(&[issuer]);
+            self.suppressed.with_label_values(&[issuer]);
+        }
+        self
     }
 
     pub(super) fn fetched(&self, issuer: &str, source: SourceId, result: FetchResult, keys: usize) {

@@ -72,10 +72,11 @@ pub struct RequestOutcome {
     pub duration: Duration,
 }
 
-/// The registry and every child that a request needs. Counting never takes a lock.
+/// The registry and every child that a request needs. Counting never takes a lock. A clone counts into the same series.
+#[derive(Clone)]
 pub struct Metrics {
     registry: Registry,
-    requests: RequestCounters,
+    requests: Arc<RequestCounters>,
     request_duration: Histogram,
     verify_hit: Histogram,
     verify_miss: Histogram,
@@ -91,7 +92,7 @@ pub struct Metrics {
     log_lines_dropped: IntCounter,
     reload_successful: IntGauge,
     reload_success_time: IntGauge,
-    keys: KeyMetrics,
+    keys: Arc<KeyMetrics>,
 }
 
 impl Metrics {
@@ -129,7 +130,7 @@ impl Metrics {
             &["outcome"],
         );
         Arc::new(Self {
-            requests: RequestCounters::new(requests, routes, issuers),
+            requests: Arc::new(RequestCounters::new(requests, routes, issuers)),
             request_duration: families.histogram(
                 "claimgate_request_duration_seconds",
                 "Time in seconds from the head of a request to the end of its answer.",
@@ -183,9 +184,23 @@ impl Metrics {
                 "claimgate_config_last_reload_success_timestamp_seconds",
                 "When the configuration in use was loaded, in seconds since 1970.",
             ),
-            keys: KeyMetrics::new(&families, issuers),
+            keys: Arc::new(KeyMetrics::new(&families, issuers)),
             registry: families.registry,
         })
+    }
+
+    /// The same series under the indexes of another configuration: a reload loses no count.
+    pub fn reindexed(&self, routes: &[Arc<str>], issuers: &[Arc<str>]) -> Arc<Self> {
+        Arc::new(Self {
+            requests: Arc::new(self.requests.reindexed(routes, issuers)),
+            keys: Arc::new(self.keys.reindexed(issuers)),
+            ..self.clone()
+        })
+    }
+
+    /// Takes away the key series of issuers that `other` has and this has not: their configuration is not in use.
+    pub fn forget_issuers_of(&self, other: &Self) {
+        self.keys.forget_issuers_of(&other.keys);
     }
 
     pub fn request_finished(&self, outcome: RequestOutcome) {
@@ -500,6 +515,33 @@ mod tests {
             ),
             "1700000000"
         );
+    }
+
+    #[test]
+    fn a_reload_loses_no_count() {
+        let before = Metrics::new(&names(&["all"]), &names(&["staff", "partners"]));
+        before.connection_opened();
+        let missing = RequestOutcome {
+            route: Some(0),
+            issuer: None,
+            decision: Decision::Deny,
+            reason: Some(Reason::MissingToken),
+            duration: Duration::from_millis(1),
+        };
+        before.request_finished(missing);
+        let after = before.reindexed(&names(&["health", "all"]), &names(&["bank", "staff"]));
+        after.request_finished(RequestOutcome {
+            route: Some(1),
+            ..missing
+        });
+        after.connection_closed();
+        let series = "claimgate_requests_total{decision=\"deny\",issuer=\"none\",reason=\"missing_token\",route=\"all\"}";
+        assert_eq!(value(&after, series), "2");
+        assert_eq!(value(&after, "claimgate_connections"), "0");
+        assert_eq!(value(&after, "claimgate_keys{issuer=\"bank\"}"), "0");
+        after.forget_issuers_of(&before);
+        assert_eq!(value(&after, "claimgate_keys{issuer=\"staff\"}"), "0");
+        assert!(!text(&after).contains("claimgate_keys{issuer=\"partners\"}"));
     }
 
     #[test]
