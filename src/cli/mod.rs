@@ -1,6 +1,7 @@
 //! The command line: what a person types, and the exit codes that scripts rely on.
 
 mod check;
+mod demo;
 mod explain;
 mod healthcheck;
 mod output;
@@ -39,6 +40,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
                 SUCCESS
             }
             Command::Healthcheck(arguments) => healthcheck::healthcheck(&arguments),
+            Command::Demo(arguments) => demo::demo(&arguments),
         },
         Err(error) => match error.kind() {
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
@@ -76,6 +78,8 @@ enum Command {
     Schema,
     /// Ask a running gate whether it is ready
     Healthcheck(healthcheck::Arguments),
+    /// Show the whole job on this machine: a throw-away issuer, an application, and the gate between them
+    Demo(demo::Arguments),
 }
 
 /// `--config`, which most commands have.

@@ -37,8 +37,15 @@ struct Keys {
 
 impl DemoIssuer {
     pub(super) fn new(url: String) -> io::Result<Self> {
-        let keys = Keys { current: DemoKey::generate("demo-1")?, foreign: DemoKey::generate("nobody-knows-this-key")?, made: 1 };
-        Ok(Self { url, keys: Mutex::new(keys) })
+        let keys = Keys {
+            current: DemoKey::generate("demo-1")?,
+            foreign: DemoKey::generate("nobody-knows-this-key")?,
+            made: 1,
+        };
+        Ok(Self {
+            url,
+            keys: Mutex::new(keys),
+        })
     }
 
     pub(super) fn answer(&self, request: &Request<Incoming>) -> Response<Page> {
@@ -65,9 +72,23 @@ impl DemoIssuer {
             }
             "wrong-audience" => claims["aud"] = json!("another-application"),
             "valid" | "unknown-key" => {}
-            _ => return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("no such kind; there are: {}", KINDS.map(|(kind, _)| kind).join(", ")))),
+            _ => {
+                return Err(io::Error::new(
+                    io::ErrorKind::InvalidInput,
+                    format!(
+                        "no such kind; there are: {}",
+                        KINDS.map(|(kind, _)| kind).join(", ")
+                    ),
+                ));
+            }
         }
-        self.with_keys(|keys| if kind == "unknown-key" { keys.foreign.sign(&claims) } else { keys.current.sign(&claims) })
+        self.with_keys(|keys| {
+            if kind == "unknown-key" {
+                keys.foreign.sign(&claims)
+            } else {
+                keys.current.sign(&claims)
+            }
+        })
     }
 
     fn token_page(&self, kind: &str) -> Response<Page> {
@@ -83,11 +104,17 @@ impl DemoIssuer {
             let number = keys.made + 1;
             keys.current = DemoKey::generate(&format!("demo-{number}"))?;
             keys.made = number;
-            io::Result::Ok(format!("tokens are signed with demo-{number} now; the key before it is gone\n"))
+            io::Result::Ok(format!(
+                "tokens are signed with demo-{number} now; the key before it is gone\n"
+            ))
         });
         match rotated {
             Ok(text) => page(StatusCode::OK, "text/plain", text),
-            Err(error) => page(StatusCode::INTERNAL_SERVER_ERROR, "text/plain", format!("{error}\n")),
+            Err(error) => page(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "text/plain",
+                format!("{error}\n"),
+            ),
         }
     }
 

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::thread;
 
 use self::issuer::{AUDIENCE, DemoIssuer};
-use super::output::{complain, complain_of, print};
+use super::output::{complain, complain_of};
 use super::{BAD_CONFIG, FAILURE, SUCCESS};
 use crate::config::{self, LoadOptions};
 
@@ -50,7 +50,9 @@ pub(super) fn demo(arguments: &Arguments) -> u8 {
             exit
         }
         Err(error) => {
-            complain(&format!("claimgate: error: the demo cannot start: {error}\n"));
+            complain(&format!(
+                "claimgate: error: the demo cannot start: {error}\n"
+            ));
             FAILURE
         }
     }
@@ -67,16 +69,28 @@ fn set_up(arguments: &Arguments) -> io::Result<PathBuf> {
     };
     let issuer = Arc::new(DemoIssuer::new(issuer_url(addresses.issuer))?);
     let served = Arc::clone(&issuer);
-    serve(issuer_listener, application_listener, Arc::new(move |request: &_| served.answer(request)))?;
-    let file = write(&configuration(&addresses), arguments.write_config.as_deref())?;
+    serve(
+        issuer_listener,
+        application_listener,
+        Arc::new(move |request: &_| served.answer(request)),
+    )?;
+    let file = write(
+        &configuration(&addresses),
+        arguments.write_config.as_deref(),
+    )?;
     let shown = arguments.write_config.is_some().then(|| file.clone());
-    thread::Builder::new().name("tour".to_owned()).spawn(move || tour::guide(&addresses, &issuer, shown.as_deref()))?;
+    thread::Builder::new()
+        .name("tour".to_owned())
+        .spawn(move || tour::guide(&addresses, &issuer, shown.as_deref()))?;
     Ok(file)
 }
 
 /// From here on it is `claimgate run`.
 fn run(file: &Path) -> u8 {
-    let options = LoadOptions { read_files: true, environment: None };
+    let options = LoadOptions {
+        read_files: true,
+        environment: None,
+    };
     let config = match config::load(file, &options) {
         Ok(config) => config,
         Err(problems) => {
@@ -94,7 +108,12 @@ fn run(file: &Path) -> u8 {
 }
 
 fn configuration(addresses: &Addresses) -> String {
-    let Addresses { gate, admin, issuer, application } = addresses;
+    let Addresses {
+        gate,
+        admin,
+        issuer,
+        application,
+    } = addresses;
     let issuer = issuer_url(*issuer);
     format!(
         "# Written by `claimgate demo`. Its issuer lives as long as the demo.\n\
@@ -130,21 +149,31 @@ fn write(text: &str, folder: Option<&Path>) -> io::Result<PathBuf> {
 
 /// Issuer and application on a runtime and thread of their own: the gate has the main thread, as always.
 fn serve(issuer: TcpListener, application: TcpListener, answer: server::Answer) -> io::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    thread::Builder::new().name("demo".to_owned()).spawn(move || {
-        let ended = runtime.block_on(async {
-            tokio::try_join!(server::serve(issuer, answer), server::serve(application, Arc::new(application::echo)))
-        });
-        if let Err(error) = ended {
-            complain(&format!("claimgate: error: the demo's peers ended: {error}\n"));
-        }
-    })?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    thread::Builder::new()
+        .name("demo".to_owned())
+        .spawn(move || {
+            let ended = runtime.block_on(async {
+                tokio::try_join!(
+                    server::serve(issuer, answer),
+                    server::serve(application, Arc::new(application::echo))
+                )
+            });
+            if let Err(error) = ended {
+                complain(&format!(
+                    "claimgate: error: the demo's peers ended: {error}\n"
+                ));
+            }
+        })?;
     Ok(())
 }
 
 /// The port that is wanted, or any.
 fn bind(port: u16) -> io::Result<TcpListener> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).or_else(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port))
+        .or_else(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
 }
 
 /// An address that the gate will find free: it binds it itself.

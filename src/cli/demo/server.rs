@@ -23,9 +23,14 @@ pub(super) async fn serve(listener: TcpListener, answer: Answer) -> std::io::Res
         let (stream, _) = listener.accept().await?;
         let answer = Arc::clone(&answer);
         tokio::spawn(async move {
-            let service = service_fn(move |request| std::future::ready(Ok::<_, Infallible>(answer(&request))));
+            let service = service_fn(move |request| {
+                std::future::ready(Ok::<_, Infallible>(answer(&request)))
+            });
             // A client that goes away is no news.
-            let _gone = http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service).await;
+            let _gone = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .serve_connection(TokioIo::new(stream), service)
+                .await;
         });
     }
 }
@@ -33,6 +38,8 @@ pub(super) async fn serve(listener: TcpListener, answer: Answer) -> std::io::Res
 pub(super) fn page(status: StatusCode, content_type: &'static str, text: String) -> Response<Page> {
     let mut response = Response::new(Full::new(Bytes::from(text)));
     *response.status_mut() = status;
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
 }

@@ -17,14 +17,25 @@ const PAUSE: Duration = Duration::from_millis(25);
 /// Waits for the gate and shows it around.
 pub(super) fn guide(addresses: &Addresses, issuer: &DemoIssuer, config: Option<&Path>) {
     match wait_until_ready(addresses.admin).and_then(|()| requests(addresses.gate, issuer)) {
-        Ok(shown) => print(&format!("{}{shown}{}", introduction(addresses), invitation(addresses, config))),
+        Ok(shown) => print(&format!(
+            "{}{shown}{}",
+            introduction(addresses),
+            invitation(addresses, config)
+        )),
         Err(error) => print(&format!("the demo's own requests failed: {error}\n")),
     }
 }
 
 fn introduction(addresses: &Addresses) -> String {
-    let Addresses { gate, admin, issuer, application } = addresses;
-    format!("a gate on {gate} (admin {admin}), an application behind it on {application}, an issuer on {issuer}\n\n")
+    let Addresses {
+        gate,
+        admin,
+        issuer,
+        application,
+    } = addresses;
+    format!(
+        "a gate on {gate} (admin {admin}), an application behind it on {application}, an issuer on {issuer}\n\n"
+    )
 }
 
 /// One request of each kind, with what became of it.
@@ -34,17 +45,31 @@ fn requests(gate: SocketAddr, issuer: &DemoIssuer) -> io::Result<String> {
     text.push_str(&format!("no token:             {}\n", outcome(&missing)));
     for (kind, _) in KINDS {
         let answer = ask(gate, "/", Some(&issuer.token(kind)?))?;
-        text.push_str(&format!("{:<21} {}\n", format!("{kind} token:"), outcome(&answer)));
+        text.push_str(&format!(
+            "{:<21} {}\n",
+            format!("{kind} token:"),
+            outcome(&answer)
+        ));
     }
     let answer = ask(gate, "/hello", Some(&issuer.token("valid")?))?;
-    text.push_str(&format!("\nand with the valid one, although the client also sent `X-Auth-Subject: root`,\n{}\n", answer.body.trim_end()));
+    text.push_str(&format!(
+        "\nand with the valid one, although the client also sent `X-Auth-Subject: root`,\n{}\n",
+        answer.body.trim_end()
+    ));
     Ok(text)
 }
 
 fn invitation(addresses: &Addresses, config: Option<&Path>) -> String {
-    let Addresses { gate, admin, issuer, .. } = addresses;
+    let Addresses {
+        gate,
+        admin,
+        issuer,
+        ..
+    } = addresses;
     let mut text = String::from("\nyour turn (the gate runs until Ctrl-C):\n");
-    text.push_str(&format!("\n# refused: missing_token\ncurl -i http://{gate}/\n"));
+    text.push_str(&format!(
+        "\n# refused: missing_token\ncurl -i http://{gate}/\n"
+    ));
     for (kind, expected) in KINDS {
         text.push_str(&format!("\n# {expected}\ncurl -i -H \"Authorization: Bearer $(curl -s 'http://{issuer}/token?kind={kind}')\" http://{gate}/\n"));
     }
@@ -77,15 +102,23 @@ fn wait_until_ready(admin: SocketAddr) -> io::Result<()> {
         }
         thread::sleep(PAUSE);
     }
-    Err(io::Error::new(io::ErrorKind::TimedOut, format!("`http://{admin}/readyz` is not 200")))
+    Err(io::Error::new(
+        io::ErrorKind::TimedOut,
+        format!("`http://{admin}/readyz` is not 200"),
+    ))
 }
 
 /// One request on a connection of its own; with a token, also with a forged identity header.
 fn ask(address: SocketAddr, path: &str, token: Option<&str>) -> io::Result<Answer> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(Duration::from_secs(10)))?;
-    let credentials = token.map(|token| format!("Authorization: Bearer {token}\r\nX-Auth-Subject: root\r\n")).unwrap_or_default();
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{credentials}\r\n")?;
+    let credentials = token
+        .map(|token| format!("Authorization: Bearer {token}\r\nX-Auth-Subject: root\r\n"))
+        .unwrap_or_default();
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{credentials}\r\n"
+    )?;
     let mut text = String::new();
     stream.read_to_string(&mut text)?;
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
