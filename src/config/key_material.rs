@@ -1,7 +1,7 @@
 //! Keys that are there when the file is read: inline, in files, secrets. They are checked at once; none of them is ever shown.
 
 use super::keys::Builder;
-use super::problem::{Mistake, Place, Problems, shown};
+use super::problem::{Mistake, Place, Problems, names_a_place, shown};
 use super::record::{Data, Item};
 use super::secret;
 use super::substitute::Lookup;
@@ -120,16 +120,27 @@ impl Builder<'_> {
             return fixed(ReadKeys::default());
         }
         let text = self.keys.text(name)?;
+        // An operator may have written the secret itself in place of its name.
+        let named = match names_a_place(text) {
+            true => format!("`{text}`"),
+            false => "that is named here".to_owned(),
+        };
         let bytes = match name {
-            "secret_file" => secret::read_file(text).map(secret::without_final_newline),
+            "secret_file" => secret::read_file(text)
+                .map_err(|mistake| match names_a_place(text) {
+                    true => mistake,
+                    false => Mistake::new("the secret's file cannot be read")
+                        .hint("name the file by its whole path; never write the secret itself"),
+                })
+                .map(secret::without_final_newline),
             _ => match secret::variable(self.options.environment.as_ref(), text) {
                 Lookup::Value(value) => Ok(value.into_bytes()),
                 Lookup::Unset => Err(Mistake::new(format!(
-                    "the environment variable `{text}` is not set"
+                    "the environment variable {named} is not set"
                 ))
                 .hint("`--no-files` leaves secrets unread")),
                 Lookup::NotText => Err(Mistake::new(format!(
-                    "the environment variable `{text}` is not UTF-8"
+                    "the environment variable {named} is not UTF-8"
                 ))
                 .hint("use `secret_encoding: base64url`, or `secret_file`")),
             },

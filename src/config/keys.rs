@@ -213,7 +213,8 @@ impl Builder<'_> {
             Ok(checked) => checked,
             Err(bad) => {
                 let reason = Mistake::from_message(&bad.0, ABOUT_URLS);
-                let mistake = if field == "issuer" {
+                let no_url = !written.contains("://");
+                let mistake = if field == "issuer" && no_url {
                     Mistake::new(format!(
                         "no keys can be discovered at `{written}`: {}",
                         reason.message

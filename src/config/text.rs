@@ -47,11 +47,12 @@ pub(super) static ENVIRONMENT_NAME: TextKind =
         if is_name(text) {
             Ok(())
         } else {
-            Err(Mistake::new(format!(
-                "`{}` is not the name of an environment variable",
-                shown(text)
-            ))
-            .hint("letters, digits and `_`: the name only, without `$`"))
+            // Not repeated: it may be the secret itself.
+            Err(
+                Mistake::new("this is not the name of an environment variable").hint(
+                    "letters, digits and `_`: the name only, without `$`; never the secret itself",
+                ),
+            )
         }
     });
 /// RFC 7518 §3.1, RFC 8037 §3.1, RFC 9864; a test compares it with `jose::algorithm`.
