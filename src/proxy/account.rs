@@ -137,9 +137,7 @@ impl Drop for Account {
                 decision: self.decision,
                 reason: self.reason,
                 detail: self.detail.as_deref(),
-                issuer: token
-                    .map(|t| &**t.issuer())
-                    .or(self.seen.issuer.as_deref()),
+                issuer: token.map(|t| &**t.issuer()).or(self.seen.issuer.as_deref()),
                 kid: token.map_or(self.seen.kid.as_deref(), VerifiedToken::kid),
                 alg: token.map_or(self.seen.alg, |t| Some(t.algorithm().name())),
                 trace_id: self
@@ -206,8 +204,19 @@ mod tests {
             trace_id(&headers).map(|id| String::from_utf8(id.to_vec()).unwrap())
         };
         let id = "4bf92f3577b34da6a3ce929d0e0e4736";
-        assert_eq!(of(&format!("00-{id}-00f067aa0ba902b7-01")).as_deref(), Some(id));
-        for bad in ["", "00", "00-", "00-4bf9", &format!("00-{id}"), &format!("00-{}-x", "0".repeat(32)), &format!("00-{}-x", "G".repeat(32))] {
+        assert_eq!(
+            of(&format!("00-{id}-00f067aa0ba902b7-01")).as_deref(),
+            Some(id)
+        );
+        for bad in [
+            "",
+            "00",
+            "00-",
+            "00-4bf9",
+            &format!("00-{id}"),
+            &format!("00-{}-x", "0".repeat(32)),
+            &format!("00-{}-x", "G".repeat(32)),
+        ] {
             assert_eq!(of(bad), None, "{bad}");
         }
     }

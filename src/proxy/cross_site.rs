@@ -18,7 +18,8 @@ pub fn check(head: &Parts) -> Result<(), Rejection> {
     }
     let mut sites = head.headers.get_all(SEC_FETCH_SITE).iter().peekable();
     if sites.peek().is_some() {
-        let same = sites.all(|site| matches!(site.as_bytes(), b"same-origin" | b"same-site" | b"none"));
+        let same =
+            sites.all(|site| matches!(site.as_bytes(), b"same-origin" | b"same-site" | b"none"));
         return if same {
             Ok(())
         } else {
@@ -66,7 +67,10 @@ mod tests {
     use super::*;
 
     fn allowed(method: &str, headers: &[(&str, &str)]) -> bool {
-        let mut builder = http::Request::builder().method(method).uri("/").header("host", "app.example.com");
+        let mut builder = http::Request::builder()
+            .method(method)
+            .uri("/")
+            .header("host", "app.example.com");
         for (name, value) in headers {
             builder = builder.header(*name, *value);
         }
@@ -76,11 +80,23 @@ mod tests {
     #[test]
     fn another_site_may_read_but_not_write() {
         for method in ["GET", "HEAD", "OPTIONS"] {
-            assert!(allowed(method, &[("sec-fetch-site", "cross-site"), ("origin", "https://evil.example")]));
+            assert!(allowed(
+                method,
+                &[
+                    ("sec-fetch-site", "cross-site"),
+                    ("origin", "https://evil.example")
+                ]
+            ));
         }
         for method in ["POST", "PUT", "PATCH", "DELETE", "MADEUP"] {
-            assert!(!allowed(method, &[("sec-fetch-site", "cross-site")]), "{method}");
-            assert!(!allowed(method, &[("origin", "https://evil.example")]), "{method}");
+            assert!(
+                !allowed(method, &[("sec-fetch-site", "cross-site")]),
+                "{method}"
+            );
+            assert!(
+                !allowed(method, &[("origin", "https://evil.example")]),
+                "{method}"
+            );
             assert!(allowed(method, &[]), "{method}");
         }
     }
@@ -88,17 +104,47 @@ mod tests {
     #[test]
     fn an_upgrade_is_like_a_write() {
         let upgrade = ("upgrade", "websocket");
-        assert!(!allowed("GET", &[upgrade, ("origin", "https://evil.example")]));
-        assert!(!allowed("GET", &[upgrade, ("sec-fetch-site", "cross-site")]));
-        assert!(allowed("GET", &[upgrade, ("origin", "https://app.example.com")]));
+        assert!(!allowed(
+            "GET",
+            &[upgrade, ("origin", "https://evil.example")]
+        ));
+        assert!(!allowed(
+            "GET",
+            &[upgrade, ("sec-fetch-site", "cross-site")]
+        ));
+        assert!(allowed(
+            "GET",
+            &[upgrade, ("origin", "https://app.example.com")]
+        ));
     }
 
     #[test]
     fn what_the_browser_says_of_the_site_counts_before_the_origin() {
-        for (site, expected) in [("same-origin", true), ("same-site", true), ("none", true), ("cross-site", false), ("", false), ("Same-Origin", false), ("new-word", false)] {
-            assert_eq!(allowed("POST", &[("sec-fetch-site", site), ("origin", "https://app.example.com")]), expected, "{site}");
+        for (site, expected) in [
+            ("same-origin", true),
+            ("same-site", true),
+            ("none", true),
+            ("cross-site", false),
+            ("", false),
+            ("Same-Origin", false),
+            ("new-word", false),
+        ] {
+            assert_eq!(
+                allowed(
+                    "POST",
+                    &[
+                        ("sec-fetch-site", site),
+                        ("origin", "https://app.example.com")
+                    ]
+                ),
+                expected,
+                "{site}"
+            );
         }
-        assert!(!allowed("POST", &[("sec-fetch-site", "none"), ("sec-fetch-site", "cross-site")]));
+        assert!(!allowed(
+            "POST",
+            &[("sec-fetch-site", "none"), ("sec-fetch-site", "cross-site")]
+        ));
     }
 
     #[test]

@@ -164,7 +164,10 @@ mod tests {
         let client = read.client(peer, &trusted).to_string();
         let mut clean = HeaderMap::new();
         read.write(&mut clean, peer, Some(&HeaderValue::from_static("app")));
-        let mut lines: Vec<String> = clean.iter().map(|(n, v)| format!("{n}: {}", v.to_str().unwrap())).collect();
+        let mut lines: Vec<String> = clean
+            .iter()
+            .map(|(n, v)| format!("{n}: {}", v.to_str().unwrap()))
+            .collect();
         lines.sort();
         (lines, client)
     }
@@ -172,9 +175,20 @@ mod tests {
     #[test]
     fn h12_from_anyone_the_connection_is_what_counts() {
         let (lines, client) = after("198.51.100.1", &["10.0.0.0/8"]);
-        assert_eq!(lines, ["x-forwarded-for: 198.51.100.1", "x-forwarded-host: app", "x-forwarded-proto: http"]);
+        assert_eq!(
+            lines,
+            [
+                "x-forwarded-for: 198.51.100.1",
+                "x-forwarded-host: app",
+                "x-forwarded-proto: http"
+            ]
+        );
         assert_eq!(client, "198.51.100.1");
-        assert_eq!(after("198.51.100.1", &[]).0, lines, "the default trusts nobody");
+        assert_eq!(
+            after("198.51.100.1", &[]).0,
+            lines,
+            "the default trusts nobody"
+        );
     }
 
     #[test]
@@ -197,7 +211,12 @@ mod tests {
     fn an_unreadable_chain_ends_the_search_for_the_client() {
         let peer: IpAddr = "10.0.0.8".parse().unwrap();
         let trusted: Vec<IpNet> = vec!["10.0.0.0/8".parse().unwrap()];
-        for (chain, client) in [("evil, 10.0.0.7", "10.0.0.7"), ("1.2.3.4, ::ffff:10.0.0.1", "1.2.3.4"), ("[2001:db8::1]:80", "2001:db8::1"), ("", "10.0.0.8")] {
+        for (chain, client) in [
+            ("evil, 10.0.0.7", "10.0.0.7"),
+            ("1.2.3.4, ::ffff:10.0.0.1", "1.2.3.4"),
+            ("[2001:db8::1]:80", "2001:db8::1"),
+            ("", "10.0.0.8"),
+        ] {
             let read = Forwarded::read(&headers(&[("x-forwarded-for", chain)]), peer, &trusted);
             assert_eq!(read.client(peer, &trusted).to_string(), client, "{chain}");
         }

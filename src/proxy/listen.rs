@@ -292,7 +292,10 @@ mod tests {
                       Max processes             30000                30000                processes \n\
                       Max open files            1024                 524288               files     \n";
         assert_eq!(open_files(limits), Some(1024));
-        assert_eq!(open_files("Max open files            unlimited            unlimited            files"), None);
+        assert_eq!(
+            open_files("Max open files            unlimited            unlimited            files"),
+            None
+        );
         assert_eq!(open_files(""), None);
     }
 

@@ -65,12 +65,18 @@ impl Local {
         let keys: &dyn KeyLookup = &*gate.keys;
         let mut cache = self.cache.borrow_mut();
         let now = gate.clock.now();
-        let judged =
-            crate::verify::judge(&gate.verifier, &mut cache, found.token.as_bytes(), now, keys);
+        let judged = crate::verify::judge(
+            &gate.verifier,
+            &mut cache,
+            found.token.as_bytes(),
+            now,
+            keys,
+        );
         let counts = cache.take_counts();
         let entries = i64::try_from(cache.entries()).unwrap_or(i64::MAX);
         let told = self.told_entries.replace(entries);
-        gate.metrics.token_cache(counts, entries.saturating_sub(told));
+        gate.metrics
+            .token_cache(counts, entries.saturating_sub(told));
         judged
     }
 }

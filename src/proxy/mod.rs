@@ -16,10 +16,10 @@ mod respond;
 mod response_body;
 mod service;
 mod target;
-mod timed_io;
-mod upstream;
 #[cfg(test)]
 mod testing;
+mod timed_io;
+mod upstream;
 #[cfg(test)]
 mod upstream_tests;
 #[cfg(test)]

@@ -108,7 +108,14 @@ fn upstream_host(gate: &Gate) -> Result<HeaderValue, Rejection> {
 
 /// The body's framing is written anew; what the client said of it is forgotten.
 fn frame(headers: &mut HeaderMap, method: &Method, body: &RequestBody) {
-    for name in [CONTENT_LENGTH, TRANSFER_ENCODING, TRAILER, TE, EXPECT, UPGRADE] {
+    for name in [
+        CONTENT_LENGTH,
+        TRANSFER_ENCODING,
+        TRAILER,
+        TE,
+        EXPECT,
+        UPGRADE,
+    ] {
         headers.remove(name);
     }
     match http_body::Body::size_hint(body).exact() {

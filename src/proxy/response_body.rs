@@ -114,9 +114,7 @@ impl Body for Reply {
 
     fn size_hint(&self) -> SizeHint {
         match &self.content {
-            Content::Own(body) => {
-                SizeHint::with_exact(body.as_ref().map_or(0, |b| b.len() as u64))
-            }
+            Content::Own(body) => SizeHint::with_exact(body.as_ref().map_or(0, |b| b.len() as u64)),
             Content::Application(download) => download.inner.size_hint(),
         }
     }
@@ -129,7 +127,8 @@ pub(super) struct Download {
     connection: Option<Connection>,
     ticket: Ticket,
     ended: bool,
-    last: Instant,
+    /// When this began to wait for the application. While the client is the slow one, nobody waits.
+    waiting_since: Option<Instant>,
     /// None: an event stream.
     stall_timeout: Option<Duration>,
     stall: Option<Pin<Box<Sleep>>>,
@@ -149,7 +148,7 @@ impl Download {
             connection: Some(connection),
             ticket,
             ended: false,
-            last: Instant::now(),
+            waiting_since: None,
             stall_timeout: (!streams).then_some(DOWNLOAD_STALL_TIMEOUT),
             stall: None,
         };
@@ -176,7 +175,7 @@ impl Download {
         }
         match Pin::new(&mut self.inner).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
-                self.last = Instant::now();
+                self.waiting_since = None;
                 if self.inner.is_end_stream() {
                     self.end();
                 }
@@ -202,8 +201,9 @@ impl Download {
         let Some(limit) = self.stall_timeout else {
             return Poll::Pending;
         };
+        let since = *self.waiting_since.get_or_insert_with(Instant::now);
+        let deadline = since + limit;
         loop {
-            let deadline = self.last + limit;
             let stall = self
                 .stall
                 .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use http::header::CONNECTION;
 use http::request::Parts;
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -90,6 +91,9 @@ pub(super) async fn answer(client: &Client, request: Request<Incoming>) -> Respo
     if had_body {
         // Whatever is left of the body must not be read as the next request (threat S4).
         respond::close(&mut response);
+    }
+    if response.headers().contains_key(CONNECTION) {
+        client.connection.close_after_answer();
     }
     account.status = Some(response.status().as_u16());
     response.map(|body| Reply::own(body, account, &client.connection))

@@ -108,7 +108,11 @@ fn in_header<'h>(
     let text = line
         .to_str()
         .map_err(|_| malformed(format!("the header `{name}` is not ASCII")))?;
-    if text.split(',').skip(1).any(|part| has_scheme(part.trim().as_bytes(), scheme)) {
+    if text
+        .split(',')
+        .skip(1)
+        .any(|part| has_scheme(part.trim().as_bytes(), scheme))
+    {
         return Err(ambiguous(format!("more than one token in `{name}`")));
     }
     text.get(scheme.len()..)
@@ -135,10 +139,11 @@ fn bears(line: &HeaderValue, scheme: &str) -> bool {
 }
 
 fn has_scheme(part: &[u8], scheme: &str) -> bool {
-    part.split_at_checked(scheme.len()).is_some_and(|(start, rest)| {
-        start.eq_ignore_ascii_case(scheme.as_bytes())
-            && rest.first().is_none_or(|b| !is_token_character(*b))
-    })
+    part.split_at_checked(scheme.len())
+        .is_some_and(|(start, rest)| {
+            start.eq_ignore_ascii_case(scheme.as_bytes())
+                && rest.first().is_none_or(|b| !is_token_character(*b))
+        })
 }
 
 /// RFC 9110 §5.6.2, `tchar`.
@@ -150,7 +155,12 @@ fn strip_lines(headers: &mut HeaderMap, name: &HeaderName, drop: impl Fn(&Header
     if !headers.get_all(name).iter().any(&drop) {
         return;
     }
-    let kept: Vec<HeaderValue> = headers.get_all(name).iter().filter(|l| !drop(l)).cloned().collect();
+    let kept: Vec<HeaderValue> = headers
+        .get_all(name)
+        .iter()
+        .filter(|l| !drop(l))
+        .cloned()
+        .collect();
     headers.remove(name);
     for line in kept {
         headers.append(name.clone(), line);
@@ -201,7 +211,11 @@ fn strip_cookie(headers: &mut HeaderMap, name: &str) {
             headers.append(COOKIE, line);
             continue;
         }
-        let kept: Vec<&[u8]> = line.as_bytes().split(|b| *b == b';').filter(|p| !named(p)).collect();
+        let kept: Vec<&[u8]> = line
+            .as_bytes()
+            .split(|b| *b == b';')
+            .filter(|p| !named(p))
+            .collect();
         let joined = kept.join(&b';');
         // The first pair may have lost what stood before its space; the line may have become empty.
         if let Ok(value) = HeaderValue::from_bytes(joined.trim_ascii())
@@ -300,7 +314,9 @@ fn same_name(found: &[u8], name: &str) -> bool {
 }
 
 fn hex(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16).and_then(|d| u8::try_from(d).ok())
+    char::from(digit)
+        .to_digit(16)
+        .and_then(|d| u8::try_from(d).ok())
 }
 
 #[cfg(test)]
@@ -343,7 +359,11 @@ mod tests {
         map
     }
 
-    fn outcome(sources: Vec<TokenSource>, lines: &[(&'static str, &str)], query: Option<&str>) -> String {
+    fn outcome(
+        sources: Vec<TokenSource>,
+        lines: &[(&'static str, &str)],
+        query: Option<&str>,
+    ) -> String {
         match find(&settings(sources), &headers(lines), query) {
             Ok(None) => "none".to_owned(),
             Ok(Some(found)) => format!("{}@{}", found.token, found.source),
@@ -359,7 +379,17 @@ mod tests {
         assert_eq!(of("Bearer a.b.c"), "a.b.c@0");
         assert_eq!(of("bearer a.b.c"), "a.b.c@0");
         assert_eq!(of("BEARER a=="), "a==@0");
-        for bad in ["Bearer", "Bearer  T", "Bearer\tT", "Bearer T x", "Bearer T,", "Bearer =", "Bearer a=b", "Bearer \"T\"", "Bearer t\u{e9}"] {
+        for bad in [
+            "Bearer",
+            "Bearer  T",
+            "Bearer\tT",
+            "Bearer T x",
+            "Bearer T,",
+            "Bearer =",
+            "Bearer a=b",
+            "Bearer \"T\"",
+            "Bearer t\u{e9}",
+        ] {
             assert_eq!(of(bad), "malformed", "{bad}");
         }
         assert_eq!(of("Bearer T, Bearer T2"), "ambiguous");
@@ -375,47 +405,118 @@ mod tests {
         assert_eq!(outcome(vec![bearer()], &two, None), "ambiguous");
         let both = [("authorization", "Bearer a"), ("cookie", "id_token=b")];
         assert_eq!(outcome(vec![bearer(), cookie()], &both, None), "ambiguous");
-        assert_eq!(outcome(vec![bearer()], &both, Some("access_token=c")), "a@0");
-        assert_eq!(outcome(vec![bearer(), query()], &both, Some("access_token=c")), "ambiguous");
-        assert_eq!(outcome(vec![query()], &[], Some("access_token=c&x=1&access%5Ftoken=d")), "ambiguous");
-        assert_eq!(outcome(vec![cookie()], &[("cookie", "id_token=a; b=1"), ("cookie", "id_token=c")], None), "ambiguous");
+        assert_eq!(
+            outcome(vec![bearer()], &both, Some("access_token=c")),
+            "a@0"
+        );
+        assert_eq!(
+            outcome(vec![bearer(), query()], &both, Some("access_token=c")),
+            "ambiguous"
+        );
+        assert_eq!(
+            outcome(
+                vec![query()],
+                &[],
+                Some("access_token=c&x=1&access%5Ftoken=d")
+            ),
+            "ambiguous"
+        );
+        assert_eq!(
+            outcome(
+                vec![cookie()],
+                &[("cookie", "id_token=a; b=1"), ("cookie", "id_token=c")],
+                None
+            ),
+            "ambiguous"
+        );
     }
 
     #[test]
     fn a_cookie_a_parameter_and_a_bare_header_are_found() {
         let jar = [("cookie", "a=1; id_token=x.y.z;b=2")];
         assert_eq!(outcome(vec![cookie()], &jar, None), "x.y.z@0");
-        assert_eq!(outcome(vec![cookie()], &[("cookie", "id_token=; xid_token=1")], None), "none");
-        assert_eq!(outcome(vec![query()], &[], Some("a=1&access_token=x.y.z")), "x.y.z@0");
+        assert_eq!(
+            outcome(
+                vec![cookie()],
+                &[("cookie", "id_token=; xid_token=1")],
+                None
+            ),
+            "none"
+        );
+        assert_eq!(
+            outcome(vec![query()], &[], Some("a=1&access_token=x.y.z")),
+            "x.y.z@0"
+        );
         assert_eq!(outcome(vec![query()], &[], Some("access_token")), "none");
-        let bare = TokenSource::Header { name: HeaderName::from_static("x-amzn-oidc-data"), scheme: None };
-        assert_eq!(outcome(vec![bearer(), bare], &[("x-amzn-oidc-data", "x.y.z=")], None), "x.y.z=@1");
+        let bare = TokenSource::Header {
+            name: HeaderName::from_static("x-amzn-oidc-data"),
+            scheme: None,
+        };
+        assert_eq!(
+            outcome(
+                vec![bearer(), bare],
+                &[("x-amzn-oidc-data", "x.y.z=")],
+                None
+            ),
+            "x.y.z=@1"
+        );
     }
 
-    fn stripped(sources: Vec<TokenSource>, lines: &[(&'static str, &str)], target: &str, keep: Option<usize>) -> (Vec<String>, String) {
+    fn stripped(
+        sources: Vec<TokenSource>,
+        lines: &[(&'static str, &str)],
+        target: &str,
+        keep: Option<usize>,
+    ) -> (Vec<String>, String) {
         let settings = settings(sources);
         let mut map = headers(lines);
         let mut target = PathAndQuery::try_from(target).unwrap();
-        let keep = keep.map(|source| FoundToken { token: "x.y.z".to_owned(), source });
+        let keep = keep.map(|source| FoundToken {
+            token: "x.y.z".to_owned(),
+            source,
+        });
         strip(&settings, &mut map, &mut target, keep.as_ref());
-        let lines = map.iter().map(|(n, v)| format!("{n}: {}", String::from_utf8_lossy(v.as_bytes()))).collect();
+        let lines = map
+            .iter()
+            .map(|(n, v)| format!("{n}: {}", String::from_utf8_lossy(v.as_bytes())))
+            .collect();
         (lines, target.as_str().to_owned())
     }
 
     #[test]
     fn every_bearer_line_goes_and_other_schemes_stay() {
-        let (lines, _) = stripped(vec![cookie()], &[("authorization", "bearer  x"), ("authorization", "Basic a"), ("authorization", "Basic q, Bearer x"), ("authorization", "Bearer"), ("authorization", "Bearerish b")], "/", None);
-        assert_eq!(lines, ["authorization: Basic a", "authorization: Bearerish b"]);
+        let (lines, _) = stripped(
+            vec![cookie()],
+            &[
+                ("authorization", "bearer  x"),
+                ("authorization", "Basic a"),
+                ("authorization", "Basic q, Bearer x"),
+                ("authorization", "Bearer"),
+                ("authorization", "Bearerish b"),
+            ],
+            "/",
+            None,
+        );
+        assert_eq!(
+            lines,
+            ["authorization: Basic a", "authorization: Bearerish b"]
+        );
     }
 
     #[test]
     fn the_rest_of_cookies_and_query_stays_byte_for_byte() {
         let cookies = |line: &str| stripped(vec![cookie()], &[("cookie", line)], "/", None).0;
         assert_eq!(cookies("id_token=T"), Vec::<String>::new());
-        assert_eq!(cookies("a=1;  b=\"x y\"; id_token=T; c"), ["cookie: a=1;  b=\"x y\"; c"]);
+        assert_eq!(
+            cookies("a=1;  b=\"x y\"; id_token=T; c"),
+            ["cookie: a=1;  b=\"x y\"; c"]
+        );
         assert_eq!(cookies("id_token=T; a=1"), ["cookie: a=1"]);
         assert_eq!(cookies("a=1; id%5Ftoken=T"), ["cookie: a=1"]);
-        assert_eq!(cookies("a=1; ; xid_token=2"), ["cookie: a=1; ; xid_token=2"]);
+        assert_eq!(
+            cookies("a=1; ; xid_token=2"),
+            ["cookie: a=1; ; xid_token=2"]
+        );
 
         let query = |target: &str| stripped(vec![query()], &[], target, None).1;
         assert_eq!(query("/p?access_token=T"), "/p");
@@ -432,18 +533,36 @@ mod tests {
     #[test]
     fn a_verified_token_stays_where_it_was() {
         let all = || vec![bearer(), cookie(), query()];
-        let lines = [("authorization", "bearer x.y.z"), ("cookie", "id_token=; a=1")];
+        let lines = [
+            ("authorization", "bearer x.y.z"),
+            ("cookie", "id_token=; a=1"),
+        ];
         let (kept, target) = stripped(all(), &lines, "/?access_token=", Some(0));
         assert_eq!(kept, ["authorization: Bearer x.y.z", "cookie: a=1"]);
         assert_eq!(target, "/");
-        let (kept, target) = stripped(all(), &[("cookie", "a=1; id_token=x.y.z; b=2"), ("authorization", "Bearer")], "/", Some(1));
+        let (kept, target) = stripped(
+            all(),
+            &[
+                ("cookie", "a=1; id_token=x.y.z; b=2"),
+                ("authorization", "Bearer"),
+            ],
+            "/",
+            Some(1),
+        );
         assert_eq!(kept, ["cookie: a=1; id_token=x.y.z; b=2"]);
         assert_eq!(target, "/");
         let (_, target) = stripped(all(), &[], "/?a=1&access_token=x.y.z&b", Some(2));
         assert_eq!(target, "/?a=1&access_token=x.y.z&b");
-        let bare = TokenSource::Header { name: HeaderName::from_static("x-amzn-oidc-data"), scheme: None };
+        let bare = TokenSource::Header {
+            name: HeaderName::from_static("x-amzn-oidc-data"),
+            scheme: None,
+        };
         let (kept, _) = stripped(vec![bare], &[], "/", Some(0));
-        assert_eq!(kept, ["x-amzn-oidc-data: x.y.z"], "hygiene had removed it; verified, it comes back");
+        assert_eq!(
+            kept,
+            ["x-amzn-oidc-data: x.y.z"],
+            "hygiene had removed it; verified, it comes back"
+        );
     }
 
     proptest::proptest! {

@@ -75,9 +75,7 @@ fn refuse(status: u16, why: impl Into<String>) -> Rejection {
 fn absolute_authority(head: &Parts) -> Result<Option<&Authority>, Rejection> {
     match (head.uri.scheme(), head.uri.authority()) {
         (None, None) => Ok(None),
-        (Some(scheme), Some(authority))
-            if *scheme == Scheme::HTTP || *scheme == Scheme::HTTPS =>
-        {
+        (Some(scheme), Some(authority)) if *scheme == Scheme::HTTP || *scheme == Scheme::HTTPS => {
             Ok(Some(authority))
         }
         _ => Err(refuse(400, "the request target is not a path")),
@@ -157,8 +155,7 @@ fn check_framing(headers: &HeaderMap, version: Version) -> Result<(), Rejection>
     match (lines.next(), lines.next()) {
         (None, _) => Ok(()),
         (Some(line), None)
-            if version == Version::HTTP_11
-                && line.as_bytes().eq_ignore_ascii_case(b"chunked") =>
+            if version == Version::HTTP_11 && line.as_bytes().eq_ignore_ascii_case(b"chunked") =>
         {
             Ok(())
         }
@@ -213,8 +210,8 @@ mod tests {
             assert_eq!(status(&head("GET", "/", &[("host", good)])), 200, "{good}");
         }
         for bad in [
-            "", "a@b", "a/b", "a b", "a:b", "a:65536", "a:1:2", "[::1", "[x]", "::1", "a,b", "a%20b", "a\\b", "a?b",
-            "a#b", ":80",
+            "", "a@b", "a/b", "a b", "a:b", "a:65536", "a:1:2", "[::1", "[x]", "::1", "a,b",
+            "a%20b", "a\\b", "a?b", "a#b", ":80",
         ] {
             assert_eq!(status(&head("GET", "/", &[("host", bad)])), 400, "{bad}");
         }
@@ -250,28 +247,59 @@ mod tests {
 
     #[test]
     fn s02_transfer_encoding_is_one_chunked_or_the_request_is_refused() {
-        let ok = head("POST", "/", &[("host", "a"), ("transfer-encoding", "Chunked")]);
+        let ok = head(
+            "POST",
+            "/",
+            &[("host", "a"), ("transfer-encoding", "Chunked")],
+        );
         assert_eq!(status(&ok), 200);
-        for bad in ["gzip, chunked", "chunked, chunked", "identity", "xchunked", ",chunked", "chunked,", ""] {
+        for bad in [
+            "gzip, chunked",
+            "chunked, chunked",
+            "identity",
+            "xchunked",
+            ",chunked",
+            "chunked,",
+            "",
+        ] {
             let bad_head = head("POST", "/", &[("host", "a"), ("transfer-encoding", bad)]);
             assert_eq!(status(&bad_head), 400, "{bad}");
         }
         let two = head(
             "POST",
             "/",
-            &[("host", "a"), ("transfer-encoding", "identity"), ("transfer-encoding", "chunked")],
+            &[
+                ("host", "a"),
+                ("transfer-encoding", "identity"),
+                ("transfer-encoding", "chunked"),
+            ],
         );
         assert_eq!(status(&two), 400);
-        let mut old = head("POST", "/", &[("host", "a"), ("transfer-encoding", "chunked")]);
+        let mut old = head(
+            "POST",
+            "/",
+            &[("host", "a"), ("transfer-encoding", "chunked")],
+        );
         old.version = Version::HTTP_10;
         assert_eq!(status(&old), 400, "s09");
     }
 
     #[test]
     fn s05_only_100_continue_can_be_expected() {
-        assert_eq!(status(&head("POST", "/", &[("host", "a"), ("expect", "100-Continue")])), 200);
+        assert_eq!(
+            status(&head(
+                "POST",
+                "/",
+                &[("host", "a"), ("expect", "100-Continue")]
+            )),
+            200
+        );
         for bad in ["y 100-continue", "200-ok", ""] {
-            assert_eq!(status(&head("POST", "/", &[("host", "a"), ("expect", bad)])), 417, "{bad}");
+            assert_eq!(
+                status(&head("POST", "/", &[("host", "a"), ("expect", bad)])),
+                417,
+                "{bad}"
+            );
         }
     }
 

@@ -57,8 +57,17 @@ impl Recorded {
 
     /// Every value of a header by exact name, any case.
     pub(super) fn all(&self, name: &str) -> Vec<&str> {
-        let of_line = |line: &'_ str| line.find(':').filter(|at| line[..*at].eq_ignore_ascii_case(name)).is_some();
-        self.head.lines().skip(1).filter(|l| of_line(l)).map(|l| l[name.len() + 1..].trim()).collect()
+        let of_line = |line: &'_ str| {
+            line.find(':')
+                .filter(|at| line[..*at].eq_ignore_ascii_case(name))
+                .is_some()
+        };
+        self.head
+            .lines()
+            .skip(1)
+            .filter(|l| of_line(l))
+            .map(|l| l[name.len() + 1..].trim())
+            .collect()
     }
 
     pub(super) fn one(&self, name: &str) -> Option<&str> {
@@ -78,7 +87,9 @@ pub(super) struct App {
 }
 
 impl App {
-    pub(super) fn start(script: impl Fn(&mut TcpStream, &Recorded) -> bool + Send + Sync + 'static) -> Self {
+    pub(super) fn start(
+        script: impl Fn(&mut TcpStream, &Recorded) -> bool + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let requests = Arc::<Mutex<Vec<Recorded>>>::default();
@@ -93,7 +104,11 @@ impl App {
                 std::thread::spawn(move || serve(stream, number, &told, &*script));
             }
         });
-        Self { address, requests, connections }
+        Self {
+            address,
+            requests,
+            connections,
+        }
     }
 
     /// Answers everything with 200 and keeps the connection.
@@ -118,7 +133,9 @@ impl App {
 
     /// Waits until so many requests are recorded.
     pub(super) fn wait_for(&self, count: usize) -> Vec<Recorded> {
-        wait_until("the application's requests", || self.requests().len() >= count);
+        wait_until("the application's requests", || {
+            self.requests().len() >= count
+        });
         self.requests()
     }
 }
@@ -139,20 +156,37 @@ fn serve(mut stream: TcpStream, connection: usize, told: &Mutex<Vec<Recorded>>, 
     stream.set_nodelay(true).unwrap();
     let mut buffer = Vec::new();
     for place in 0.. {
-        let Some(end) = fill_until(&mut stream, &mut buffer, |b| find(b, b"\r\n\r\n")) else { return };
+        let Some(end) = fill_until(&mut stream, &mut buffer, |b| find(b, b"\r\n\r\n")) else {
+            return;
+        };
         let head = String::from_utf8_lossy(&buffer[..end]).into_owned();
         buffer.drain(..end + 4);
-        let mut recorded = Recorded { head, body: Vec::new(), raw_body: Vec::new(), complete: true, connection, place };
+        let mut recorded = Recorded {
+            head,
+            body: Vec::new(),
+            raw_body: Vec::new(),
+            complete: true,
+            connection,
+            place,
+        };
         let chunked = recorded.one("transfer-encoding").is_some();
-        let length = recorded.one("content-length").map_or(0, |l| l.parse::<usize>().unwrap());
+        let length = recorded
+            .one("content-length")
+            .map_or(0, |l| l.parse::<usize>().unwrap());
         let taken = if chunked {
             fill_until(&mut stream, &mut buffer, chunked_end)
         } else {
-            fill_until(&mut stream, &mut buffer, |b| (b.len() >= length).then_some(length))
+            fill_until(&mut stream, &mut buffer, |b| {
+                (b.len() >= length).then_some(length)
+            })
         };
         recorded.complete = taken.is_some();
         recorded.raw_body = buffer.drain(..taken.unwrap_or(buffer.len())).collect();
-        recorded.body = if chunked && recorded.complete { unchunk(&recorded.raw_body) } else { recorded.raw_body.clone() };
+        recorded.body = if chunked && recorded.complete {
+            unchunk(&recorded.raw_body)
+        } else {
+            recorded.raw_body.clone()
+        };
         told.lock().unwrap().push(recorded.clone());
         if !recorded.complete || !script(&mut stream, &recorded) {
             return;
@@ -161,13 +195,28 @@ fn serve(mut stream: TcpStream, connection: usize, told: &Mutex<Vec<Recorded>>, 
 }
 
 /// Reads until `done` says where the wanted part ends; none when the peer ends before.
-fn fill_until(stream: &mut TcpStream, buffer: &mut Vec<u8>, done: impl Fn(&[u8]) -> Option<usize>) -> Option<usize> {
+fn fill_until(
+    stream: &mut TcpStream,
+    buffer: &mut Vec<u8>,
+    done: impl Fn(&[u8]) -> Option<usize>,
+) -> Option<usize> {
     let mut piece = vec![0; 64 * 1024];
     loop {
         if let Some(end) = done(buffer) {
             return Some(end);
         }
         match stream.read(&mut piece) {
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut
+                ) =>
+            {
+                panic!(
+                    "nothing came in {BOUND:?}; before it {:?}",
+                    String::from_utf8_lossy(buffer)
+                )
+            }
             Ok(0) | Err(_) => return None,
             Ok(n) => buffer.extend_from_slice(&piece[..n]),
         }
@@ -182,10 +231,13 @@ fn chunked_end(body: &[u8]) -> Option<usize> {
     let mut at = 0;
     loop {
         let line = find(&body[at..], b"\r\n")?;
-        let size = usize::from_str_radix(std::str::from_utf8(&body[at..at + line]).unwrap(), 16).unwrap();
+        let size =
+            usize::from_str_radix(std::str::from_utf8(&body[at..at + line]).unwrap(), 16).unwrap();
         at += line + 2;
         if size == 0 {
-            return find(&body[at..], b"\r\n\r\n").map(|e| at + e + 4).or_else(|| body[at..].starts_with(b"\r\n").then_some(at + 2));
+            return find(&body[at..], b"\r\n\r\n")
+                .map(|e| at + e + 4)
+                .or_else(|| body[at..].starts_with(b"\r\n").then_some(at + 2));
         }
         at += size + 2;
         if at > body.len() {
@@ -198,7 +250,8 @@ pub(super) fn unchunk(body: &[u8]) -> Vec<u8> {
     let (mut at, mut out) = (0, Vec::new());
     loop {
         let line = find(&body[at..], b"\r\n").unwrap();
-        let size = usize::from_str_radix(std::str::from_utf8(&body[at..at + line]).unwrap(), 16).unwrap();
+        let size =
+            usize::from_str_radix(std::str::from_utf8(&body[at..at + line]).unwrap(), 16).unwrap();
         at += line + 2;
         if size == 0 {
             return out;
@@ -232,8 +285,16 @@ impl Running {
         let metrics = Arc::clone(&gate.metrics);
         let gate = Arc::new(ArcSwap::from_pointee(gate));
         let (phase, told) = watch::channel(Phase::Running);
-        let worker = listen::spawn_worker("test".to_owned(), Arc::clone(&gate), listener, limit, told).unwrap();
-        Self { address, gate, metrics, phase, worker: Some(worker) }
+        let worker =
+            listen::spawn_worker("test".to_owned(), Arc::clone(&gate), listener, limit, told)
+                .unwrap();
+        Self {
+            address,
+            gate,
+            metrics,
+            phase,
+            worker: Some(worker),
+        }
     }
 
     pub(super) fn tell(&self, phase: Phase) {
@@ -260,7 +321,10 @@ impl Running {
 
     /// Whether the text format has this line.
     pub(super) fn counts(&self, line: &str) -> bool {
-        String::from_utf8(self.metrics.render()).unwrap().lines().any(|l| l == line)
+        String::from_utf8(self.metrics.render())
+            .unwrap()
+            .lines()
+            .any(|l| l == line)
     }
 
     pub(super) fn wait_count(&self, line: &str) {
@@ -293,14 +357,25 @@ pub(super) fn gate(app: SocketAddr, routes: Option<Vec<RouteConfig>>) -> Gate {
         Some(routes) => RouteTable::new(routes, StrictPaths::default()).unwrap(),
     };
     let verifier = testing::verifier();
-    let names: Vec<Arc<str>> = routes.routes().iter().map(|r| Arc::clone(r.name())).collect();
-    let issuers: Vec<Arc<str>> = verifier.issuers().iter().map(|i| Arc::clone(&i.name)).collect();
+    let names: Vec<Arc<str>> = routes
+        .routes()
+        .iter()
+        .map(|r| Arc::clone(r.name()))
+        .collect();
+    let issuers: Vec<Arc<str>> = verifier
+        .issuers()
+        .iter()
+        .map(|i| Arc::clone(&i.name))
+        .collect();
     let metrics = Metrics::new(&names, &issuers);
     let document = format!("{{\"keys\":[{}]}}", testing::rsa().jwk(r#""kid":"k1""#));
     let policy = KeyPolicy::default();
     let source = SourceConfig {
         issuer: "main".into(),
-        origin: Origin::Fixed { keys: read_set(document.as_bytes(), &policy).unwrap(), any_kid: false },
+        origin: Origin::Fixed {
+            keys: read_set(document.as_bytes(), &policy).unwrap(),
+            any_kid: false,
+        },
         timing: Timing {
             refresh_interval: Timing::DEFAULT_REFRESH_INTERVAL,
             refetch_interval: Timing::DEFAULT_REFETCH_INTERVAL,
@@ -312,12 +387,19 @@ pub(super) fn gate(app: SocketAddr, routes: Option<Vec<RouteConfig>>) -> Gate {
     };
     Gate {
         verifier,
-        keys: Arc::new(Keys::new(vec![source], Arc::clone(&clock), Arc::clone(&metrics) as _)),
+        keys: Arc::new(Keys::new(
+            vec![source],
+            Arc::clone(&clock),
+            Arc::clone(&metrics) as _,
+        )),
         routes,
         managed: ManagedNames::new(&["X-User".to_owned()], &[], Underscores::Drop),
         mapping: Mapping::default_set(mapping::DEFAULT_MAX_BYTES),
         token: TokenSettings {
-            sources: vec![TokenSource::Header { name: AUTHORIZATION, scheme: Some("Bearer".to_owned()) }],
+            sources: vec![TokenSource::Header {
+                name: AUTHORIZATION,
+                scheme: Some("Bearer".to_owned()),
+            }],
             forward: false,
             max_bytes: TokenSettings::DEFAULT_MAX_BYTES,
         },
@@ -337,10 +419,18 @@ pub(super) fn gate(app: SocketAddr, routes: Option<Vec<RouteConfig>>) -> Gate {
 }
 
 pub(super) fn route(path: &str, access: Access) -> RouteConfig {
-    RouteConfig { name: None, path: path.to_owned(), methods: Vec::new(), access, require: Vec::new() }
+    RouteConfig {
+        name: None,
+        path: path.to_owned(),
+        methods: Vec::new(),
+        access,
+        require: Vec::new(),
+    }
 }
 
-pub(super) const PUBLIC: Access = Access::Public { pass_credentials: false };
+pub(super) const PUBLIC: Access = Access::Public {
+    pass_credentials: false,
+};
 
 /// A raw client connection.
 pub(super) struct Client {
@@ -372,8 +462,15 @@ impl Answer {
     }
 
     pub(super) fn is(&self, status: u16, reason: &str) {
-        assert_eq!((self.status, self.reason().as_str()), (status, reason), "{self:?}");
-        assert_eq!(self.header("content-type"), Some("application/problem+json"));
+        assert_eq!(
+            (self.status, self.reason().as_str()),
+            (status, reason),
+            "{self:?}"
+        );
+        assert_eq!(
+            self.header("content-type"),
+            Some("application/problem+json")
+        );
     }
 }
 
@@ -382,7 +479,10 @@ impl Client {
         let stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(BOUND)).unwrap();
         stream.set_nodelay(true).unwrap();
-        Self { stream, buffer: Vec::new() }
+        Self {
+            stream,
+            buffer: Vec::new(),
+        }
     }
 
     pub(super) fn write(&mut self, bytes: impl AsRef<[u8]>) {
@@ -394,29 +494,46 @@ impl Client {
     }
 
     pub(super) fn answer_to(&mut self, method: &str) -> Answer {
-        let Some(end) = fill_until(&mut self.stream, &mut self.buffer, |b| find(b, b"\r\n\r\n")) else {
+        let Some(end) = fill_until(&mut self.stream, &mut self.buffer, |b| find(b, b"\r\n\r\n"))
+        else {
             panic!("no answer, but {:?}", String::from_utf8_lossy(&self.buffer));
         };
         let head = String::from_utf8(self.buffer[..end].to_vec()).unwrap();
         self.buffer.drain(..end + 4);
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        let mut answer = Answer { status, head, body: Vec::new(), complete: true };
+        let mut answer = Answer {
+            status,
+            head,
+            body: Vec::new(),
+            complete: true,
+        };
         if method == "HEAD" || status == 304 || status == 204 || status < 200 {
             return answer;
         }
         let chunked = answer.header("transfer-encoding").is_some();
-        let length = answer.header("content-length").map(|l| l.parse::<usize>().unwrap());
+        let length = answer
+            .header("content-length")
+            .map(|l| l.parse::<usize>().unwrap());
         let end = match (chunked, length) {
             (true, _) => fill_until(&mut self.stream, &mut self.buffer, chunked_end),
-            (false, Some(length)) => fill_until(&mut self.stream, &mut self.buffer, |b| (b.len() >= length).then_some(length)),
+            (false, Some(length)) => fill_until(&mut self.stream, &mut self.buffer, |b| {
+                (b.len() >= length).then_some(length)
+            }),
             (false, None) => {
                 fill_until(&mut self.stream, &mut self.buffer, |_| None);
                 Some(self.buffer.len())
             }
         };
         answer.complete = end.is_some();
-        let raw: Vec<u8> = self.buffer.drain(..end.unwrap_or(self.buffer.len())).collect();
-        answer.body = if chunked && answer.complete { unchunk(&raw) } else { raw };
+        let raw: Vec<u8> = self
+            .buffer
+            .drain(..end.unwrap_or(self.buffer.len()))
+            .collect();
+        answer.body = if chunked && answer.complete {
+            unchunk(&raw)
+        } else {
+            raw
+        };
         answer
     }
 

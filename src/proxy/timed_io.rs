@@ -32,7 +32,8 @@ pub(super) struct ConnectionState {
     head_timed_out: Cell<bool>,
     response_open: Cell<bool>,
     body_open: Cell<bool>,
-    unread_body: Cell<bool>,
+    /// The connection closes although the client may still be sending.
+    lingers: Cell<bool>,
     /// Which request of the connection is being handled: a body can outlive its answer.
     request: Cell<u64>,
 }
@@ -45,7 +46,7 @@ impl ConnectionState {
             head_timed_out: Cell::new(false),
             response_open: Cell::new(false),
             body_open: Cell::new(false),
-            unread_body: Cell::new(false),
+            lingers: Cell::new(false),
             request: Cell::new(0),
         })
     }
@@ -72,7 +73,7 @@ impl ConnectionState {
         }
         self.body_open.set(false);
         if !complete {
-            self.unread_body.set(true);
+            self.lingers.set(true);
         }
         self.wait_for_next();
     }
@@ -97,8 +98,13 @@ impl ConnectionState {
         }
     }
 
+    /// The gate closes this connection after the answer, whatever the client has still to say.
+    pub(super) fn close_after_answer(&self) {
+        self.lingers.set(true);
+    }
+
     fn lingers(&self) -> bool {
-        self.unread_body.get() || self.mid_head.get()
+        self.lingers.get() || self.mid_head.get()
     }
 }
 

@@ -213,7 +213,10 @@ fn readable(
     }
     strip_hop_by_hop(headers);
     // Where there is a body hyper knows its length. Where there is none (HEAD, 304), the header tells of one that there would be.
-    let length = headers.get(CONTENT_LENGTH).filter(|l| is_number(l)).cloned();
+    let length = headers
+        .get(CONTENT_LENGTH)
+        .filter(|l| is_number(l))
+        .cloned();
     headers.remove(CONTENT_LENGTH);
     if *method == Method::HEAD
         && let Some(length) = length

@@ -11,17 +11,28 @@ fn a_good_token_gets_the_applications_answer_and_the_application_its_claims() {
     let app = App::plain();
     let gate = Running::before(&app);
     let answer = gate.send(get("/app?x=%20y", &bearer()));
-    assert_eq!((answer.status, answer.body.as_slice()), (200, &b"hello"[..]));
+    assert_eq!(
+        (answer.status, answer.body.as_slice()),
+        (200, &b"hello"[..])
+    );
     let request = app.only();
     assert_eq!(request.line(), "GET /app?x=%20y HTTP/1.1");
     assert_eq!(request.one("x-auth-subject"), Some("alice"));
     assert_eq!(request.one("x-auth-issuer"), Some("main"));
     assert_eq!(request.one("host"), Some("a"));
-    assert_eq!(request.one("authorization"), None, "the token is not forwarded");
+    assert_eq!(
+        request.one("authorization"),
+        None,
+        "the token is not forwarded"
+    );
     assert_eq!(request.one("x-forwarded-for"), Some("127.0.0.1"));
     assert_eq!(request.one("x-forwarded-proto"), Some("http"));
     assert_eq!(request.one("x-forwarded-host"), Some("a"));
-    assert!(request.head.contains("X-Auth-Subject: alice"), "as documented: {}", request.head);
+    assert!(
+        request.head.contains("X-Auth-Subject: alice"),
+        "as documented: {}",
+        request.head
+    );
     gate.wait_count(r#"claimgate_requests_total{decision="allow",issuer="main",reason="none",route="default"} 1"#);
     gate.wait_count(r#"claimgate_upstream_requests_total{outcome="answered"} 1"#);
     gate.wait_count("claimgate_requests_in_flight 0");
@@ -33,13 +44,22 @@ fn refusals_are_problems_with_a_challenge_and_nothing_reaches_the_application() 
     let gate = Running::before(&app);
     let missing = gate.send(get("/", ""));
     missing.is(401, "missing_token");
-    assert_eq!(missing.header("www-authenticate"), Some("Bearer realm=\"claimgate\""));
+    assert_eq!(
+        missing.header("www-authenticate"),
+        Some("Bearer realm=\"claimgate\"")
+    );
     assert_eq!(missing.header("cache-control"), Some("no-store"));
     let expired = tokens::good(&format!("\"exp\":{}", tokens::NOW - 3600));
     let answer = gate.send(get("/", &format!("Authorization: Bearer {expired}\r\n")));
     answer.is(401, "token_expired");
-    assert!(answer.header("www-authenticate").unwrap().contains("error=\"invalid_token\""));
-    gate.send(get("/", "Authorization: Bearer x\r\n")).is(401, "malformed_token");
+    assert!(
+        answer
+            .header("www-authenticate")
+            .unwrap()
+            .contains("error=\"invalid_token\"")
+    );
+    gate.send(get("/", "Authorization: Bearer x\r\n"))
+        .is(401, "malformed_token");
     let mut client = gate.connect();
     client.write("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n".to_owned() + &get("/", ""));
     let head = client.answer_to("HEAD");
@@ -56,12 +76,18 @@ fn h01_h02_b01_identity_comes_from_the_token_alone() {
     let app = App::plain();
     let gate = Running::before(&app);
     let forged = "X-Auth-Subject: admin\r\nx_auth_subject: admin\r\nX.Auth.Subject: admin\r\nX-Auth-Groups: root\r\nX-User: admin\r\nx_user: admin\r\nX.User: admin\r\n";
-    let nominated = gate.send(get("/", &format!("{}{forged}Connection: close, X-User\r\n", bearer())));
+    let nominated = gate.send(get(
+        "/",
+        &format!("{}{forged}Connection: close, X-User\r\n", bearer()),
+    ));
     nominated.is(400, "bad_request");
     assert_eq!(nominated.header("connection"), Some("close"));
     assert_eq!(app.connections(), 0);
 
-    assert_eq!(gate.send(get("/", &format!("{}{forged}", bearer()))).status, 200);
+    assert_eq!(
+        gate.send(get("/", &format!("{}{forged}", bearer()))).status,
+        200
+    );
     let request = app.only();
     assert_eq!(request.one("x-auth-subject"), Some("alice"));
     assert!(!request.head.contains("admin"), "{}", request.head);
@@ -72,9 +98,22 @@ fn h01_h02_b01_identity_comes_from_the_token_alone() {
 #[test]
 fn h01_identity_is_stripped_on_public_and_optional_routes_too() {
     let app = App::plain();
-    let gate = Running::start(gate(app.address, Some(vec![route("/open", PUBLIC), route("/maybe", Access::Optional)])));
+    let gate = Running::start(gate(
+        app.address,
+        Some(vec![
+            route("/open", PUBLIC),
+            route("/maybe", Access::Optional),
+        ]),
+    ));
     for path in ["/open", "/maybe"] {
-        assert_eq!(gate.send(get(path, "X-Auth-Subject: admin\r\nX_Auth_Roles: admin\r\n")).status, 200);
+        assert_eq!(
+            gate.send(get(
+                path,
+                "X-Auth-Subject: admin\r\nX_Auth_Roles: admin\r\n"
+            ))
+            .status,
+            200
+        );
     }
     for request in app.requests() {
         assert!(!request.head.contains("admin"), "{}", request.head);
@@ -91,9 +130,17 @@ fn h01_identity_is_stripped_on_public_and_optional_routes_too() {
 #[test]
 fn an_unverified_token_does_not_pass_a_public_route_unless_it_says_so() {
     let app = App::plain();
-    let hooks = route("/hooks", Access::Public { pass_credentials: true });
+    let hooks = route(
+        "/hooks",
+        Access::Public {
+            pass_credentials: true,
+        },
+    );
     let gate = Running::start(gate(app.address, Some(vec![route("/open", PUBLIC), hooks])));
-    gate.send(get("/open", "Authorization: bEARER x.y.z\r\nCookie: a=1\r\n"));
+    gate.send(get(
+        "/open",
+        "Authorization: bEARER x.y.z\r\nCookie: a=1\r\n",
+    ));
     gate.send(get("/open", "Authorization: Basic eDp5\r\n"));
     gate.send(get("/hooks", "Authorization: Bearer x.y.z\r\n"));
     let requests = app.requests();
@@ -104,9 +151,17 @@ fn an_unverified_token_does_not_pass_a_public_route_unless_it_says_so() {
 }
 
 fn sources(gate: &mut Gate) {
-    gate.token.sources.push(TokenSource::Cookie { name: "id_token".to_owned(), allow_cross_site: false });
-    gate.token.sources.push(TokenSource::Query { name: "access_token".to_owned() });
-    gate.token.sources.push(TokenSource::Header { name: http::HeaderName::from_static("x-amzn-oidc-data"), scheme: None });
+    gate.token.sources.push(TokenSource::Cookie {
+        name: "id_token".to_owned(),
+        allow_cross_site: false,
+    });
+    gate.token.sources.push(TokenSource::Query {
+        name: "access_token".to_owned(),
+    });
+    gate.token.sources.push(TokenSource::Header {
+        name: http::HeaderName::from_static("x-amzn-oidc-data"),
+        scheme: None,
+    });
 }
 
 #[test]
@@ -116,9 +171,24 @@ fn tokens_come_from_every_source_and_are_taken_out() {
     sources(&mut with_sources);
     let gate = Running::start(with_sources);
     let token = tokens::good("");
-    assert_eq!(gate.send(get("/", &format!("Cookie: a=1; id_token={token}; b=\"2\"\r\n"))).status, 200);
-    assert_eq!(gate.send(get(&format!("/p?a=%20&access_token={token}&b"), "")).status, 200);
-    assert_eq!(gate.send(get("/", &format!("X-Amzn-Oidc-Data: {token}\r\n"))).status, 200);
+    assert_eq!(
+        gate.send(get(
+            "/",
+            &format!("Cookie: a=1; id_token={token}; b=\"2\"\r\n")
+        ))
+        .status,
+        200
+    );
+    assert_eq!(
+        gate.send(get(&format!("/p?a=%20&access_token={token}&b"), ""))
+            .status,
+        200
+    );
+    assert_eq!(
+        gate.send(get("/", &format!("X-Amzn-Oidc-Data: {token}\r\n")))
+            .status,
+        200
+    );
     let both = get(&format!("/?access_token={token}"), &bearer());
     gate.send(both).is(400, "ambiguous_token");
     let requests = app.requests();
@@ -140,12 +210,21 @@ fn with_forward_only_the_verified_token_goes_on() {
     let gate = Running::start(forwarding);
     let token = tokens::good("");
     gate.send(get("/?access_token=", &bearer()));
-    gate.send(get("/", &format!("Cookie: a=1; id_token={token}\r\nAuthorization: Basic eDp5\r\n")));
+    gate.send(get(
+        "/",
+        &format!("Cookie: a=1; id_token={token}\r\nAuthorization: Basic eDp5\r\n"),
+    ));
     gate.send(get("/", &format!("X-Amzn-Oidc-Data: {token}\r\n")));
     let requests = app.requests();
     assert_eq!(requests[0].line(), "GET / HTTP/1.1");
-    assert_eq!(requests[0].one("authorization"), Some(&*format!("Bearer {token}")));
-    assert_eq!(requests[1].one("cookie"), Some(&*format!("a=1; id_token={token}")));
+    assert_eq!(
+        requests[0].one("authorization"),
+        Some(&*format!("Bearer {token}"))
+    );
+    assert_eq!(
+        requests[1].one("cookie"),
+        Some(&*format!("a=1; id_token={token}"))
+    );
     assert_eq!(requests[1].one("authorization"), Some("Basic eDp5"));
     assert_eq!(requests[2].one("x-amzn-oidc-data"), Some(&*token));
 }
@@ -157,12 +236,27 @@ fn a_cookie_from_another_site_does_not_write() {
     sources(&mut with_cookie);
     let gate = Running::start(with_cookie);
     let cookie = format!("Cookie: id_token={}\r\n", tokens::good(""));
-    let post = |lines: &str| format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n{cookie}{lines}\r\n");
-    gate.send(post("Sec-Fetch-Site: cross-site\r\n")).is(403, "cross_site");
-    gate.send(post("Origin: https://evil.example\r\n")).is(403, "cross_site");
-    assert_eq!(gate.send(post("Sec-Fetch-Site: same-origin\r\nOrigin: https://a\r\n")).status, 200);
-    let with_header = format!("POST / HTTP/1.1\r\nHost: a\r\nSec-Fetch-Site: cross-site\r\n{}Content-Length: 0\r\n\r\n", bearer());
-    assert_eq!(gate.send(with_header).status, 200, "a header is not sent by another site's page");
+    let post = |lines: &str| {
+        format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n{cookie}{lines}\r\n")
+    };
+    gate.send(post("Sec-Fetch-Site: cross-site\r\n"))
+        .is(403, "cross_site");
+    gate.send(post("Origin: https://evil.example\r\n"))
+        .is(403, "cross_site");
+    assert_eq!(
+        gate.send(post("Sec-Fetch-Site: same-origin\r\nOrigin: https://a\r\n"))
+            .status,
+        200
+    );
+    let with_header = format!(
+        "POST / HTTP/1.1\r\nHost: a\r\nSec-Fetch-Site: cross-site\r\n{}Content-Length: 0\r\n\r\n",
+        bearer()
+    );
+    assert_eq!(
+        gate.send(with_header).status,
+        200,
+        "a header is not sent by another site's page"
+    );
     assert_eq!(app.requests().len(), 2);
 }
 
@@ -188,7 +282,12 @@ fn b03_two_authorization_lines_are_refused() {
     let gate = Running::before(&app);
     let answer = gate.send(get("/app", &format!("{}{}", bearer(), bearer())));
     answer.is(400, "ambiguous_token");
-    assert!(answer.header("www-authenticate").unwrap().contains("invalid_request"));
+    assert!(
+        answer
+            .header("www-authenticate")
+            .unwrap()
+            .contains("invalid_request")
+    );
     assert_eq!(app.connections(), 0);
 }
 
@@ -198,16 +297,35 @@ fn b04_p01_p02_p03_p04_p05_tricks_with_paths_do_not_reach_what_needs_a_token() {
     let routes = vec![route("/public/*", PUBLIC), route("/*", Access::Required)];
     let gate = Running::start(gate(app.address, Some(routes)));
     for target in [
-        "/public/..;/admin", "/public/%2e%2e/admin", "/public/../admin", "/public/.%2e/admin", "/public/%2e%2e%2fadmin", "/public%2f..%2fadmin",
-        "/public\\..\\admin", "/public/%252e%252e/admin", "//public/", "/public//../admin", "/public;x/admin", "/admin%23/public/",
-        "http://a/public/../admin", "/admin?x=/public/", "/admin#/public/", "/PUBLIC/", "/publicX",
+        "/public/..;/admin",
+        "/public/%2e%2e/admin",
+        "/public/../admin",
+        "/public/.%2e/admin",
+        "/public/%2e%2e%2fadmin",
+        "/public%2f..%2fadmin",
+        "/public\\..\\admin",
+        "/public/%252e%252e/admin",
+        "//public/",
+        "/public//../admin",
+        "/public;x/admin",
+        "/admin%23/public/",
+        "http://a/public/../admin",
+        "/admin?x=/public/",
+        "/admin#/public/",
+        "/PUBLIC/",
+        "/publicX",
     ] {
         let answer = gate.send(get(target, ""));
         assert!(matches!(answer.status, 400 | 401), "{target}: {answer:?}");
     }
     assert_eq!(app.connections(), 0);
-    assert_eq!(gate.send(get("/public/x", "User-Agent: GoogleHC/1.0\r\n")).status, 200);
-    gate.send(get("/x", "User-Agent: GoogleHC/1.0\r\n")).is(401, "missing_token");
+    assert_eq!(
+        gate.send(get("/public/x", "User-Agent: GoogleHC/1.0\r\n"))
+            .status,
+        200
+    );
+    gate.send(get("/x", "User-Agent: GoogleHC/1.0\r\n"))
+        .is(401, "missing_token");
 }
 
 #[test]
@@ -217,9 +335,20 @@ fn p07_method_tricks_are_refused() {
     let trace = gate.send("TRACE / HTTP/1.1\r\nHost: a\r\n\r\n");
     trace.is(405, "bad_request");
     assert!(trace.header("allow").unwrap().contains("GET"));
-    gate.send("CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n").is(405, "bad_request");
+    gate.send("CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n")
+        .is(405, "bad_request");
     gate.send("OPTIONS / HTTP/1.1\r\nHost: a\r\nOrigin: https://b\r\nAccess-Control-Request-Method: GET\r\n\r\n").is(401, "missing_token");
-    assert_eq!(gate.send(get("/", &format!("{}X-HTTP-Method-Override: DELETE\r\nX-Method-Override: DELETE\r\n", bearer()))).status, 200);
+    assert_eq!(
+        gate.send(get(
+            "/",
+            &format!(
+                "{}X-HTTP-Method-Override: DELETE\r\nX-Method-Override: DELETE\r\n",
+                bearer()
+            )
+        ))
+        .status,
+        200
+    );
     assert!(!app.only().head.contains("DELETE"));
 }
 
@@ -232,8 +361,7 @@ fn b05_an_upgrade_is_answered_plainly_and_what_follows_is_judged() {
     let mut client = gate.connect();
     client.write(get("/app", upgrade) + early);
     client.answer().is(401, "missing_token");
-    let rest = String::from_utf8(client.rest()).unwrap();
-    assert!(rest.is_empty() || rest.starts_with("HTTP/1.1 401"), "{rest}");
+    client.answer().is(401, "missing_token");
     assert_eq!(app.connections(), 0);
 
     let mut client = gate.connect();
@@ -247,7 +375,9 @@ fn b05_an_upgrade_is_answered_plainly_and_what_follows_is_judged() {
 
 #[test]
 fn s11_an_application_that_switches_protocols_unasked_is_refused() {
-    let app = App::start(|stream, _| std::io::Write::write_all(stream, b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n").is_ok());
+    let app = App::start(|stream, _| {
+        std::io::Write::write_all(stream, b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n").is_ok()
+    });
     let gate = Running::before(&app);
     gate.send(get("/", &bearer())).is(502, "upstream_reset");
 }
@@ -257,7 +387,9 @@ fn b06_s05_without_a_token_no_100_is_sent_and_the_connection_closes() {
     let app = App::plain();
     let gate = Running::before(&app);
     let mut client = gate.connect();
-    client.write("POST /app HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 44\r\n\r\n");
+    client.write(
+        "POST /app HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 44\r\n\r\n",
+    );
     let answer = client.answer();
     answer.is(401, "missing_token");
     assert_eq!(answer.header("connection"), Some("close"));
@@ -271,7 +403,10 @@ fn s05_with_a_token_100_comes_and_then_the_answer() {
     let app = App::plain();
     let gate = Running::before(&app);
     let mut client = gate.connect();
-    client.write(format!("POST /app HTTP/1.1\r\nHost: a\r\n{}Expect: 100-continue\r\nContent-Length: 4\r\n\r\n", bearer()));
+    client.write(format!(
+        "POST /app HTTP/1.1\r\nHost: a\r\n{}Expect: 100-continue\r\nContent-Length: 4\r\n\r\n",
+        bearer()
+    ));
     let first = client.answer();
     assert_eq!(first.status, 100);
     client.write("body");
@@ -279,7 +414,11 @@ fn s05_with_a_token_100_comes_and_then_the_answer() {
     let request = app.only();
     assert_eq!(request.body, b"body");
     assert_eq!(request.one("expect"), None);
-    gate.send(format!("POST / HTTP/1.1\r\nHost: a\r\n{}Expect: y 100-continue\r\nContent-Length: 4\r\n\r\n", bearer())).is(417, "bad_request");
+    gate.send(format!(
+        "POST / HTTP/1.1\r\nHost: a\r\n{}Expect: y 100-continue\r\nContent-Length: 4\r\n\r\n",
+        bearer()
+    ))
+    .is(417, "bad_request");
 }
 
 #[test]
@@ -287,12 +426,22 @@ fn b07_s04_a_body_on_get_is_forwarded_with_its_framing() {
     let app = App::plain();
     let gate = Running::before(&app);
     let inner = "GET /evil HTTP/1.1\r\nHost: a\r\nX: y\r\n\r\n";
-    let answer = gate.send(format!("GET /app HTTP/1.1\r\nHost: a\r\n{}Content-Length: {}\r\n\r\n{inner}", bearer(), inner.len()));
+    let answer = gate.send(format!(
+        "GET /app HTTP/1.1\r\nHost: a\r\n{}Content-Length: {}\r\n\r\n{inner}",
+        bearer(),
+        inner.len()
+    ));
     assert_eq!(answer.status, 200);
     let request = app.only();
     assert_eq!(request.body, inner.as_bytes());
-    assert_eq!(request.one("content-length"), Some(&*inner.len().to_string()));
-    let chunked = gate.send(format!("GET /app HTTP/1.1\r\nHost: a\r\n{}Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", bearer()));
+    assert_eq!(
+        request.one("content-length"),
+        Some(&*inner.len().to_string())
+    );
+    let chunked = gate.send(format!(
+        "GET /app HTTP/1.1\r\nHost: a\r\n{}Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+        bearer()
+    ));
     assert_eq!(chunked.status, 200);
     assert_eq!(app.requests()[1].body, b"abc");
 }
@@ -304,11 +453,14 @@ fn s04_after_a_401_the_unread_body_is_not_the_next_request() {
     for method in ["GET", "POST", "OPTIONS", "HEAD"] {
         let inner = get("/evil", &bearer());
         let mut client = gate.connect();
-        client.write(format!("{method} /app HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n{inner}", inner.len()));
+        client.write(format!(
+            "{method} /app HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n{inner}",
+            inner.len()
+        ));
         let answer = client.answer_to(method);
         assert_eq!(answer.status, 401);
         assert_eq!(answer.header("connection"), Some("close"));
-        assert_eq!(client.rest().len(), if method == "HEAD" { 0 } else { 0 });
+        assert_eq!(client.rest(), b"", "{method}");
     }
     assert_eq!(app.connections(), 0);
 }
@@ -319,13 +471,27 @@ fn b08_b09_b10_s01_s02_s03_s09_s10_framing_and_host_tricks_are_refused() {
     let gate = Running::before(&app);
     let auth = bearer();
     for request in [
-        format!("POST /app HTTP/1.1\r\nHost: a\r\n{auth}Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n0\r\n\r\n"),
-        format!("POST /app HTTP/1.1\r\nHost: a\r\n{auth}Transfer-Encoding: identity\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
-        format!("POST /app HTTP/1.1\r\nHost: a\r\n{auth}Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"),
-        format!("POST /app HTTP/1.1\r\nHost: a\r\n{auth}Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n"),
-        format!("POST /app HTTP/1.1\r\nHost: a\r\n{auth}Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n"),
-        format!("POST /app HTTP/1.1\r\nHost: a\r\n{auth}Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n"),
-        format!("POST /app HTTP/1.0\r\nHost: a\r\n{auth}Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n"),
+        format!(
+            "POST /app HTTP/1.1\r\nHost: a\r\n{auth}Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n0\r\n\r\n"
+        ),
+        format!(
+            "POST /app HTTP/1.1\r\nHost: a\r\n{auth}Transfer-Encoding: identity\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+        ),
+        format!(
+            "POST /app HTTP/1.1\r\nHost: a\r\n{auth}Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"
+        ),
+        format!(
+            "POST /app HTTP/1.1\r\nHost: a\r\n{auth}Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n"
+        ),
+        format!(
+            "POST /app HTTP/1.1\r\nHost: a\r\n{auth}Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n"
+        ),
+        format!(
+            "POST /app HTTP/1.1\r\nHost: a\r\n{auth}Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n"
+        ),
+        format!(
+            "POST /app HTTP/1.0\r\nHost: a\r\n{auth}Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n"
+        ),
         format!("GET http://b/app HTTP/1.1\r\nHost: a\r\n{auth}\r\n"),
         format!("GET /app HTTP/1.1\r\nHost: a\r\nHost: a\r\n{auth}\r\n"),
         format!("GET /app HTTP/1.1\r\nHost: a\r\nhost: b\r\n{auth}\r\n"),
@@ -335,9 +501,13 @@ fn b08_b09_b10_s01_s02_s03_s09_s10_framing_and_host_tricks_are_refused() {
         format!("POST /app HTTP/1.1\r\nHost: a\r\n{auth}Content-Length: +5\r\n\r\nhello"),
         format!("POST /app HTTP/1.1\r\nHost: a\r\n{auth}Content-Length: 5, 5\r\n\r\nhello"),
         format!("POST /app HTTP/1.1\r\nHost: a\r\n{auth}Content-Length: 0x5\r\n\r\nhello"),
-        format!("POST /app HTTP/1.1\r\nHost: a\r\n{auth}Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello!"),
+        format!(
+            "POST /app HTTP/1.1\r\nHost: a\r\n{auth}Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello!"
+        ),
         format!("POST /app HTTP/1.1\r\nHost: a\r\n{auth}Content-Length:\r\n\r\nhello"),
-        format!("POST /app HTTP/1.1\r\nHost: a\r\n{auth}Content-Length: 18446744073709551616\r\n\r\nhello"),
+        format!(
+            "POST /app HTTP/1.1\r\nHost: a\r\n{auth}Content-Length: 18446744073709551616\r\n\r\nhello"
+        ),
         format!("GET /app HTTP/1.1\r\nHost: a\r\n{auth}X: a\r\n b\r\n\r\n"),
         format!("GET /app HTTP/1.1\r\nHost: a\r\n{auth}no colon\r\n\r\n"),
         format!("GET /app HTTP/1.1\r\nHost: a\r\n{auth}X: a\0b\r\n\r\n"),
@@ -349,10 +519,16 @@ fn b08_b09_b10_s01_s02_s03_s09_s10_framing_and_host_tricks_are_refused() {
         assert_eq!(answer.status, 400, "{request:?}");
     }
     assert_eq!(app.connections(), 0);
-    let cl_te = format!("POST / HTTP/1.1\r\nHost: a\r\n{auth}Content-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nG");
+    let cl_te = format!(
+        "POST / HTTP/1.1\r\nHost: a\r\n{auth}Content-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nG"
+    );
     let mut client = gate.connect();
     client.write(cl_te);
-    assert_eq!(client.answer().status, 200, "S1's floor: Transfer-Encoding alone counts");
+    assert_eq!(
+        client.answer().status,
+        200,
+        "S1's floor: Transfer-Encoding alone counts"
+    );
     assert_eq!(client.rest(), b"", "and the connection closes");
     let request = app.only();
     assert_eq!(request.one("content-length"), None);
@@ -369,7 +545,11 @@ fn what_hyper_answers_itself_is_counted() {
     let many: String = (0..110).map(|n| format!("X-{n}: 1\r\n")).collect();
     assert_eq!(gate.send(get("/", &many)).status, 431);
     gate.wait_count(&format!("{bad} 2"));
-    assert_eq!(gate.send(get("/", &format!("X: {}\r\n", "a".repeat(40 * 1024)))).status, 431);
+    assert_eq!(
+        gate.send(get("/", &format!("X: {}\r\n", "a".repeat(40 * 1024))))
+            .status,
+        431
+    );
     gate.wait_count(&format!("{bad} 3"));
     let mut preface = gate.connect();
     preface.write("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
@@ -404,9 +584,17 @@ fn b12_h14_each_request_of_a_connection_is_judged_alone() {
     client.write(get("/app", &bearer()) + &get("/app", ""));
     assert_eq!(client.answer().status, 200);
     client.answer().is(401, "missing_token");
-    let subjects: Vec<_> = app.requests().iter().map(|r| r.one("x-auth-subject").unwrap().to_owned()).collect();
+    let subjects: Vec<_> = app
+        .requests()
+        .iter()
+        .map(|r| r.one("x-auth-subject").unwrap().to_owned())
+        .collect();
     assert_eq!(subjects, ["alice", "bob", "alice"]);
-    assert_eq!(app.connections(), 1, "the application's connection is kept too");
+    assert_eq!(
+        app.connections(),
+        1,
+        "the application's connection is kept too"
+    );
     gate.wait_count("claimgate_token_cache_hits_total 1");
     gate.wait_count("claimgate_token_cache_entries 2");
 }
@@ -416,12 +604,23 @@ fn c03_rules_are_asked_for_cached_tokens_too() {
     let app = App::plain();
     let mut admin = route("/admin", Access::Required);
     let any_of = Condition::AnyOf(vec![crate::jose::json::parse(b"\"admin\"").unwrap()]);
-    admin.require = vec![Rule { claim: vec!["roles".to_owned()], condition: any_of }];
-    let gate = Running::start(gate(app.address, Some(vec![admin, route("/*", Access::Required)])));
+    admin.require = vec![Rule {
+        claim: vec!["roles".to_owned()],
+        condition: any_of,
+    }];
+    let gate = Running::start(gate(
+        app.address,
+        Some(vec![admin, route("/*", Access::Required)]),
+    ));
     assert_eq!(gate.send(get("/", &bearer())).status, 200);
     let answer = gate.send(get("/admin", &bearer()));
     answer.is(403, "rule_not_met");
-    assert!(answer.header("www-authenticate").unwrap().contains("insufficient_scope"));
+    assert!(
+        answer
+            .header("www-authenticate")
+            .unwrap()
+            .contains("insufficient_scope")
+    );
     assert_eq!(app.requests().len(), 1);
 }
 
@@ -429,23 +628,45 @@ fn c03_rules_are_asked_for_cached_tokens_too() {
 fn h03_h05_repeated_and_hop_by_hop_headers() {
     let app = App::plain();
     let gate = Running::before(&app);
-    let lines = format!("{}X-Auth-Subject: a\r\nX-Auth-Subject: b\r\nConnection: X-Hop, keep-alive\r\nX-Hop: 1\r\nKeep-Alive: 5\r\nTE: trailers\r\nProxy-Connection: close\r\nX-Kept: 1\r\nX-Kept: 2\r\n", bearer());
+    let lines = format!(
+        "{}X-Auth-Subject: a\r\nX-Auth-Subject: b\r\nConnection: X-Hop, keep-alive\r\nX-Hop: 1\r\nKeep-Alive: 5\r\nTE: trailers\r\nProxy-Connection: close\r\nX-Kept: 1\r\nX-Kept: 2\r\n",
+        bearer()
+    );
     assert_eq!(gate.send(get("/", &lines)).status, 200);
     let request = app.only();
     assert_eq!(request.one("x-auth-subject"), Some("alice"));
-    for gone in ["x-hop", "keep-alive", "te", "proxy-connection", "connection"] {
+    for gone in [
+        "x-hop",
+        "keep-alive",
+        "te",
+        "proxy-connection",
+        "connection",
+    ] {
         assert_eq!(request.all(gone), Vec::<&str>::new(), "{gone}");
     }
     assert_eq!(request.all("x-kept"), ["1", "2"]);
-    for nominated in ["authorization", "host", "content-length", "transfer-encoding", "x-auth-roles"] {
-        gate.send(get("/", &format!("{}Connection: {nominated}\r\n", bearer()))).is(400, "bad_request");
+    for nominated in [
+        "authorization",
+        "host",
+        "content-length",
+        "transfer-encoding",
+        "x-auth-roles",
+    ] {
+        gate.send(get(
+            "/",
+            &format!("{}Connection: {nominated}\r\n", bearer()),
+        ))
+        .is(400, "bad_request");
     }
 }
 
 #[test]
 fn h12_forwarded_headers_come_from_the_connection_or_a_trusted_proxy() {
     let app = App::plain();
-    let sent = format!("{}X-Forwarded-For: 1.2.3.4\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: evil\r\nForwarded: for=1.2.3.4\r\nX-Real-IP: 1.2.3.4\r\nX-SSL-Client-Verify: SUCCESS\r\n", bearer());
+    let sent = format!(
+        "{}X-Forwarded-For: 1.2.3.4\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: evil\r\nForwarded: for=1.2.3.4\r\nX-Real-IP: 1.2.3.4\r\nX-SSL-Client-Verify: SUCCESS\r\n",
+        bearer()
+    );
     let strict = Running::before(&app);
     strict.send(get("/", &sent));
     let mut trusting = gate(app.address, None);
@@ -456,10 +677,16 @@ fn h12_forwarded_headers_come_from_the_connection_or_a_trusted_proxy() {
     assert_eq!(requests[0].one("x-forwarded-proto"), Some("http"));
     assert_eq!(requests[0].one("x-forwarded-host"), Some("a"));
     assert_eq!(requests[0].one("forwarded"), None);
-    assert_eq!(requests[1].one("x-forwarded-for"), Some("1.2.3.4, 127.0.0.1"));
+    assert_eq!(
+        requests[1].one("x-forwarded-for"),
+        Some("1.2.3.4, 127.0.0.1")
+    );
     assert_eq!(requests[1].one("x-forwarded-proto"), Some("https"));
     assert_eq!(requests[1].one("x-forwarded-host"), Some("evil"));
-    assert_eq!(requests[1].one("forwarded"), Some("for=1.2.3.4, for=127.0.0.1"));
+    assert_eq!(
+        requests[1].one("forwarded"),
+        Some("for=1.2.3.4, for=127.0.0.1")
+    );
     for request in requests {
         assert_eq!(request.one("x-real-ip"), None);
         assert_eq!(request.one("x-ssl-client-verify"), None);
@@ -479,7 +706,10 @@ fn the_host_is_kept_or_replaced_and_http_1_0_may_lack_it() {
     let answer = old.answer();
     assert_eq!(answer.status, 200);
     assert_eq!(old.rest(), b"");
-    kept.send(format!("GET http://A/x HTTP/1.1\r\nHost: a\r\n{}\r\n", bearer()));
+    kept.send(format!(
+        "GET http://A/x HTTP/1.1\r\nHost: a\r\n{}\r\n",
+        bearer()
+    ));
     let requests = app.requests();
     assert_eq!(requests[0].one("host"), Some(&*app.address.to_string()));
     assert_eq!(requests[0].one("x-forwarded-host"), Some("a"));
@@ -503,7 +733,10 @@ fn a_panic_ends_one_request_only() {
     struct Broken(std::sync::atomic::AtomicBool);
     impl Clock for Broken {
         fn now(&self) -> crate::clock::Moment {
-            assert!(!self.0.swap(false, std::sync::atomic::Ordering::SeqCst), "a test breaks the clock once");
+            assert!(
+                !self.0.swap(false, std::sync::atomic::Ordering::SeqCst),
+                "a test breaks the clock once"
+            );
             tokens::at(tokens::NOW)
         }
     }
@@ -567,10 +800,15 @@ fn a_drain_finishes_what_is_in_flight_and_closes_the_rest() {
     app.wait_for(2);
     gate.tell(Phase::Draining);
     assert_eq!(idle.rest(), b"", "an idle connection closes");
-    wait_until("the listener's end", || std::net::TcpStream::connect(gate.address).is_err());
+    wait_until("the listener's end", || {
+        std::net::TcpStream::connect(gate.address).is_err()
+    });
     release.send(()).unwrap();
     let answer = busy.answer();
-    assert_eq!((answer.status, answer.body.as_slice()), (200, &b"hello"[..]));
+    assert_eq!(
+        (answer.status, answer.body.as_slice()),
+        (200, &b"hello"[..])
+    );
     assert_eq!(answer.header("connection"), Some("close"));
     gate.join();
 }
