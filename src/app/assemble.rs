@@ -6,11 +6,12 @@ use std::sync::Arc;
 use crate::clock::Clock;
 use crate::config::{Config, IdentitySettings, IssuerSetup};
 use crate::identity::{ManagedNames, Mapping};
-use crate::keys::source::SourceConfig;
+use crate::keys::source::{Origin, SourceConfig};
 use crate::keys::{Keys, SourceId};
 use crate::policy::RouteTable;
 use crate::proxy::Gate;
 use crate::telemetry::Metrics;
+use crate::telemetry::metrics::Freshness;
 use crate::verify::{IssuerConfig, Verifier, cache};
 
 /// A configuration that was read well and still cannot be put together: its reading should have refused it.
@@ -47,6 +48,12 @@ pub fn assemble(
         None => Metrics::new(&route_names, &issuer_names),
         Some(gate) => gate.metrics.reindexed(&route_names, &issuer_names),
     };
+    for (index, source) in sources.iter().enumerate() {
+        if let Origin::Fixed { keys, .. } = &source.origin {
+            let id = SourceId(index);
+            metrics.keys_held(&source.issuer, id, keys.keys.len(), Freshness::Always);
+        }
+    }
     let (managed, mapping) = identity(config.identity);
     Ok(Gate {
         verifier: Verifier::new(issuers, config.token.max_bytes),
@@ -110,4 +117,62 @@ fn bad_routes(problems: Vec<(usize, String)>) -> CannotAssemble {
 
 fn seconds(duration: std::time::Duration) -> i64 {
     i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::SystemClock;
+    use crate::config::{self, LoadOptions};
+
+    fn gate(text: &str) -> Gate {
+        let options = LoadOptions {
+            read_files: false,
+            environment: None,
+        };
+        let config =
+            config::parse(text, "test", &options).unwrap_or_else(|problems| panic!("{problems:?}"));
+        assemble(config, Arc::new(SystemClock), None).unwrap()
+    }
+
+    #[test]
+    fn every_form_of_an_issuer_has_the_source_of_its_keys() {
+        let gate = gate(
+            r#"
+upstream: http://127.0.0.1:3000
+issuers:
+  - {name: pool, provider: cognito, region: us-east-1, user_pool_id: us-east-1_example, client_ids: [abc]}
+  - {name: one, provider: cognito, region: us-east-1, user_pool_id: us-east-1_other, client_ids: [abc], keys: {jwks_url: "https://keys.example/"}}
+"#,
+        );
+        let status = gate.keys.status();
+        let mut used = Vec::new();
+        for issuer in gate.verifier.issuers() {
+            assert_eq!(issuer.sources.len(), issuer.profile.forms.len());
+            for source in &issuer.sources {
+                assert_eq!(status[source.0].issuer, issuer.name);
+                used.push(source.0);
+            }
+        }
+        used.sort_unstable();
+        used.dedup();
+        assert_eq!(used, (0..status.len()).collect::<Vec<_>>());
+        let one = gate.verifier.issuers().last().unwrap();
+        assert!(one.sources.iter().all(|source| *source == one.sources[0]));
+    }
+
+    #[test]
+    fn mapped_names_are_managed() {
+        let gate = gate(
+            r#"
+upstream: http://127.0.0.1:3000
+issuers: [{provider: auth0, domain: example.eu.auth0.com, audiences: [a]}]
+identity: {headers: {X-Employee: sub}, strip: [X-Other]}
+"#,
+        );
+        for name in ["X-Employee", "x_employee", "X-Auth-Subject", "X-Other"] {
+            assert!(gate.managed.covers(name), "{name}");
+        }
+        assert_eq!(gate.mapping.names(), ["X-Employee"]);
+    }
 }

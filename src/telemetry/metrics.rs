@@ -11,6 +11,7 @@ use prometheus::{
     IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
+pub use super::key_metrics::Freshness;
 use super::key_metrics::KeyMetrics;
 use super::request_counters::RequestCounters;
 use crate::clock::UnixTime;
@@ -276,6 +277,11 @@ impl Metrics {
         }
     }
 
+    /// What a source holds without a fetch of its own: keys in the configuration, or taken over at a reload.
+    pub fn keys_held(&self, issuer: &str, source: SourceId, keys: usize, freshness: Freshness) {
+        self.keys.holds(issuer, source, keys, Some(freshness));
+    }
+
     /// The counter that the log writer adds its dropped lines to.
     pub fn log_lines_dropped(&self) -> IntCounter {
         self.log_lines_dropped.clone()
@@ -283,6 +289,7 @@ impl Metrics {
 
     /// The text exposition format, version 0.0.4.
     pub fn render(&self) -> Vec<u8> {
+        self.keys.refresh();
         let mut text = Vec::with_capacity(64 * 1024);
         if let Err(error) = TextEncoder::new().encode(&self.registry.gather(), &mut text) {
             tracing::error!(%error, "cannot write the metrics");
