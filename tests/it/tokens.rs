@@ -276,7 +276,7 @@ fn j23_authorization_is_read_to_the_letter() {
         (format!("Authorization: Bearer\t{good}\r\n"), 401),
         (
             format!("Authorization: Bearer {good}, Bearer {good}\r\n"),
-            401,
+            400,
         ),
         (format!("Authorization: Bearer {good} x\r\n"), 401),
         ("Authorization: Bearer\r\n".to_owned(), 401),

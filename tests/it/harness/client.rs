@@ -40,13 +40,24 @@ impl Answer {
 
 /// Writes `bytes` on a new connection and reads every answer until the gate closes, or until as many as `wanted` came.
 pub fn send(port: u16, bytes: &[u8], wanted: usize) -> Vec<Answer> {
+    exchange(port, bytes, wanted, Body::Read)
+}
+
+/// Whether answers have a body: those to HEAD have none, whatever their `Content-Length`.
+#[derive(Clone, Copy, PartialEq)]
+enum Body {
+    Read,
+    None,
+}
+
+fn exchange(port: u16, bytes: &[u8], wanted: usize, body: Body) -> Vec<Answer> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     // The gate may close before it has read everything: then the answer counts, not the write.
     let _refused = stream.write_all(bytes);
     let mut answers = Vec::new();
     while answers.len() < wanted {
-        match read_answer(&mut stream) {
+        match read_answer(&mut stream, body) {
             Some(answer) => answers.push(answer),
             None => break,
         }
@@ -60,18 +71,19 @@ pub fn request(port: u16, line: &str, token: Option<&str>, headers: &str) -> Ans
     let bearer = token
         .map(|token| format!("Authorization: Bearer {token}\r\n"))
         .unwrap_or_default();
-    let host = if headers.to_ascii_lowercase().contains("host:") {
-        ""
-    } else {
-        "Host: gate.test\r\n"
-    };
+    let host = "Host: gate.test\r\n";
     let bytes = format!("{line} HTTP/1.1\r\n{host}{bearer}{headers}\r\n");
-    send(port, bytes.as_bytes(), 1)
+    let body = if line.starts_with("HEAD ") {
+        Body::None
+    } else {
+        Body::Read
+    };
+    exchange(port, bytes.as_bytes(), 1, body)
         .pop()
         .unwrap_or_else(|| panic!("no answer to {line}"))
 }
 
-fn read_answer(stream: &mut TcpStream) -> Option<Answer> {
+fn read_answer(stream: &mut TcpStream, body: Body) -> Option<Answer> {
     let mut head = Vec::new();
     let mut byte = [0];
     while !head.ends_with(b"\r\n\r\n") {
@@ -87,7 +99,9 @@ fn read_answer(stream: &mut TcpStream) -> Option<Answer> {
         head,
         body: Vec::new(),
     };
-    if let Some(length) = answer.header("content-length") {
+    if body == Body::Read
+        && let Some(length) = answer.header("content-length")
+    {
         let mut body = vec![0; length.parse().unwrap()];
         stream.read_exact(&mut body).ok()?;
         answer.body = body;
