@@ -188,7 +188,7 @@ fn check_strip(items: &[Item], problems: &mut Problems) {
     }
 }
 
-/// CGI and its heirs: upper or lower case, `-` or `_` or any other sign are the same to them (threat H4).
+/// CGI and its heirs: upper or lower case, `-` or `_` or any other sign are the same to them (threat H2).
 fn folded(name: &str) -> String {
     name.chars()
         .map(|c| {

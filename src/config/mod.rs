@@ -108,12 +108,22 @@ pub struct Shutdown {
     pub drain_timeout: Duration,
 }
 
-#[derive(Clone, Debug)]
+/// Its Debug shows no value of the environment.
+#[derive(Clone)]
 pub struct LoadOptions {
     /// `--no-files`: secret and key files are not read.
     pub read_files: bool,
     /// For `${NAME}` and `*_env`; `None` is the process's environment.
     pub environment: Option<HashMap<String, String>>,
+}
+
+impl std::fmt::Debug for LoadOptions {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("LoadOptions")
+            .field("read_files", &self.read_files)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Largest file, in bytes: a configuration that a person can read is far below.

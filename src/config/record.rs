@@ -6,7 +6,6 @@ use super::problem::{Mistake, Place, redact};
 use crate::jose::json::Json;
 
 /// A value that has the kind which its field asks for.
-#[derive(Debug)]
 pub(super) struct Item {
     pub place: Place,
     pub data: Data,
@@ -14,7 +13,6 @@ pub(super) struct Item {
     pub shown: String,
 }
 
-#[derive(Debug)]
 pub(super) enum Data {
     Text(String),
     Bool(bool),
@@ -29,7 +27,6 @@ pub(super) enum Data {
 }
 
 /// A decoded mapping with known keys.
-#[derive(Debug, Default)]
 pub(super) struct Record {
     pub place: Place,
     /// Which variant of a table with variants.
@@ -37,7 +34,6 @@ pub(super) struct Record {
     pub(super) slots: Vec<Slot>,
 }
 
-#[derive(Debug)]
 pub(super) struct Slot {
     pub name: &'static str,
     pub place: Place,

@@ -5,6 +5,7 @@ mod defaults;
 mod examples;
 mod issuers;
 mod laws;
+mod settings;
 mod validator;
 
 use std::collections::HashMap;
