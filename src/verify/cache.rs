@@ -168,11 +168,14 @@ fn fingerprint(token: &[u8]) -> Key {
 /// past its retention meanwhile. No set at all: the pipeline says what that means.
 fn key_is_held(verified: &VerifiedToken, now: Moment, keys: &dyn KeyLookup) -> bool {
     let parts = verified.parts();
-    keys.key_set(parts.source, now.monotonic)
-        .is_some_and(|set| {
-            set.generation == parts.key_set_generation
-                && set.holds(&parts.key_fingerprint, now.monotonic)
-        })
+    let Some(set) = keys.key_set(parts.source, now.monotonic) else {
+        return false;
+    };
+    set.generation == parts.key_set_generation
+        && parts
+            .key_good_until
+            .is_none_or(|until| now.monotonic < until)
+        && set.holds(&parts.key_fingerprint, now.monotonic)
 }
 
 fn seen(verified: &VerifiedToken) -> Seen {

@@ -1,8 +1,8 @@
 //! The decision about a token: bytes in; a [`VerifiedToken`], a [`Rejection`], or a question for keys out. Pure: time and keys are arguments.
 //!
 //! * [`judge`] is what a request calls: the cache, then the pipeline,
-//! * [`pipeline`] is the order of checks, cheap ones first; [`check`] names them, `issuers` finds the issuer of an `iss`,
-//!   `claims` are the checks of registered claims,
+//! * [`pipeline`] is the order of checks, cheap ones first; [`check`] names them, `steps` are the checks, `claims` those of registered
+//!   claims, `issuers` finds the issuer of an `iss`,
 //! * [`token`] is the proof type, [`cache`] remembers verified tokens (in an `lru`),
 //! * [`rejection`] is the closed list of refusals, [`reason`] their labels; `wording`, `diagnosis` and `text` are what they say.
 
@@ -15,6 +15,7 @@ mod lru;
 pub mod pipeline;
 pub mod reason;
 pub mod rejection;
+mod steps;
 mod text;
 pub mod token;
 mod wording;

@@ -5,20 +5,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use super::check::{Check, CheckLog, NoLog};
 use super::issuers::{FoundIssuer, Issuers};
-use super::rejection::{AlgorithmLimit, KeyProblem};
-use super::text::quoted;
+use super::text::{quoted, span};
 use super::token::Parts;
-use super::{IssuerConfig, Rejection, Tolerance, VerifiedToken, claims, diagnosis};
+use super::{IssuerConfig, Rejection, Tolerance, VerifiedToken, claims, diagnosis, steps};
 use crate::clock::Moment;
-use crate::jose::algorithm::Algorithm;
-use crate::jose::compact::{self, CompactJws};
-use crate::jose::header::{BadHeader, Header};
-use crate::jose::json::Object;
-use crate::jose::key::VerificationKey;
-use crate::jose::{base64url, json};
-use crate::keys::set::{Candidates, KeyHint, MAX_CANDIDATES};
+use crate::jose::compact;
 use crate::keys::{KeyLookup, SourceId};
-use crate::provider::{Facts, Refusal};
+use crate::provider::Facts;
 
 /// Judges tokens by one configuration. Immutable; a new configuration is a new verifier.
 pub struct Verifier {
@@ -122,13 +115,13 @@ impl Verifier {
         log.passed(Check::Size, &|| format!("{} bytes", token.len()));
 
         let jws = compact::split(token).map_err(|why| diagnosis::not_compact(token, why))?;
-        let signature = decode(jws.signature, "signature")?;
+        let signature = steps::decode(jws.signature, "signature")?;
         log.passed(Check::Structure, &|| "a compact signed JWT".to_owned());
 
-        let header = read_header(jws.header, seen)?;
-        log.passed(Check::Header, &|| said_by(&header));
+        let header = steps::read_header(jws.header, seen)?;
+        log.passed(Check::Header, &|| steps::said_by(&header));
 
-        let claims = read_claims(jws.payload)?;
+        let claims = steps::read_claims(jws.payload)?;
         claims::check_subject(&claims)?;
         log.passed(Check::Claims, &|| format!("{} claims", claims.len()));
 
@@ -139,10 +132,10 @@ impl Verifier {
             format!("{} is issuer {}", quoted(iss), quoted(&config.name))
         });
 
-        let algorithm = check_algorithm(&header, config)?;
+        let algorithm = steps::check_algorithm(&header, config)?;
         log.passed(Check::Algorithm, &|| algorithm.name().to_owned());
 
-        check_token_type(&header, config)?;
+        steps::check_token_type(&header, config)?;
         log.passed(Check::TokenType, &|| {
             header
                 .typ
@@ -158,7 +151,7 @@ impl Verifier {
         claims::check_lifetime(lifetime, tolerance, now.wall)?;
         log.passed(Check::Lifetime, &|| {
             let left = lifetime.expires.0.saturating_sub(now.wall.0);
-            format!("expires in {}", super::text::span(left.max(0)))
+            format!("expires in {}", span(left.max(0)))
         });
 
         let facts = Facts {
@@ -169,7 +162,7 @@ impl Verifier {
         config
             .profile
             .check_audience(facts, config.audiences.as_deref())
-            .map_err(|refusal| refused(refusal, &claims))?;
+            .map_err(|refusal| steps::refused(refusal, &claims))?;
         log.passed(Check::Audience, &|| match config.audiences {
             Some(_) => "one of `audiences`".to_owned(),
             None => "any (`any_audience: true`)".to_owned(),
@@ -183,31 +176,21 @@ impl Verifier {
         let mut findings = config
             .profile
             .check_claims(facts)
-            .map_err(|refusal| refused(refusal, &claims))?;
+            .map_err(|refusal| steps::refused(refusal, &claims))?;
         findings.email_verified |= config.unverified_email;
         log.passed(Check::Provider, &|| {
             format!("the rules of `{}`", config.profile.kind.name())
         });
 
-        let candidates = find_keys(issuer, algorithm, facts, now, keys)?;
+        let candidates = steps::find_keys(issuer, algorithm, facts, now, keys)?;
         log.passed(Check::Key, &|| match candidates.keys.len() {
-            1 => format!("key {}", named(&header)),
-            count => format!("{count} keys fit {}", named(&header)),
+            1 => format!("key {}", steps::named(&header)),
+            count => format!("{count} keys fit {}", steps::named(&header)),
         });
 
-        let key =
-            check_signature(&candidates.keys, algorithm, &jws, &signature).ok_or_else(|| {
-                // Also without a kid: an issuer whose keys have none changes its key in no other way. A flood of bad
-                // signatures costs the issuer nothing, since the floor between fetches holds for all questions together.
-                Stop::NeedsKeys {
-                    source: issuer.source,
-                    otherwise: Rejection::BadSignature {
-                        kid: key_name(&header).map(str::to_owned),
-                    },
-                }
-            })?;
+        let key = steps::check_signature(issuer, &candidates, algorithm, facts, &jws, &signature)?;
         log.passed(Check::Signature, &|| {
-            format!("{}, key {}", algorithm.name(), named(&header))
+            format!("{}, key {}", algorithm.name(), steps::named(&header))
         });
 
         Ok(VerifiedToken::prove(Parts {
@@ -219,8 +202,9 @@ impl Verifier {
             tolerance,
             algorithm,
             source: issuer.source,
-            key_set_generation: candidates.generation,
+            key_set_generation: candidates.set.generation,
             key_fingerprint: key.fingerprint,
+            key_good_until: candidates.good_until(key),
             kid: header.kid,
             claims,
         }))
@@ -251,7 +235,7 @@ impl Verifier {
 }
 
 /// Why the walk ended early.
-enum Stop {
+pub(super) enum Stop {
     Rejected(Rejection),
     NeedsKeys {
         source: SourceId,
@@ -263,186 +247,4 @@ impl From<Rejection> for Stop {
     fn from(rejection: Rejection) -> Self {
         Self::Rejected(rejection)
     }
-}
-
-fn decode(segment: &str, name: &'static str) -> Result<Vec<u8>, Rejection> {
-    base64url::decode(segment).map_err(|_| Rejection::MalformedToken {
-        what: format!(
-            "the {name} segment is not strict base64url: it was changed or cut off on its way"
-        ),
-    })
-}
-
-fn read_header(segment: &str, seen: &mut Seen) -> Result<Header, Rejection> {
-    let header = Header::read(segment).map_err(|bad| match bad {
-        BadHeader::Malformed(what) => Rejection::MalformedToken {
-            what: what.into_string(),
-        },
-        BadHeader::Critical(member) => Rejection::UnsupportedCriticalHeader { member },
-    })?;
-    seen.kid.clone_from(&header.kid);
-    seen.alg = header.algorithm.map(Algorithm::name);
-    if diagnosis::is_none(&header.alg) {
-        seen.alg = Some("none");
-        return Err(diagnosis::refuse_none(&header.alg));
-    }
-    // What is signed here is claims; `cty` says that it is something else, usually another token (RFC 7519 §5.2).
-    if header.members.get("cty").is_some() {
-        return Err(Rejection::TokenTypeNotAllowed {
-            found: "a `cty` in the header: not claims, but a token in a token".to_owned(),
-            expected: "claims (no `cty`)".to_owned(),
-        });
-    }
-    Ok(header)
-}
-
-fn read_claims(segment: &str) -> Result<Object, Rejection> {
-    let payload = decode(segment, "payload")?;
-    json::parse_object(&payload).map_err(|error| Rejection::MalformedToken {
-        what: format!(
-            "the payload is not acceptable JSON: {} at byte {}",
-            error.problem, error.offset
-        ),
-    })
-}
-
-fn check_algorithm(header: &Header, config: &IssuerConfig) -> Result<Algorithm, Rejection> {
-    header
-        .algorithm
-        .filter(|algorithm| config.algorithms.contains(*algorithm))
-        .ok_or_else(|| Rejection::AlgorithmNotAllowed {
-            alg: header.alg.to_string(),
-            limit: AlgorithmLimit::Issuer(config.algorithms),
-        })
-}
-
-/// `typ` against the issuer's list (RFC 8725 §3.11): case does not matter, and `application/` may be left out (RFC 7515 §4.1.9).
-fn check_token_type(header: &Header, config: &IssuerConfig) -> Result<(), Rejection> {
-    let typ = header.typ.as_deref().unwrap_or("jwt");
-    let short = match typ.split_at_checked("application/".len()) {
-        Some((prefix, rest)) if prefix.eq_ignore_ascii_case("application/") => rest,
-        _ => typ,
-    };
-    if config
-        .token_types
-        .iter()
-        .any(|accepted| accepted.eq_ignore_ascii_case(short))
-    {
-        return Ok(());
-    }
-    Err(Rejection::TokenTypeNotAllowed {
-        found: format!("`typ` {}", quoted(typ)),
-        expected: format!("`{}` (`token_types`)", config.token_types.join("`, `")),
-    })
-}
-
-struct FoundKeys {
-    keys: Vec<Arc<VerificationKey>>,
-    generation: u64,
-}
-
-fn find_keys(
-    issuer: FoundIssuer<'_>,
-    algorithm: Algorithm,
-    facts: Facts<'_>,
-    now: Moment,
-    keys: &dyn KeyLookup,
-) -> Result<FoundKeys, Stop> {
-    let header = facts.header;
-    let set = keys
-        .key_set(issuer.source, now.monotonic)
-        // The floor of `Retry-After`; who holds the keys knows better.
-        .ok_or(Rejection::KeysUnavailable { retry_after: 1 })?;
-    let hint = KeyHint {
-        kid: header.kid.as_deref(),
-        x5t: header.x5t.as_deref(),
-        x5t_s256: header.x5t_s256.as_deref(),
-    };
-    let kid = || key_name(header).map(str::to_owned);
-    let mut found = match set.candidates(hint, algorithm, now.monotonic) {
-        Candidates::Keys(found) => found,
-        Candidates::WrongAlgorithm => {
-            return Err(Stop::Rejected(Rejection::AlgorithmNotAllowed {
-                alg: header.alg.to_string(),
-                limit: AlgorithmLimit::Key,
-            }));
-        }
-        Candidates::Unknown => {
-            return Err(Stop::NeedsKeys {
-                source: issuer.source,
-                otherwise: Rejection::UnknownKey {
-                    kid: kid(),
-                    why: KeyProblem::NotHeld,
-                },
-            });
-        }
-    };
-    let profile = &issuer.config.profile;
-    found.retain(|key| profile.accepts_key(key.issuer.as_deref(), facts));
-    if found.is_empty() {
-        // The key is known; fetching it again would not change whose it is.
-        return Err(Stop::Rejected(Rejection::UnknownKey {
-            kid: kid(),
-            why: KeyProblem::ForAnotherIssuer,
-        }));
-    }
-    Ok(FoundKeys {
-        keys: found,
-        generation: set.generation,
-    })
-}
-
-/// The key that made the signature. At most [`MAX_CANDIDATES`] are tried, so that a bad token costs a bounded time (threats J16, D9).
-fn check_signature<'k>(
-    keys: &'k [Arc<VerificationKey>],
-    algorithm: Algorithm,
-    jws: &CompactJws<'_>,
-    signature: &[u8],
-) -> Option<&'k VerificationKey> {
-    keys.iter()
-        .take(MAX_CANDIDATES)
-        .filter(|key| key.algorithms.contains(algorithm))
-        .find(|key| key.verifies(algorithm, jws.signing_input.as_bytes(), signature))
-        .map(|key| &**key)
-}
-
-fn refused(refusal: Refusal, claims: &Object) -> Rejection {
-    match refusal {
-        Refusal::ClaimMissing { claim } => Rejection::ClaimMissing {
-            claim: claim.to_owned(),
-        },
-        Refusal::ClaimMismatch { claim, expected } => Rejection::ClaimMismatch {
-            claim: claim.to_owned(),
-            expected,
-        },
-        Refusal::TokenTypeNotAllowed { found, expected } => {
-            Rejection::TokenTypeNotAllowed { found, expected }
-        }
-        Refusal::AudienceMismatch { expected } => Rejection::AudienceMismatch {
-            found: claims::audience_as_found(claims),
-            expected,
-        },
-        Refusal::TenantNotAllowed { tenant } => Rejection::TenantNotAllowed { tenant },
-        Refusal::GroupsOverage => Rejection::GroupsOverage,
-        Refusal::Malformed(what) => Rejection::MalformedToken {
-            what: what.to_owned(),
-        },
-    }
-}
-
-/// What the header calls its key: the kid, else a thumbprint.
-fn key_name(header: &Header) -> Option<&str> {
-    header
-        .kid
-        .as_deref()
-        .or(header.x5t_s256.as_deref())
-        .or(header.x5t.as_deref())
-}
-
-fn named(header: &Header) -> String {
-    key_name(header).map_or_else(|| "without a name in the token".to_owned(), quoted)
-}
-
-fn said_by(header: &Header) -> String {
-    format!("`alg` {}, key {}", quoted(&header.alg), named(header))
 }

@@ -1,4 +1,4 @@
-//! Every way to refuse a request: one closed list with its status, its reason and its decision. The words are in [`super::wording`].
+//! Every way to refuse a request: one closed list with its status, its reason and its decision. The words are in `wording.rs`.
 //! The matches have no `_`: a new variant does not compile until each of its answers is decided.
 
 pub use super::reason::{Decision, Reason};
@@ -116,7 +116,7 @@ pub enum AlgorithmLimit {
     Unsigned,
     /// The issuer's allow-list.
     Issuer(AlgorithmSet),
-    /// The key that the token names is for other algorithms.
+    /// The keys that the token can mean are for other algorithms.
     Key,
 }
 

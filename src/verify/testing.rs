@@ -16,9 +16,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use super::token::Parts;
 use super::{IssuerConfig, Lifetime, Outcome, Rejection, Tolerance, VerifiedToken, Verifier};
 use crate::clock::{Moment, UnixTime};
-use crate::jose::algorithm::{Algorithm, AlgorithmSet};
+use crate::jose::algorithm::Algorithm;
 use crate::jose::json::{self, Object};
 use crate::jose::jwk::{self, KeyPolicy};
+use crate::jose::key::VerificationKey;
 use crate::keys::{KeyLookup, KeySet, SourceId};
 use crate::provider::{ClaimNames, Findings, Profile, oidc};
 
@@ -283,9 +284,13 @@ pub(crate) fn verifier_of(issuers: Vec<IssuerConfig>) -> Verifier {
     Verifier::new(issuers, MAX_TOKEN_BYTES)
 }
 
-/// The key sets by source; a source without an entry never had keys.
+/// The key sets by source; a source without an entry never had keys, or they are too old.
 #[derive(Default)]
-pub(crate) struct TestKeys(pub HashMap<usize, Arc<KeySet>>);
+pub(crate) struct TestKeys {
+    sets: HashMap<usize, Arc<KeySet>>,
+    /// Changes so far: generations never come again.
+    changes: u64,
+}
 
 impl TestKeys {
     /// Puts the keys of a JWK set made of `jwks` in place of what `source` had, as the next generation.
@@ -294,23 +299,33 @@ impl TestKeys {
     }
 
     pub(crate) fn put(&mut self, source: usize, mut set: KeySet) -> &mut Self {
-        set.generation = self.0.get(&source).map_or(1, |old| old.generation + 1);
-        self.0.insert(source, Arc::new(set));
+        self.changes += 1;
+        set.generation = self.changes;
+        self.sets.insert(source, Arc::new(set));
         self
+    }
+
+    /// The keys of `source` have become too old to trust.
+    pub(crate) fn lose(&mut self, source: usize) {
+        self.sets.remove(&source);
     }
 }
 
 impl KeyLookup for TestKeys {
     fn key_set(&self, source: SourceId, _monotonic: Duration) -> Option<Arc<KeySet>> {
-        self.0.get(&source.0).cloned()
+        self.sets.get(&source.0).cloned()
     }
 }
 
 /// A set as it would be read from a document.
 pub(crate) fn key_set(jwks: &[String]) -> KeySet {
+    KeySet::fixed(public_keys(jwks), false)
+}
+
+pub(crate) fn public_keys(jwks: &[String]) -> Vec<VerificationKey> {
     let document = format!("{{\"keys\":[{}]}}", jwks.join(","));
     let read = jwk::read_set(document.as_bytes(), &KeyPolicy::default()).unwrap();
-    KeySet::fixed(read.keys, false)
+    read.keys
 }
 
 /// Source 0 holds [`rsa`] as `k1`.
@@ -355,12 +370,8 @@ pub(crate) fn proven(claims: Object, claim_names: ClaimNames, findings: Findings
         source: SourceId(0),
         key_set_generation: 1,
         key_fingerprint: [0; 32],
+        key_good_until: None,
     })
-}
-
-/// Every algorithm with a public key.
-pub(crate) fn asymmetric() -> AlgorithmSet {
-    AlgorithmSet::asymmetric()
 }
 
 pub(crate) fn sha256(bytes: &[u8]) -> Vec<u8> {

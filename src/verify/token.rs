@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{Lifetime, Tolerance};
 use crate::jose::algorithm::Algorithm;
@@ -32,6 +33,8 @@ pub(super) struct Parts {
     /// The set that the key was chosen from, by its generation.
     pub key_set_generation: u64,
     pub key_fingerprint: [u8; 32],
+    /// Its end under the name that the token has for it, on the monotonic clock: the same key may live longer under another name.
+    pub key_good_until: Option<Duration>,
 }
 
 impl VerifiedToken {

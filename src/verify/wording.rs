@@ -232,7 +232,7 @@ fn algorithm_not_allowed(alg: &str, limit: AlgorithmLimit) -> String {
             names(allowed)
         ),
         AlgorithmLimit::Key => format!(
-            "`alg` is {alg}, but the key that the token names is for other algorithms; \
+            "`alg` is {alg}, but the keys that the token can mean (by its `kid`, or all of the issuer's) are for other algorithms; \
              the token was tampered with, or the issuer's key set is wrong"
         ),
     }
@@ -255,7 +255,7 @@ fn unknown_key(kid: Option<&str>, why: KeyProblem) -> String {
              `/issuers` of the admin listener lists the keys"
         ),
         KeyProblem::ForAnotherIssuer => format!(
-            "the key set says that {key} signs for another issuer than the token's `iss`; \
+            "{key} made the signature, but signs for another issuer than the token's `iss` (its own `issuer` member says so); \
              the token is from another tenant or cloud of the provider, or forged"
         ),
     }

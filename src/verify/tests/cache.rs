@@ -1,1 +1,463 @@
+//! C1 to C6: a remembered decision is the decision that would be made now.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use crate::clock::Moment;
+use crate::jose::algorithm::Algorithm;
+use crate::keys::KeyLookup;
+use crate::verify::cache::CacheCounts;
+use crate::verify::testing::*;
+use crate::verify::{NoLog, Outcome, TokenCache, VerifiedToken, Verifier, judge};
+
+const ROOM: usize = 1024 * 1024;
+
+/// The reason or `ok`, and whether it was remembered.
+fn judged(
+    verifier: &Verifier,
+    cache: &mut TokenCache,
+    token: &str,
+    now: i64,
+    keys: &dyn KeyLookup,
+) -> (&'static str, bool) {
+    let (outcome, from_cache) = judge(verifier, cache, token.as_bytes(), at(now), keys);
+    (verdict(&outcome), from_cache)
+}
+
+#[test]
+fn a_token_is_verified_once_and_remembered() {
+    let (verifier, keys, mut cache) = (verifier(), keys(), TokenCache::new(ROOM));
+    let token = good("");
+    assert_eq!(
+        judged(&verifier, &mut cache, &token, NOW, &keys),
+        ("ok", false)
+    );
+    assert_eq!(
+        judged(&verifier, &mut cache, &token, NOW, &keys),
+        ("ok", true)
+    );
+    assert_eq!(
+        judged(&verifier, &mut cache, &token, NOW + 1, &keys),
+        ("ok", true)
+    );
+    assert_eq!(cache.entries(), 1);
+    let counts = CacheCounts {
+        hits: 2,
+        misses: 1,
+        evictions: 0,
+    };
+    assert_eq!(cache.take_counts(), counts);
+    assert_eq!(cache.take_counts(), CacheCounts::default());
+}
+
+#[test]
+fn c01_entry_dies_with_exp() {
+    let (verifier, keys, mut cache) = (verifier(), keys(), TokenCache::new(ROOM));
+    let token = good("");
+    judged(&verifier, &mut cache, &token, NOW, &keys);
+    assert_eq!(
+        judged(&verifier, &mut cache, &token, NOW + 629, &keys),
+        ("ok", true)
+    );
+    for now in [NOW + 630, NOW + 100_000, i64::MAX] {
+        assert_eq!(
+            judged(&verifier, &mut cache, &token, now, &keys),
+            ("token_expired", true)
+        );
+    }
+    // A clock that steps back: as if it had never been remembered.
+    assert_eq!(
+        judged(&verifier, &mut cache, &token, NOW - 91, &keys),
+        ("issued_in_future", true)
+    );
+    assert_eq!(
+        judged(&verifier, &mut cache, &token, NOW, &keys),
+        ("ok", true)
+    );
+}
+
+#[test]
+fn c01_entry_dies_with_max_age() {
+    let mut issuer = oidc_issuer();
+    issuer.max_age = Some(120);
+    let (verifier, keys, mut cache) = (verifier_of(vec![issuer]), keys(), TokenCache::new(ROOM));
+    let token = good("");
+    assert_eq!(
+        judged(&verifier, &mut cache, &token, NOW, &keys),
+        ("ok", false)
+    );
+    assert_eq!(
+        judged(&verifier, &mut cache, &token, NOW + 90, &keys),
+        ("ok", true)
+    );
+    assert_eq!(
+        judged(&verifier, &mut cache, &token, NOW + 91, &keys),
+        ("token_too_old", true)
+    );
+}
+
+#[test]
+fn c01_a_remembered_refusal_tells_as_much_as_a_fresh_one() {
+    let (verifier, keys, mut cache) = (verifier(), keys(), TokenCache::new(ROOM));
+    let token = good("");
+    judged(&verifier, &mut cache, &token, NOW, &keys);
+    let late = at(NOW + 5_000);
+    let (remembered, true) = judge(&verifier, &mut cache, token.as_bytes(), late, &keys) else {
+        panic!("forgotten");
+    };
+    let fresh = verifier.verify(token.as_bytes(), late, &keys, &mut NoLog);
+    assert_eq!(told(&remembered), told(&fresh));
+}
+
+#[test]
+fn c02_another_token_is_another_entry() {
+    let (verifier, keys, mut cache) = (verifier(), keys(), TokenCache::new(ROOM));
+    let token = good("").into_bytes();
+    judge(&verifier, &mut cache, &token, at(NOW), &keys);
+    for at_byte in 0..token.len() {
+        let mut changed = token.clone();
+        changed[at_byte] ^= 1;
+        let (outcome, from_cache) = judge(&verifier, &mut cache, &changed, at(NOW), &keys);
+        assert!(!from_cache && verdict(&outcome) != "ok", "byte {at_byte}");
+        let (outcome, from_cache) = judge(&verifier, &mut cache, &token[..at_byte], at(NOW), &keys);
+        assert!(!from_cache && verdict(&outcome) != "ok", "{at_byte} bytes");
+    }
+    for more in [&b"="[..], b"A", b".", b" ", b"\0"] {
+        let (outcome, from_cache) = judge(
+            &verifier,
+            &mut cache,
+            &[&token, more].concat(),
+            at(NOW),
+            &keys,
+        );
+        assert!(!from_cache && verdict(&outcome) != "ok");
+    }
+    assert_eq!(cache.entries(), 1);
+}
+
+#[test]
+fn c03_what_is_remembered_is_the_whole_token_for_rules_to_judge_anew() {
+    let (verifier, keys, mut cache) = (verifier(), keys(), TokenCache::new(ROOM));
+    let token = good(r#""scope":"foo bar""#);
+    for _ in 0..2 {
+        let (Outcome::Verified(verified), _) =
+            judge(&verifier, &mut cache, token.as_bytes(), at(NOW), &keys)
+        else {
+            panic!("refused");
+        };
+        assert_eq!(
+            verified.claims().get("scope").unwrap().as_str(),
+            Some("foo bar")
+        );
+    }
+}
+
+#[test]
+fn c04_another_verifier_never_sees_what_was_remembered() {
+    let (keys, mut cache) = (keys(), TokenCache::new(ROOM));
+    let token = good("");
+    let mut strict = oidc_issuer();
+    strict.audiences = Some(vec!["other".to_owned()]);
+    let (old, new) = (verifier(), verifier_of(vec![strict]));
+    assert_ne!(old.generation(), new.generation());
+    assert_eq!(judged(&old, &mut cache, &token, NOW, &keys), ("ok", false));
+    assert_eq!(
+        judged(&new, &mut cache, &token, NOW, &keys),
+        ("audience_mismatch", false)
+    );
+    assert_eq!(cache.entries(), 0);
+    // A request that began before the reload and is judged after it: right, and leaves nothing behind.
+    assert_eq!(judged(&old, &mut cache, &token, NOW, &keys), ("ok", false));
+    assert_eq!(cache.entries(), 0);
+    assert_eq!(
+        judged(&new, &mut cache, &token, NOW, &keys),
+        ("audience_mismatch", false)
+    );
+    // Equal settings are no excuse.
+    let same = verifier();
+    assert_eq!(judged(&same, &mut cache, &token, NOW, &keys), ("ok", false));
+    assert_eq!(judged(&same, &mut cache, &token, NOW, &keys), ("ok", true));
+}
+
+#[test]
+fn c05_entry_dies_with_its_key() {
+    let (verifier, mut keys, mut cache) = (verifier(), keys(), TokenCache::new(ROOM));
+    let token = good("");
+    judged(&verifier, &mut cache, &token, NOW, &keys);
+    // Another key joins: checked once more, then remembered again.
+    let both = [rsa().jwk(r#""kid":"k1""#), es256().jwk(r#""kid":"k2""#)];
+    keys.set(0, &both);
+    assert_eq!(
+        judged(&verifier, &mut cache, &token, NOW, &keys),
+        ("ok", false)
+    );
+    assert_eq!(
+        judged(&verifier, &mut cache, &token, NOW, &keys),
+        ("ok", true)
+    );
+    // Its key leaves.
+    keys.set(0, &both[1..]);
+    assert_eq!(
+        judged(&verifier, &mut cache, &token, NOW, &keys),
+        ("unknown_key", false)
+    );
+    assert_eq!(cache.entries(), 0);
+    keys.set(0, &both);
+    assert_eq!(
+        judged(&verifier, &mut cache, &token, NOW, &keys),
+        ("ok", false)
+    );
+    // Another key takes its name.
+    keys.set(0, &[other_rsa().jwk(r#""kid":"k1""#)]);
+    assert_eq!(
+        judged(&verifier, &mut cache, &token, NOW, &keys),
+        ("bad_signature", false)
+    );
+    // The same key under another name.
+    keys.set(0, &both);
+    judged(&verifier, &mut cache, &token, NOW, &keys);
+    keys.set(0, &[rsa().jwk(r#""kid":"k9""#)]);
+    assert_eq!(
+        judged(&verifier, &mut cache, &token, NOW, &keys),
+        ("unknown_key", false)
+    );
+    // All keys too old to trust.
+    keys.set(0, &both);
+    judged(&verifier, &mut cache, &token, NOW, &keys);
+    keys.lose(0);
+    assert_eq!(
+        judged(&verifier, &mut cache, &token, NOW, &keys),
+        ("keys_unavailable", false)
+    );
+}
+
+#[test]
+fn c06_refusals_are_not_remembered() {
+    let (verifier, keys, mut cache) = (verifier(), keys(), TokenCache::new(ROOM));
+    for token in [
+        good(r#""exp":1"#),
+        good(r#""aud":"x""#),
+        "a.b.c".to_owned(),
+        "x".repeat(MAX_TOKEN_BYTES + 1),
+        mint(
+            other_rsa(),
+            Algorithm::Rs256,
+            r#"{"alg":"RS256","kid":"k1"}"#,
+            &claims(""),
+        ),
+        mint(
+            rsa(),
+            Algorithm::Rs256,
+            r#"{"alg":"RS256","kid":"k2"}"#,
+            &claims(""),
+        ),
+    ] {
+        for _ in 0..2 {
+            let (reason, from_cache) = judged(&verifier, &mut cache, &token, NOW, &keys);
+            assert!(reason != "ok" && !from_cache);
+        }
+    }
+    assert_eq!(cache.entries(), 0);
+    assert_eq!(cache.take_counts().hits, 0);
+}
+
+#[test]
+fn c06_memory_is_bounded_whatever_the_tokens_hold() {
+    let (verifier, keys) = (verifier(), keys());
+    let verified = |more: &str| -> (String, Arc<VerifiedToken>) {
+        let token = good(more);
+        let outcome = verifier.verify(token.as_bytes(), at(NOW), &keys, &mut NoLog);
+        let Outcome::Verified(verified) = outcome else {
+            panic!("refused");
+        };
+        (token, verified)
+    };
+    // Small on the wire, large in memory: two bytes of text are one value.
+    let (_, plain) = verified("");
+    let (token, dense) = verified(&format!(r#""x":[{}0]"#, "0,".repeat(4_000)));
+    let in_memory = 4_001 * size_of::<crate::jose::json::Json>();
+    let fits = |verified: &Arc<VerifiedToken>, room: usize| {
+        let mut cache = TokenCache::new(room);
+        cache.insert(token.as_bytes(), &verifier, Arc::clone(verified));
+        cache.entries() == 1
+    };
+    assert!(!fits(&dense, in_memory));
+    assert!(fits(&dense, ROOM));
+    assert!(fits(&plain, 16 * 1024));
+    assert!(!fits(&plain, 500));
+    assert!(!fits(&plain, 0));
+
+    let mut cache = TokenCache::new(100 * 1024);
+    let mut most = 0;
+    for n in 0..20_000_u32 {
+        cache.insert(&n.to_le_bytes(), &verifier, Arc::clone(&plain));
+        most = most.max(cache.entries());
+    }
+    assert!((10..200).contains(&most), "{most}");
+    assert_eq!(
+        cache.take_counts().evictions,
+        20_000 - cache.entries() as u64
+    );
+    // The newest are those that stay.
+    assert!(
+        cache
+            .get(&19_999_u32.to_le_bytes(), &verifier, at(NOW), &keys)
+            .is_some()
+    );
+    assert!(
+        cache
+            .get(&0_u32.to_le_bytes(), &verifier, at(NOW), &keys)
+            .is_none()
+    );
+}
+
+/// All that anyone can learn from an outcome.
+fn told(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Verified(token) => format!(
+            "{token:?} {} {:?} {:?} {:?}",
+            token.claims().to_ascii(),
+            token.findings(),
+            token.lifetime(),
+            token.issuer_index()
+        ),
+        refused => format!("{refused:?}"),
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    /// Judge a token at a time after [`NOW`], by the verifier of that number.
+    Judge(usize, i64, usize),
+    /// A source gets another arrangement of keys, or loses its keys.
+    Keys(usize, usize),
+    /// The verifier of that number is replaced; its leeway is that.
+    Reload(usize, i64),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        12 => (0_usize..20, -100_i64..200, 0_usize..2).prop_map(|(token, now, verifier)| Step::Judge(token, now, verifier)),
+        2 => (0_usize..2, 0_usize..7).prop_map(|(source, arrangement)| Step::Keys(source, arrangement)),
+        1 => (0_usize..2, 0_i64..60).prop_map(|(verifier, leeway)| Step::Reload(verifier, leeway)),
+    ]
+}
+
+/// Tokens of two issuers by three keys under two kids or none, with lives that begin and end within the steps' times.
+fn tokens() -> Vec<String> {
+    let signers: [(&Signer, Algorithm); 3] = [
+        (es256(), Algorithm::Es256),
+        (other_es256(), Algorithm::Es256),
+        (ed25519(), Algorithm::EdDsa),
+    ];
+    (0..20_usize)
+        .map(|n| {
+            let (signer, algorithm) = signers[n % 3];
+            let kid = [r#","kid":"k1""#, r#","kid":"k2""#, "", r#","kid":"k1""#][n % 4];
+            let iss = ["https://a.example", "https://b.example"][n % 2];
+            let life = 10 * n as i64;
+            let claims = claims(&format!(
+                r#""iss":"{iss}","exp":{},"nbf":{},"iat":{},"n":{n}"#,
+                NOW + life,
+                NOW + life - 80,
+                NOW + life - 60
+            ));
+            let header = format!(r#"{{"alg":"{}"{kid}}}"#, algorithm.name());
+            mint(signer, algorithm, &header, &claims)
+        })
+        .collect()
+}
+
+fn arrangement(number: usize) -> Vec<String> {
+    let (k1, k2) = (r#""kid":"k1""#, r#""kid":"k2""#);
+    match number {
+        0 => vec![es256().jwk(k1), other_es256().jwk(k2)],
+        1 => vec![es256().jwk(k2), other_es256().jwk(k1)],
+        2 => vec![es256().jwk(k1), es256().jwk(k2), ed25519().jwk(k1)],
+        3 => vec![ed25519().jwk(k2)],
+        4 => vec![es256().jwk(k1), other_es256().jwk(k1), ed25519().jwk("")],
+        _ => vec![es256().jwk(""), other_es256().jwk(""), ed25519().jwk(k2)],
+    }
+}
+
+fn two_issuers(leeway: i64) -> Verifier {
+    let mut issuers = vec![
+        named_issuer("a", "https://a.example", 0),
+        named_issuer("b", "https://b.example", 1),
+    ];
+    for issuer in &mut issuers {
+        issuer.leeway = leeway;
+        issuer.max_age = (leeway % 3 == 0).then_some(100);
+    }
+    verifier_of(issuers)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    #[test]
+    fn c01_cached_equals_uncached_for_any_tokens_times_keys_and_verifiers(
+        steps in prop::collection::vec(step(), 1..60),
+        room in prop_oneof![Just(0_usize), Just(4 * 1024), Just(ROOM)],
+    ) {
+        let tokens = tokens();
+        let mut cache = TokenCache::new(room);
+        let mut keys = TestKeys::default();
+        keys.set(0, &arrangement(0)).set(1, &arrangement(1));
+        let mut verifiers = [two_issuers(0), two_issuers(30)];
+        for step in steps {
+            match step {
+                Step::Judge(token, offset, verifier) => {
+                    let verifier = &verifiers[verifier];
+                    let token = tokens[token].as_bytes();
+                    let now = at(NOW + offset);
+                    let (outcome, _) = judge(verifier, &mut cache, token, now, &keys);
+                    let fresh = verifier.verify(token, now, &keys, &mut NoLog);
+                    prop_assert_eq!(told(&outcome), told(&fresh));
+                }
+                Step::Keys(source, 6) => {
+                    keys.lose(source);
+                }
+                Step::Keys(source, number) => {
+                    keys.set(source, &arrangement(number));
+                }
+                Step::Reload(number, leeway) => verifiers[number] = two_issuers(leeway),
+            }
+        }
+    }
+}
+
+#[test]
+fn c05_a_retained_key_dies_at_its_time_for_remembered_tokens_too() {
+    let (verifier, mut cache) = (verifier(), TokenCache::new(ROOM));
+    let token = good("");
+    let before = key_set(&[rsa().jwk(r#""kid":"k1""#)]);
+    let retention = Duration::from_secs(50);
+    // It leaves under this name, and stays under another.
+    let after = public_keys(&[rsa().jwk(r#""kid":"k2""#)]);
+    let left = crate::keys::merge::merge(&before, after, at(NOW).monotonic, retention);
+    let mut keys = TestKeys::default();
+    keys.put(0, left.unwrap());
+    let later = |seconds| Moment {
+        monotonic: at(NOW).monotonic + Duration::from_secs(seconds),
+        ..at(NOW)
+    };
+    for (seconds, expected) in [
+        (0, "ok"),
+        (49, "ok"),
+        (50, "unknown_key"),
+        (51, "unknown_key"),
+    ] {
+        let (outcome, from_cache) = judge(
+            &verifier,
+            &mut cache,
+            token.as_bytes(),
+            later(seconds),
+            &keys,
+        );
+        assert_eq!(verdict(&outcome), expected, "{seconds}");
+        assert_eq!(from_cache, seconds == 49);
+    }
+}

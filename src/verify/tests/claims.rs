@@ -14,7 +14,7 @@ const ODD_TIMES: [(&str, &str); 34] = [
     ("false", "malformed_token"),
     ("null", "malformed_token"),
     ("{}", "malformed_token"),
-    (r#"{"exp":1800000600}"#, "malformed_token"),
+    (r#"{"x":1800000600}"#, "malformed_token"),
     ("[]", "malformed_token"),
     ("[1800000600]", "malformed_token"),
     ("-1", "malformed_token"),

@@ -1,5 +1,7 @@
 //! J8 to J12, J17 to J22: the bytes are exactly a compact signed JWT, and every reader reads the same in them.
 
+use proptest::prelude::*;
+
 use super::{judged, reason, rejection};
 use crate::jose::algorithm::Algorithm;
 use crate::verify::testing::*;
@@ -283,4 +285,55 @@ fn j22_size_is_checked_first() {
     }
     assert_eq!(reason(vec![b'.'; 7 * 1024]), "malformed_token");
     assert_eq!(reason(vec![b'.'; MAX_TOKEN_BYTES]), "malformed_token");
+}
+
+/// JSON and what is nearly JSON.
+fn text() -> impl Strategy<Value = String> {
+    let scrap = prop_oneof![
+        Just("{"),
+        Just("}"),
+        Just("["),
+        Just("]"),
+        Just(","),
+        Just(":"),
+        Just("\""),
+        Just("\\"),
+        Just(r#""iss":"https://id.example""#),
+        Just(r#""aud":"api""#),
+        Just(r#""exp":1800000600"#),
+        Just(r#""exp":"#),
+        Just(r#""alg":"RS256""#),
+        Just(r#""alg":"#),
+        Just(r#""kid":"k1""#),
+        Just("null"),
+        Just("1e9"),
+        Just("-"),
+        Just("\u{e9}"),
+        Just(" "),
+        Just("true"),
+        Just(r#""crit":[]"#),
+    ];
+    prop::collection::vec(scrap, 0..12).prop_map(|scraps| scraps.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+
+    #[test]
+    fn any_bytes_are_refused_without_a_panic(token: Vec<u8>) {
+        prop_assert_ne!(reason(token), "ok");
+    }
+
+    #[test]
+    fn any_texts_are_judged_without_a_panic(header in text(), payload in text()) {
+        let token = mint(es256(), Algorithm::Es256, &header, &payload);
+        prop_assert_ne!(reason(token), "ok");
+        // With the right signature: only what is all there may pass.
+        let verdict = reason(mint(rsa(), Algorithm::Rs256, &header, &payload));
+        if verdict == "ok" {
+            for member in ["\"iss\":\"https://id.example\"", "\"aud\":\"api\"", "\"exp\":1800000600"] {
+                prop_assert!(payload.contains(member));
+            }
+        }
+    }
 }

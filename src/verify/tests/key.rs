@@ -68,7 +68,7 @@ fn j05_a_kid_is_only_compared() {
         "null",
         "[\"k1\"]",
         "{\"k1\":1}",
-        &format!("\"{}\"", "k".repeat(12_000)),
+        &format!("\"{}\"", "k".repeat(8_000)),
     ] {
         let token = minted(&format!(r#"{{"alg":"RS256","kid":{kid}}}"#));
         assert_eq!(reason(token), "malformed_token");
@@ -231,12 +231,7 @@ fn j16_all_keys_of_one_kid_are_tried_in_any_order() {
 #[test]
 fn j16_without_a_kid_the_fitting_keys_are_tried_a_bounded_number_of_times() {
     let token = mint(es256(), Algorithm::Es256, r#"{"alg":"ES256"}"#, &claims(""));
-    let filler = |n: usize| {
-        let Signer::Ecdsa(..) = es256() else {
-            panic!("not an elliptic curve key");
-        };
-        other_es256().jwk(&format!(r#""kid":"filler-{n}""#))
-    };
+    let filler = |n: usize| other_es256().jwk(&format!(r#""kid":"filler-{n}""#));
     for position in 0..4 {
         let mut jwks: Vec<_> = (0..position).map(filler).collect();
         // Keys for other algorithms cost no try.
@@ -318,5 +313,8 @@ fn a_key_that_signs_for_another_tenant_is_refused_and_not_asked_for_again() {
             }
             Outcome::NeedsKeys { .. } => panic!("asks for keys that it has"),
         }
+        // A signature that is not even by that key is just a bad one.
+        let forged = mint(other_rsa(), Algorithm::Rs256, header, &claims(&own));
+        assert_eq!(judged(&verifier, &keys, forged), "bad_signature");
     }
 }

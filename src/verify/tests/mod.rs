@@ -7,6 +7,7 @@ mod encoding;
 mod issuer;
 mod key;
 mod order;
+mod vectors;
 
 use super::testing::{at, keys, refusal, verdict, verifier};
 use super::{NoLog, Outcome, Rejection, Verifier};
