@@ -1,14 +1,14 @@
 //! From the tree to decoded values, by the tables of fields. Collects every problem instead of stopping at the first.
 
-use std::fmt::Display;
+use std::collections::HashMap;
 
 use super::kind::{By, Field, Kind, OneOf, Presence, Preset, Table, TextKind, Variants};
 use super::near::nearest;
 use super::problem::{Mistake, Place, Problems, redact, shown};
+use super::read_scalar::{expected, quoted, read_scalar, variant_names};
 use super::record::{Data, Item, Record, Slot};
-use super::scalar::{boolean, json, unique};
+use super::scalar::{json, unique};
 use super::tree::{Entry, Node, Scalar, Value};
-use super::units;
 
 /// Decodes `node` as `kind`. `None`: it is not one, and the reason is in `problems`.
 pub(super) fn decode(
@@ -89,8 +89,22 @@ impl Decoder<'_> {
             (Value::Scalar(scalar), Kind::List { .. }) => {
                 mistake.hint(format!("write it as a list: `[{}]`", scalar.shown()))
             }
-            (Value::Sequence(_), Kind::Text(_)) => mistake.hint("only one value is possible here"),
-            _ => mistake,
+            (_, Kind::Table(table)) => mistake.hint(format!(
+                "its keys are {}",
+                quoted(
+                    &table
+                        .fields()
+                        .filter(|f| f.is_supported())
+                        .map(|f| f.name)
+                        .collect::<Vec<_>>()
+                )
+            )),
+            (_, Kind::Variants(variants)) => mistake.hint(match variants.by {
+                By::Value(key) => format!("it begins with `{key}`"),
+                By::Presence => format!("its keys are {}", variant_names(variants)),
+            }),
+            (Value::Sequence(_), _) => mistake.hint("only one value is possible here"),
+            _ => mistake.hint(format!("`{}` is {}", place.path, expected(kind))),
         };
         self.problems.error(place, mistake);
         None
@@ -130,21 +144,22 @@ impl Decoder<'_> {
             return None;
         }
         let mut items: Vec<Item> = Vec::new();
+        let mut lines: HashMap<String, usize> = HashMap::new();
         for (index, node) in nodes.iter().enumerate() {
             let Some(item) = self.item(node, of, place.index(index, node.at)) else {
                 continue;
             };
-            let twin = item
+            let line = item.place.at.line;
+            let first = item
                 .text()
-                .and_then(|text| items.iter().find(|other| other.text() == Some(text)));
-            if let Some(twin) = twin {
-                self.problems.error(
+                .and_then(|text| lines.insert(text.to_owned(), line));
+            match first {
+                None => items.push(item),
+                Some(first) => self.problems.error(
                     &item.place,
                     Mistake::new(format!("`{}` is in this list twice", item.shown))
-                        .hint(format!("it is already on line {}", twin.place.at.line)),
-                );
-            } else {
-                items.push(item);
+                        .hint(format!("it is already on line {first}")),
+                ),
             }
         }
         Some(items)
@@ -211,7 +226,8 @@ impl Decoder<'_> {
         match given.as_slice() {
             [] if one_of.required => self.problems.error(
                 &record.place,
-                Mistake::new(format!("one of {} is needed here", quoted(one_of.names))),
+                Mistake::new(format!("one of {} is needed here", quoted(one_of.names)))
+                    .hint("add one of them"),
             ),
             [] | [_] => {}
             [first, others @ ..] => {
@@ -268,10 +284,10 @@ impl Decoder<'_> {
                     .cloned()
                     .collect();
                 if variants.by == By::Presence {
-                    let names: Vec<_> = variants.list.iter().map(|variant| variant.name).collect();
                     self.problems.error(
                         place,
-                        Mistake::new(format!("one of {} is needed here", quoted(&names))),
+                        Mistake::new(format!("one of {} is needed here", variant_names(variants)))
+                            .hint("add one of them"),
                     );
                 }
                 self.fields(&known, &common.collect::<Vec<_>>(), None, place)
@@ -293,9 +309,10 @@ impl Decoder<'_> {
             variant: None,
             slots: Vec::new(),
         };
+        let mut misspelt = Vec::new();
         for entry in unique(entries, place, self.problems) {
             let Some(field) = fields.iter().find(|field| field.name == entry.name) else {
-                self.unknown_key(entry, fields, variants, place);
+                misspelt.extend(self.unknown_key(entry, fields, variants, place));
                 continue;
             };
             let place = value_place(place, entry);
@@ -308,46 +325,49 @@ impl Decoder<'_> {
         }
         for field in fields {
             if !record.given(field.name) {
-                self.absent(field, &mut record);
+                self.absent(field, misspelt.contains(&field.name), &mut record);
             }
         }
         record
     }
 
-    fn absent(&mut self, field: &'static Field, record: &mut Record) {
-        match field.presence {
-            Presence::Optional(_) => {}
-            Presence::Required => self.problems.error(
-                &record.place,
-                Mistake::new(format!("`{}` is missing", field.name)).hint(format!(
-                    "`{}`: {}",
-                    field.name,
-                    field.doc.trim_end_matches('.')
-                )),
-            ),
-            Presence::Default(preset) => {
-                let place = record.place.clone();
-                record.slots.push(Slot {
-                    name: field.name,
-                    item: Some(Item {
-                        place: place.clone(),
-                        data: preset_data(preset),
-                        shown: String::new(),
-                    }),
-                    place,
-                    given: false,
-                });
+    fn absent(&mut self, field: &'static Field, misspelt: bool, record: &mut Record) {
+        let place = record.place.key(field.name, record.place.at);
+        let item = match field.presence {
+            // One mistake, one problem: the unknown key was reported with this name as what was meant.
+            _ if misspelt => None,
+            Presence::Optional(_) => return,
+            Presence::Required => {
+                let doc = field.doc.trim_end_matches('.');
+                self.problems.error(
+                    &place,
+                    Mistake::new(format!("`{}` is missing", field.name))
+                        .hint(format!("`{}`: {doc}", field.name)),
+                );
+                None
             }
-        }
+            Presence::Default(preset) => Some(Item {
+                place: place.clone(),
+                data: preset_data(preset),
+                shown: String::new(),
+            }),
+        };
+        record.slots.push(Slot {
+            name: field.name,
+            place,
+            given: false,
+            item,
+        });
     }
 
+    /// Reports it, and says which key was probably meant.
     fn unknown_key(
         &mut self,
         entry: &Entry,
         fields: &[&'static Field],
         variants: Option<(&'static Variants, &'static str)>,
         place: &Place,
-    ) {
+    ) -> Option<&'static str> {
         let known = || {
             fields
                 .iter()
@@ -355,6 +375,7 @@ impl Decoder<'_> {
                 .map(|field| field.name)
         };
         let name = shown(&entry.name);
+        let mut meant = None;
         let mut mistake = Mistake::new(format!("unknown key `{name}`"));
         let owners = variants.map_or(Vec::new(), |(variants, _)| variants.owners(&entry.name));
         mistake = if let (false, Some((variants, variant))) = (owners.is_empty(), variants) {
@@ -365,6 +386,7 @@ impl Decoder<'_> {
             mistake.message = format!("`{name}` is not a key of `{variant}`");
             mistake.hint(format!("it belongs to {by}"))
         } else if let Some(near) = nearest(&entry.name, known()) {
+            meant = Some(near);
             mistake.hint(format!("did you mean `{near}`?"))
         } else {
             let known: Vec<_> = known().collect();
@@ -372,97 +394,8 @@ impl Decoder<'_> {
         };
         self.problems
             .error(&place.key(&entry.name, entry.name_at), mistake);
+        meant
     }
-}
-
-fn read_scalar(scalar: &Scalar, kind: &Kind) -> Result<Data, Mistake> {
-    let text = scalar.text.as_str();
-    if text.is_empty() {
-        return Err(
-            Mistake::new("the value is empty").hint(match scalar.written {
-                Some(_) => "the environment variable is set but empty".to_owned(),
-                None => format!("expected {}", expected(kind)),
-            }),
-        );
-    }
-    let bound = |ok: bool, min: &dyn Display, max: &dyn Display| {
-        if ok {
-            Ok(())
-        } else {
-            Err(
-                Mistake::new(format!("`{}` is out of bounds", scalar.shown()))
-                    .hint(format!("from {min} to {max}")),
-            )
-        }
-    };
-    match kind {
-        Kind::Bool => boolean(text).map(Data::Bool).ok_or_else(|| {
-            let mistake = Mistake::new(format!(
-                "expected `true` or `false`, found `{}`",
-                scalar.shown()
-            ));
-            match text.to_ascii_lowercase().as_str() {
-                "yes" | "on" | "1" => mistake.hint("write `true`"),
-                "no" | "off" | "0" => mistake.hint("write `false`"),
-                _ => mistake,
-            }
-        }),
-        Kind::Integer { min, max } => {
-            let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-            let value: u64 = Some(text)
-                .filter(|_| digits)
-                .and_then(|text| text.parse().ok())
-                .ok_or_else(|| {
-                    Mistake::new(format!(
-                        "expected a whole number, found `{}`",
-                        scalar.shown()
-                    ))
-                    .hint(format!("from {min} to {max}"))
-                })?;
-            bound((*min..=*max).contains(&value), min, max)?;
-            Ok(Data::Integer(value))
-        }
-        Kind::Duration { min, max } => {
-            let value = units::duration(text)?;
-            bound(
-                (*min..=*max).contains(&value),
-                &units::write_duration(*min),
-                &units::write_duration(*max),
-            )?;
-            Ok(Data::Duration(value))
-        }
-        Kind::Size { min, max } => {
-            let value = units::size(text)?;
-            bound(
-                (*min..=*max).contains(&value),
-                &units::write_size(*min),
-                &units::write_size(*max),
-            )?;
-            Ok(Data::Size(value))
-        }
-        Kind::Text(kind) => {
-            check_text(text, &scalar.shown(), kind)?;
-            Ok(Data::Text(text.to_owned()))
-        }
-        _ => Err(Mistake::new(format!(
-            "expected {}, found `{}`",
-            expected(kind),
-            scalar.shown()
-        ))),
-    }
-}
-
-fn check_text(text: &str, written: &str, kind: &TextKind) -> Result<(), Mistake> {
-    if !kind.choices.is_empty() && !kind.choices.contains(&text) {
-        // A check that knows better (`none`) speaks first.
-        (kind.check)(text)?;
-        let mistake = Mistake::new(format!("expected {}, found `{written}`", kind.noun));
-        return Err(match nearest(text, kind.choices.iter().copied()) {
-            Some(near) => mistake.hint(format!("did you mean `{near}`?")),
-            None => mistake.hint(format!("one of {}", quoted(kind.choices))),
-        });
-    }
-    (kind.check)(text)
 }
 
 fn preset_data(preset: Preset) -> Data {
@@ -483,29 +416,4 @@ fn value_place(place: &Place, entry: &Entry) -> Place {
         entry.value.at
     };
     place.key(&entry.name, at)
-}
-
-pub(super) fn expected(kind: &Kind) -> String {
-    match kind {
-        Kind::Text(kind) => kind.noun.to_owned(),
-        Kind::Bool => "`true` or `false`".to_owned(),
-        Kind::Integer { .. } => "a whole number".to_owned(),
-        Kind::Duration { .. } => "a duration like `30s`".to_owned(),
-        Kind::Size { .. } => "a size like `16KiB`".to_owned(),
-        Kind::Json => "a value".to_owned(),
-        Kind::List { .. } => "a list".to_owned(),
-        Kind::JsonObject | Kind::Map { .. } | Kind::Table(_) | Kind::Variants(_) => {
-            "a mapping".to_owned()
-        }
-        Kind::Either { scalar, long } => format!("{} or {}", expected(scalar), expected(long)),
-        Kind::Unsupported { .. } => "nothing".to_owned(),
-    }
-}
-
-pub(super) fn quoted<T: AsRef<str>>(names: &[T]) -> String {
-    let quoted: Vec<String> = names
-        .iter()
-        .map(|name| format!("`{}`", name.as_ref()))
-        .collect();
-    quoted.join(", ")
 }

@@ -303,13 +303,13 @@ static ROUTE: Table = Table {
             Preset::Text("strip"),
             "`pass`, on a public route only: the application checks its own bearer tokens.",
         ),
-        Field::with_default(
+        Field::optional(
             "require",
             Kind::List {
                 of: &Kind::Table(&REQUIRE),
                 at_least_one: true,
             },
-            Preset::Nothing,
+            "none",
             "Rules on the token's claims; all must hold.",
         ),
     ]],

@@ -30,10 +30,9 @@ pub(super) fn settings(
             strip: Vec::new(),
         });
     };
-    let headers = match record.item("headers") {
-        Some(item) => Some(rules(item.entries(), token, problems)),
-        None => None,
-    };
+    let headers = record
+        .item("headers")
+        .map(|item| rules(item.entries(), token, problems));
     check_strip(record.items("strip"), problems);
     Some(IdentitySettings {
         headers,
@@ -138,7 +137,7 @@ fn rule(
     }
     let mut rule = simple(record.texts("claim"));
     if record.given("claims") {
-        if !matches!(format, Format::Json | Format::Base64Url) {
+        if !record.given("claim") && !matches!(format, Format::Json | Format::Base64Url) {
             problems.error(
                 &record.place("claims"),
                 Mistake::new("all claims together are no `text` or `csv`")
@@ -189,7 +188,7 @@ fn check_strip(items: &[Item], problems: &mut Problems) {
     }
 }
 
-/// CGI and its heirs: upper or lower case, `-` or `_` or any other sign are the same to them (threat H4).
+/// CGI and its heirs: upper or lower case, `-` or `_` or any other sign are the same to them (threat H2).
 fn folded(name: &str) -> String {
     name.chars()
         .map(|c| {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::keys::{self, Entry};
 use super::problem::{Mistake, Place, Problems};
@@ -80,6 +81,8 @@ impl Settings<'_> {
         // Each part reports by itself, so that one mistake does not hide another.
         let audiences = self.audiences(variant, problems);
         let required_claims = self.required_claims(problems);
+        let leeway = self.whole_seconds("leeway", problems);
+        let max_age = self.whole_seconds("max_age", problems);
         let profile = self.profile(variant, problems)?;
         self.unique_issuer(&profile, patterns, problems);
         let algorithms = self.algorithms(&profile, problems);
@@ -96,9 +99,9 @@ impl Settings<'_> {
             algorithms: algorithms?,
             token_types: self.token_types(&profile),
             audiences: audiences?,
-            leeway: self.record.duration("leeway")?,
+            leeway: leeway?,
             max_age: match self.record.given("max_age") {
-                true => Some(self.record.duration("max_age")?),
+                true => Some(max_age?),
                 false => None,
             },
             required_claims: required_claims?,
@@ -137,7 +140,7 @@ impl Settings<'_> {
             }
             (false, false) => {
                 problems.error(
-                    &self.record.place,
+                    &self.record.place.key("audiences", self.record.place.at),
                     Mistake::new("`audiences` is missing").hint(
                         "list the `aud` values of tokens that are for this application (a client id, an API's identifier); \
                          without them a token made for another application would do",
@@ -146,6 +149,20 @@ impl Settings<'_> {
                 None
             }
         }
+    }
+
+    /// The times in tokens are compared in seconds (RFC 7519 §2, NumericDate); a fraction would be cut off in silence.
+    fn whole_seconds(&self, name: &str, problems: &mut Problems) -> Option<Duration> {
+        let value = self.record.duration(name)?;
+        if value.subsec_nanos() != 0 {
+            problems.error(
+                &self.record.place(name),
+                Mistake::new(format!("`{name}` is counted in whole seconds"))
+                    .hint(format!("write `{}s`", value.as_secs() + 1)),
+            );
+            return None;
+        }
+        Some(value)
     }
 
     fn profile(&self, variant: &str, problems: &mut Problems) -> Option<Profile> {

@@ -8,17 +8,16 @@ use super::kind::Kind;
 use super::problem::{Mistake, Place, Problems, shown};
 use super::record::{Data, Record};
 use super::secret;
-use super::substitute::Lookup;
 use super::tree::{Node, Value};
 use crate::jose::algorithm::AlgorithmSet;
-use crate::jose::jwk::{self, KeyPolicy, ReadKeys};
-use crate::jose::key::VerificationKey;
-use crate::jose::pem;
+use crate::jose::jwk::KeyPolicy;
 use crate::keys::fetch::{FetchSettings, only_roots, system_roots};
 use crate::keys::plan::Timing;
 use crate::keys::source::{FileFormat, Origin, SourceConfig};
 use crate::keys::url::KeyUrl;
 use crate::provider::{IssuerForm, IssuerPattern, KeyDocument, Profile};
+
+const ABOUT_URLS: &str = "write it in full, as `https://id.example.com/jwks`";
 
 /// What an entry says besides its `keys:`.
 pub(super) struct Entry<'e> {
@@ -59,6 +58,13 @@ pub(super) fn sources(
         options,
     };
     let timing = builder.timing(problems)?;
+    if builder.flag("allow_public_default_key") {
+        problems.warning(
+            &keys.place("allow_public_default_key"),
+            Mistake::new("keys are accepted whose private half the world knows: anyone can sign")
+                .hint("for tests only; replace the server's default keystore"),
+        );
+    }
     let given: Vec<&'static str> = KEY_SOURCES
         .into_iter()
         .filter(|name| keys.given(name))
@@ -108,10 +114,10 @@ fn no_keys(place: &Place, problems: &mut Problems) -> Option<Record> {
     }
 }
 
-struct Builder<'b> {
-    entry: &'b Entry<'b>,
-    keys: &'b Record,
-    options: &'b LoadOptions,
+pub(super) struct Builder<'b> {
+    pub entry: &'b Entry<'b>,
+    pub keys: &'b Record,
+    pub options: &'b LoadOptions,
 }
 
 impl Builder<'_> {
@@ -141,7 +147,7 @@ impl Builder<'_> {
         Some(timing)
     }
 
-    fn policy(&self) -> KeyPolicy {
+    pub fn policy(&self) -> KeyPolicy {
         KeyPolicy {
             allow_public_default_key: self.flag("allow_public_default_key"),
             ..KeyPolicy::default()
@@ -172,7 +178,8 @@ impl Builder<'_> {
             useless.push("secret_encoding");
         }
         for name in useless {
-            if self.keys.given(name) {
+            // `false` asks for nothing.
+            if self.keys.given(name) && self.keys.boolean(name) != Some(false) {
                 let other = match source {
                     "" => "keys that are fetched".to_owned(),
                     source => format!("`{source}`"),
@@ -205,8 +212,9 @@ impl Builder<'_> {
         let checked = match KeyUrl::parse(url, fetch.allow_http) {
             Ok(checked) => checked,
             Err(bad) => {
-                let reason = Mistake::from_message(&bad.0);
-                let mistake = if field == "issuer" {
+                let reason = Mistake::from_message(&bad.0, ABOUT_URLS);
+                let no_url = !written.contains("://");
+                let mistake = if field == "issuer" && no_url {
                     Mistake::new(format!(
                         "no keys can be discovered at `{written}`: {}",
                         reason.message
@@ -248,21 +256,7 @@ impl Builder<'_> {
             }),
             "jwks_file" => self.file(FileFormat::Jwks, item.text()?, &item.place, problems),
             "pem_file" => self.file(FileFormat::Pem, item.text()?, &item.place, problems),
-            "jwks" => {
-                let document = match &item.data {
-                    Data::Json(json) => json.to_ascii(),
-                    _ => item.text()?.to_owned(),
-                };
-                let keys = self.public_keys(
-                    jwk::read_set(document.as_bytes(), &self.policy()).map_err(|bad| bad.0),
-                    &item.place,
-                    problems,
-                )?;
-                Some(Origin::Fixed {
-                    keys,
-                    any_kid: false,
-                })
-            }
+            "jwks" => self.inline(item, problems),
             _ => self.secret(name, &item.place, problems),
         }
     }
@@ -297,7 +291,10 @@ impl Builder<'_> {
                 Some(url)
             }
             Err(bad) => {
-                problems.error(&item.place, item.redact(Mistake::from_message(&bad.0)));
+                problems.error(
+                    &item.place,
+                    item.redact(Mistake::from_message(&bad.0, ABOUT_URLS)),
+                );
                 None
             }
         }
@@ -326,7 +323,8 @@ impl Builder<'_> {
             Some(item) if self.options.read_files => {
                 let roots = secret::read_file(item.text()?).and_then(|pem| {
                     only_roots(&pem).map_err(|why| {
-                        let why = Mistake::from_message(&why);
+                        let why =
+                            Mistake::from_message(&why, "a file of PEM certificates is needed");
                         Mistake {
                             message: format!("`{}`: {}", item.shown, why.message),
                             hint: why.hint,
@@ -353,148 +351,6 @@ impl Builder<'_> {
             same_origin: self.flag("same_origin"),
         })
     }
-
-    /// Read now to find mistakes; `keys` reads it again whenever it may have changed.
-    fn file(
-        &self,
-        format: FileFormat,
-        path: &str,
-        place: &Place,
-        problems: &mut Problems,
-    ) -> Option<Origin> {
-        if self.options.read_files {
-            let bytes = match secret::read_file(path) {
-                Ok(bytes) => bytes,
-                Err(mistake) => {
-                    problems.error(place, mistake);
-                    return None;
-                }
-            };
-            let read = match format {
-                FileFormat::Jwks => jwk::read_set(&bytes, &self.policy()).map_err(|bad| bad.0),
-                FileFormat::Pem => pem::read(&bytes, &self.policy()).map_err(|bad| bad.0),
-            };
-            self.public_keys(read, place, problems)?;
-        }
-        Some(Origin::File {
-            path: path.into(),
-            format,
-        })
-    }
-
-    /// At least one key that can be used, and that fits the entry's algorithms.
-    fn public_keys(
-        &self,
-        read: Result<ReadKeys, String>,
-        place: &Place,
-        problems: &mut Problems,
-    ) -> Option<ReadKeys> {
-        let read = match read {
-            Ok(read) => read,
-            Err(why) => {
-                problems.error(place, Mistake::from_message(&why));
-                return None;
-            }
-        };
-        let skipped: Vec<String> = read
-            .skipped
-            .iter()
-            .map(|key| {
-                let kid = key.kid.as_deref().unwrap_or("without `kid`");
-                format!("{}: {}", shown(kid), key.reason.explanation())
-            })
-            .collect();
-        if read.keys.is_empty() {
-            problems.error(
-                place,
-                Mistake::new("none of the keys can be used").hint(skipped.join("; ")),
-            );
-            return None;
-        }
-        let fits = read.keys.iter().any(|key| {
-            !key.algorithms
-                .intersection(self.entry.algorithms)
-                .is_empty()
-        });
-        if !fits {
-            let allowed: Vec<_> = self.entry.algorithms.iter().map(|a| a.name()).collect();
-            problems.error(
-                place,
-                Mistake::new("none of the keys fits the algorithms of this issuer")
-                    .hint(format!("`algorithms` allows {}", allowed.join(", "))),
-            );
-            return None;
-        }
-        if !skipped.is_empty() {
-            problems.warning(
-                place,
-                Mistake::new(format!("{} of the keys are not used", skipped.len()))
-                    .hint(skipped.join("; ")),
-            );
-        }
-        Some(read)
-    }
-
-    fn secret(&self, name: &str, place: &Place, problems: &mut Problems) -> Option<Origin> {
-        let fixed = |keys| {
-            Some(Origin::Fixed {
-                keys,
-                any_kid: true,
-            })
-        };
-        if !self.options.read_files {
-            return fixed(ReadKeys::default());
-        }
-        let text = self.keys.text(name)?;
-        let bytes = match name {
-            "secret_file" => secret::read_file(text).map(secret::without_final_newline),
-            _ => match secret::variable(self.options.environment.as_ref(), text) {
-                Lookup::Value(value) => Ok(value.into_bytes()),
-                Lookup::Unset => Err(Mistake::new(format!(
-                    "the environment variable `{text}` is not set"
-                ))
-                .hint("`--no-files` leaves secrets unread")),
-                Lookup::NotText => Err(Mistake::new(format!(
-                    "the environment variable `{text}` is not UTF-8"
-                ))
-                .hint("use `secret_encoding: base64url`, or `secret_file`")),
-            },
-        };
-        let encoding = self.keys.text("secret_encoding")?;
-        let key = bytes
-            .and_then(|bytes| secret::decode(bytes, encoding))
-            .and_then(|secret| shared_secret(&secret, self.entry.algorithms));
-        match key {
-            Ok(key) => fixed(ReadKeys {
-                keys: vec![key],
-                skipped: Vec::new(),
-            }),
-            Err(mistake) => {
-                problems.error(place, mistake);
-                None
-            }
-        }
-    }
-}
-
-/// A key for every algorithm of `wanted` (RFC 7518 §3.2: at least as long as the hash).
-fn shared_secret(secret: &[u8], wanted: AlgorithmSet) -> Result<VerificationKey, Mistake> {
-    let too_short = |algorithm: &str, needed: usize| {
-        Mistake::new(format!(
-            "the secret is too short for `{algorithm}`: {needed} bytes are needed, {} were found",
-            secret.len()
-        ))
-        .hint(
-            "make one with `openssl rand -base64 64`; a short secret can be guessed from one token",
-        )
-    };
-    // Each algorithm by itself: a key that quietly does without one of them would refuse good tokens.
-    for algorithm in wanted.iter() {
-        VerificationKey::from_secret(secret, AlgorithmSet::of(&[algorithm]))
-            .map_err(|short| too_short(short.algorithm.name(), short.needed_bytes))?;
-    }
-    VerificationKey::from_secret(secret, wanted)
-        .map_err(|short| too_short(short.algorithm.name(), short.needed_bytes))
 }
 
 /// `http://host:port` of a forward proxy.

@@ -11,10 +11,12 @@ mod fields_identity;
 mod fields_issuer;
 mod identity;
 mod issuers;
+mod key_material;
 mod keys;
 mod kind;
 mod near;
 mod problem;
+mod read_scalar;
 mod record;
 mod reference;
 mod routes;
@@ -106,12 +108,22 @@ pub struct Shutdown {
     pub drain_timeout: Duration,
 }
 
-#[derive(Clone, Debug)]
+/// Its Debug shows no value of the environment.
+#[derive(Clone)]
 pub struct LoadOptions {
     /// `--no-files`: secret and key files are not read.
     pub read_files: bool,
     /// For `${NAME}` and `*_env`; `None` is the process's environment.
     pub environment: Option<HashMap<String, String>>,
+}
+
+impl std::fmt::Debug for LoadOptions {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("LoadOptions")
+            .field("read_files", &self.read_files)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Largest file, in bytes: a configuration that a person can read is far below.
@@ -140,7 +152,8 @@ pub fn parse(text: &str, name: &str, options: &LoadOptions) -> Result<Config, Ve
         // Never a gate from half a configuration, even if a part above forgot to say why.
         problems.error(
             &Place::default(),
-            Mistake::new("the configuration cannot be used"),
+            Mistake::new("the configuration cannot be used")
+                .hint("start again from `config/minimal.yaml`"),
         );
     }
     match config {
@@ -159,7 +172,7 @@ fn read_text(file: &Path) -> Result<String, (Position, Mistake)> {
             std::io::ErrorKind::NotFound => Mistake::new("there is no such file").hint(
                 "name it with `--config FILE` or `$CLAIMGATE_CONFIG`; `claimgate demo --write-config DIR` writes one to begin with",
             ),
-            kind => Mistake::new(format!("cannot read the file: {kind}")),
+            kind => Mistake::new(format!("cannot read the file: {kind}")).hint("check its path and permissions"),
         };
         whole(mistake)
     };
@@ -168,7 +181,9 @@ fn read_text(file: &Path) -> Result<String, (Position, Mistake)> {
         .and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes))
         .map_err(cannot)?;
     if bytes.len() as u64 > MAX_FILE_BYTES {
-        return Err(whole(Mistake::new("the file is larger than 1 MiB")));
+        return Err(whole(
+            Mistake::new("the file is larger than 1 MiB").hint("is this the right file?"),
+        ));
     }
     String::from_utf8(bytes).map_err(|error| {
         let good = error.utf8_error().valid_up_to();

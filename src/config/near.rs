@@ -13,7 +13,9 @@ pub(super) fn nearest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) 
         .map(|candidate| (distance(&wanted, &folded(candidate)), candidate))
         .min_by_key(|(distance, _)| *distance)
         .filter(|(distance, candidate)| {
-            *distance <= (candidate.len().min(name.len()) / 3).clamp(1, 3)
+            // One slip in three letters; `3.0` is not a misspelt `1.0`.
+            let shorter = folded(candidate).len().min(wanted.len());
+            *distance <= (shorter / 3).min(3)
         })
         .map(|(_, candidate)| candidate)
 }
@@ -56,6 +58,7 @@ mod tests {
             "algorithms",
             "issuer",
             "leeway",
+            "10",
         ];
         for (name, meant) in [
             ("audience", Some("audiences")),
@@ -65,6 +68,7 @@ mod tests {
             ("anyAudience", Some("any_audience")),
             ("leway", Some("leeway")),
             ("colour", None),
+            ("30", None),
             ("", None),
         ] {
             assert_eq!(nearest(name, known), meant, "{name}");

@@ -121,10 +121,10 @@ impl Mistake {
     }
 
     /// Of a message from another folder, which may carry its hint on a line of its own.
-    pub fn from_message(message: &str) -> Self {
+    pub fn from_message(message: &str, otherwise: &str) -> Self {
         match message.split_once("\nhint: ") {
             Some((message, hint)) => Self::new(message).hint(hint),
-            None => Self::new(message),
+            None => Self::new(message).hint(otherwise),
         }
     }
 
@@ -139,6 +139,7 @@ pub(super) struct Problems {
     file: String,
     lines: Vec<String>,
     list: Vec<Problem>,
+    dropped: usize,
 }
 
 impl Problems {
@@ -147,6 +148,7 @@ impl Problems {
             file: file.to_owned(),
             lines: text.lines().map(str::to_owned).collect(),
             list: Vec::new(),
+            dropped: 0,
         }
     }
 
@@ -170,12 +172,24 @@ impl Problems {
     pub fn into_sorted(mut self) -> Vec<Problem> {
         self.list
             .sort_by_key(|problem| (problem.line, problem.column));
+        if self.dropped > 0
+            && let Some(last) = self.list.last().cloned()
+        {
+            self.list.push(Problem {
+                message: format!("{} more problems are not shown", self.dropped),
+                hint: Some("put these right first".to_owned()),
+                severity: Severity::Error,
+                snippet: None,
+                ..last
+            });
+        }
         self.list
     }
 
     fn add(&mut self, place: &Place, mistake: Mistake, severity: Severity) {
         // Once an error is kept, dropping further ones cannot turn a bad file into a good one.
         if self.list.len() >= MAX_PROBLEMS && self.errors() > 0 {
+            self.dropped += 1;
             return;
         }
         self.list.push(Problem {
@@ -246,19 +260,52 @@ fn printable(character: char) -> char {
 
 /// Secrets do not belong into the file, but a mistaken one must not be repeated into a log.
 fn may_hold_secret(line: &str) -> bool {
-    const HARMLESS: [&str; 3] = ["secret_file", "secret_env", "secret_encoding"];
     const SUSPECT: [&str; 5] = ["secret", "passw", "private", "begin ", "credential:"];
-    let mut line = line.to_ascii_lowercase();
-    for name in HARMLESS {
-        line = line.replace(name, "");
+    let Some(line) = without_places(line) else {
+        return true;
+    };
+    let line = line.to_ascii_lowercase().replace("secret_encoding", "");
+    holds_private_member(&line) || SUSPECT.iter().any(|word| line.contains(word))
+}
+
+/// Members of private and symmetric JSON Web Keys (RFC 7518 §6), quoted or not.
+fn holds_private_member(line: &str) -> bool {
+    line.match_indices(':').any(|(colon, _)| {
+        let before = line.get(..colon).unwrap_or_default();
+        let name = before
+            .trim_end_matches([' ', '"', '\''])
+            .rsplit(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+            .next()
+            .unwrap_or_default();
+        matches!(name, "d" | "k" | "p" | "q" | "dp" | "dq" | "qi")
+    })
+}
+
+/// The line without the keys that say where a secret is, and their values; `None` when such a value may be the secret itself.
+fn without_places(line: &str) -> Option<String> {
+    let mut line = line.to_owned();
+    for key in ["secret_file", "secret_env"] {
+        while let Some((before, after)) = line.split_once(key) {
+            let after = after.trim_start_matches([':', ' ', '"', '\'']);
+            let end = after
+                .find([' ', ',', '}', '"', '\''])
+                .unwrap_or(after.len());
+            let (value, rest) = after.split_at(end);
+            if !names_a_place(value) {
+                return None;
+            }
+            line = format!("{before}{rest}");
+        }
     }
-    // Members of private and symmetric JSON Web Keys (RFC 7518 §6).
-    let jwk_member = ["d", "k", "p", "q", "dp", "dq", "qi"].iter().any(|member| {
-        line.contains(&format!("\"{member}\""))
-            || line.contains(&format!(" {member}:"))
-            || line.contains(&format!("{{{member}:"))
-    });
-    jwk_member || SUSPECT.iter().any(|word| line.contains(word))
+    Some(line)
+}
+
+/// A path, a variable, or a name as environment variables usually have it: may be shown, because it is no secret.
+pub(super) fn names_a_place(value: &str) -> bool {
+    let name = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+    value.starts_with(['/', '.'])
+        || value.starts_with("${")
+        || (value.len() <= 64 && value.bytes().all(name))
 }
 
 #[cfg(test)]
@@ -310,11 +357,21 @@ mod tests {
             "client_secret: hunter2",
             "jwks: {keys: [{kty: oct, k: AAAA}]}",
             "{\"kty\":\"oct\",\"k\":\"AAAA\"}",
+            "jwks: {keys: [{kty: oct,k : AAAA}]}",
+            "k: AAAA",
             "password: x",
+            "secret_env: hunter2",
+            "keys: {secret_file: aHVudGVyMg}",
         ] {
             assert_eq!(problem_on(line, 1, 1).snippet, None, "{line}");
         }
-        assert!(problem_on("secret_file: /run/x", 1, 1).snippet.is_some());
+        for line in [
+            "secret_file: /run/x",
+            "{secret_env: JOBS_SECRET}",
+            "secret_encoding: hex",
+        ] {
+            assert!(problem_on(line, 1, 1).snippet.is_some(), "{line}");
+        }
     }
 
     #[test]

@@ -6,7 +6,6 @@ use super::problem::{Mistake, Place, redact};
 use crate::jose::json::Json;
 
 /// A value that has the kind which its field asks for.
-#[derive(Debug)]
 pub(super) struct Item {
     pub place: Place,
     pub data: Data,
@@ -14,7 +13,6 @@ pub(super) struct Item {
     pub shown: String,
 }
 
-#[derive(Debug)]
 pub(super) enum Data {
     Text(String),
     Bool(bool),
@@ -29,7 +27,6 @@ pub(super) enum Data {
 }
 
 /// A decoded mapping with known keys.
-#[derive(Debug, Default)]
 pub(super) struct Record {
     pub place: Place,
     /// Which variant of a table with variants.
@@ -37,13 +34,12 @@ pub(super) struct Record {
     pub(super) slots: Vec<Slot>,
 }
 
-#[derive(Debug)]
 pub(super) struct Slot {
     pub name: &'static str,
     pub place: Place,
     /// In the file, and not a default.
     pub given: bool,
-    /// None: given, but wrong, and reported.
+    /// None: wrong, misspelt, or required and missing; and reported.
     pub item: Option<Item>,
 }
 
@@ -57,7 +53,7 @@ impl Record {
         self.slot(name).is_some_and(|slot| slot.given)
     }
 
-    /// The key is in the file, and wrong: what depends on it cannot be judged.
+    /// A problem of this key is reported: what depends on it cannot be judged.
     pub fn broken(&self, name: &str) -> bool {
         self.slot(name).is_some_and(|slot| slot.item.is_none())
     }

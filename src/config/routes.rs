@@ -1,6 +1,6 @@
 //! `routes:` and `strict_paths:`.
 
-use super::problem::{Mistake, Place, Problems};
+use super::problem::{Mistake, Problems};
 use super::record::{Data, Item, Record};
 use crate::jose::json::Json;
 use crate::policy::{Access, Condition, RouteConfig, RouteTable, Rule, StrictPaths};
@@ -18,6 +18,8 @@ pub(super) fn strict_paths(root: &Record) -> StrictPaths {
     }
 }
 
+const ABOUT_ROUTES: &str = "`path` is exact, as in `/admin`, or covers all below, as in `/admin/*`; `require` is for routes that need a token";
+
 /// `None`: the key is not there, and everything needs a token.
 pub(super) fn routes(
     root: &Record,
@@ -27,39 +29,53 @@ pub(super) fn routes(
     if !root.given("routes") {
         return None;
     }
-    let (places, routes): (Vec<Place>, Vec<RouteConfig>) = root
+    let (records, routes): (Vec<&Record>, Vec<RouteConfig>) = root
         .items("routes")
         .iter()
         .filter_map(Item::record)
-        .filter_map(|record| Some((record.place.clone(), route(record, problems)?)))
+        .filter_map(|record| Some((record, route(record, problems)?)))
         .unzip();
-    check(&routes, &places, strict, problems);
+    check(&routes, &records, strict, problems);
     Some(routes)
 }
 
 /// The table itself says what it cannot take, so that the two cannot disagree.
-fn check(routes: &[RouteConfig], places: &[Place], strict: StrictPaths, problems: &mut Problems) {
+fn check(
+    routes: &[RouteConfig],
+    records: &[&Record],
+    strict: StrictPaths,
+    problems: &mut Problems,
+) {
     match RouteTable::new(routes.to_vec(), strict) {
         Ok(table) => {
             for (hidden, by) in table.unreachable() {
-                let (Some(place), Some(other)) = (places.get(hidden), places.get(by)) else {
+                let (Some(record), Some(other)) = (records.get(hidden), records.get(by)) else {
                     continue;
                 };
                 let path = routes.get(by).map_or("", |route| &route.path);
                 problems.warning(
-                    place,
+                    &record.place,
                     Mistake::new("no request can reach this route").hint(format!(
                         "`{path}` on line {} takes everything before it; put the narrower path first",
-                        other.at.line
+                        other.place.at.line
                     )),
                 );
             }
         }
         Err(mistakes) => {
             for (index, message) in mistakes {
-                if let Some(place) = places.get(index) {
-                    problems.error(place, Mistake::from_message(&message));
-                }
+                let (Some(record), Some(route)) = (records.get(index), routes.get(index)) else {
+                    continue;
+                };
+                let key = if message.contains(&format!("`{}`", route.path)) {
+                    "path"
+                } else {
+                    "require"
+                };
+                problems.error(
+                    &record.place(key),
+                    Mistake::from_message(&message, ABOUT_ROUTES),
+                );
             }
         }
     }

@@ -191,7 +191,7 @@ mod tests {
         assert_eq!(value("'true'"), Json::String("true".into()));
         assert_eq!(value("~"), Json::Null);
         for text in [
-            "yes", "no", "on", "admin", "1_000", "0b1", "1e", "-", ".", "1.2.3", "+",
+            "yes", "no", "on", "admin", "1_000", "0b1", "1e", "--", ".", "1.2.3", "+",
         ] {
             assert_eq!(value(text), Json::String(text.into()), "{text}");
         }

@@ -55,7 +55,9 @@ pub(super) fn variable(environment: Option<&HashMap<String, String>>, name: &str
 /// The secret itself, from what a file or variable holds.
 pub(super) fn decode(bytes: Vec<u8>, encoding: &str) -> Result<Vec<u8>, Mistake> {
     if bytes.is_empty() {
-        return Err(Mistake::new("the secret is empty"));
+        return Err(
+            Mistake::new("the secret is empty").hint("an empty secret is known to everyone")
+        );
     }
     if encoding != "base64url" {
         return Ok(bytes);

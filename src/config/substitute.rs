@@ -92,7 +92,8 @@ fn value_of(inside: &str, environment: &Environment<'_>) -> Result<String, Mista
         (Lookup::Value(value), Some(_)) if !value.is_empty() => Ok(value),
         (Lookup::NotText, _) => Err(Mistake::new(format!(
             "the environment variable `{name}` is not UTF-8"
-        ))),
+        ))
+        .hint("its value must be text")),
         (_, Some(default)) => Ok(default.to_owned()),
         (Lookup::Unset, None) => Err(Mistake::new(format!(
             "the environment variable `{name}` is not set"

@@ -47,10 +47,12 @@ pub(super) static ENVIRONMENT_NAME: TextKind =
         if is_name(text) {
             Ok(())
         } else {
-            Err(Mistake::new(format!(
-                "`{}` is not the name of an environment variable",
-                shown(text)
-            )))
+            // Not repeated: it may be the secret itself.
+            Err(
+                Mistake::new("this is not the name of an environment variable").hint(
+                    "letters, digits and `_`: the name only, without `$`; never the secret itself",
+                ),
+            )
         }
     });
 /// RFC 7518 §3.1, RFC 8037 §3.1, RFC 9864; a test compares it with `jose::algorithm`.
@@ -124,7 +126,7 @@ fn one_line(text: &str) -> Result<(), Mistake> {
             .hint("a folded or literal block (`>`, `|`) ends with a line break; write the value on one line"));
     }
     if text.trim() != text {
-        return Err(Mistake::new("white space at the edge of the value"));
+        return Err(Mistake::new("white space at the edge of the value").hint("take it away"));
     }
     Ok(())
 }
@@ -189,7 +191,8 @@ fn token(text: &str, noun: &str) -> Result<(), Mistake> {
     if is_token(text) {
         Ok(())
     } else {
-        Err(Mistake::new(format!("`{}` is not {noun}", shown(text))))
+        Err(Mistake::new(format!("`{}` is not {noun}", shown(text)))
+            .hint("letters, digits and ``!#$%&'*+-.^_`|~``, without spaces"))
     }
 }
 
@@ -218,7 +221,7 @@ fn query_name(text: &str) -> Result<(), Mistake> {
 fn method(text: &str) -> Result<(), Mistake> {
     let mistake = Mistake::new(format!("`{}` is not a method", shown(text)));
     if !is_token(text) {
-        return Err(mistake);
+        return Err(mistake.hint("one word, as in `GET`"));
     }
     if text.bytes().any(|byte| byte.is_ascii_lowercase()) {
         return Err(mistake.hint(format!(

@@ -89,7 +89,8 @@ fn header(record: &Record, problems: &mut Problems) -> Option<TokenSource> {
     } else if let Some(reason) = Mapping::forbidden_target(&name) {
         problems.error(
             &record.place("header"),
-            Mistake::new(format!("`{spelling}` cannot hold a token: {reason}")),
+            Mistake::new(format!("`{spelling}` cannot hold a token: {reason}"))
+                .hint("name the header that the client or the load balancer puts the token into"),
         );
         return None;
     }

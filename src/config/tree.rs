@@ -141,7 +141,8 @@ impl<'t> Reader<'t> {
     fn inside(&mut self) -> Result<(Event<'t>, Span), Fault> {
         self.next()?.ok_or_else(|| Fault {
             at: Position::default(),
-            mistake: Mistake::new("not valid YAML: the file ends too early"),
+            mistake: Mistake::new("not valid YAML: the file ends too early")
+                .hint("close what is open"),
         })
     }
 
@@ -151,7 +152,8 @@ impl<'t> Reader<'t> {
         if self.nodes > MAX_NODES {
             return Err(Fault {
                 at,
-                mistake: Mistake::new(format!("the file has more than {MAX_NODES} values")),
+                mistake: Mistake::new(format!("the file has more than {MAX_NODES} values"))
+                    .hint("is this the right file?"),
             });
         }
         if depth > MAX_DEPTH {
@@ -159,7 +161,8 @@ impl<'t> Reader<'t> {
                 at,
                 mistake: Mistake::new(format!(
                     "lists and mappings are nested deeper than {MAX_DEPTH} levels"
-                )),
+                ))
+                .hint("is this the right file?"),
             });
         }
         let value = match event {
@@ -277,6 +280,9 @@ fn syntax(error: ScanError) -> Fault {
         mistake = mistake.hint("indent with spaces");
     } else if info.contains("mapping values") || info.contains("':'") {
         mistake = mistake.hint("a value that holds `: ` must be quoted; check the indentation");
+    } else {
+        mistake =
+            mistake.hint("look at the indentation, the brackets and the quotes before this place");
     }
     Fault {
         at: Position {
@@ -373,7 +379,7 @@ mod tests {
     #[test]
     fn broken_yaml_is_one_fault_with_its_line() {
         for (text, line) in [
-            ("a: 1\nb: [1, 2\n", 3),
+            ("a: 1\nb: [1, 2\n", 2),
             ("a: 1\n  b: 2\n", 2),
             ("a: \"x\n", 2),
             ("a: b: c\n", 1),

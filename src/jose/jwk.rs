@@ -639,6 +639,19 @@ mod tests {
     }
 
     #[test]
+    fn j14_coordinates_do_not_lend_each_other_a_byte() {
+        let good = minting::P256.jwk();
+        let bytes = |name: &str| base64url::decode(good[name].as_str().unwrap()).unwrap();
+        let both = [bytes("x"), bytes("y")].concat();
+        for at in [0, 31, 33, 64] {
+            let (x, y) = both.split_at(at);
+            let key = minting::P256
+                .jwk_with(json!({"x": base64url::encode(x), "y": base64url::encode(y)}));
+            assert_eq!(reason(key), SkipReason::Malformed, "{at}");
+        }
+    }
+
+    #[test]
     fn j14_an_ed25519_point_of_small_order_is_weak() {
         let key = minting::ED25519.jwk_with(json!({"x": base64url::encode(&[0; 32])}));
         assert_eq!(reason(key), SkipReason::WeakKey);

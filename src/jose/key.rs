@@ -308,6 +308,21 @@ mod tests {
     }
 
     #[test]
+    fn j03_algorithms_that_a_caller_takes_from_a_key_are_gone() {
+        let mut public = key(minting::RSA.jwk());
+        public.algorithms = AlgorithmSet::of(&[Algorithm::Ps256]);
+        for (algorithm, still) in [(Algorithm::Ps256, true), (Algorithm::Rs256, false)] {
+            let signature = minting::RSA.sign(algorithm, MESSAGE);
+            assert_eq!(public.verifies(algorithm, MESSAGE, &signature), still);
+        }
+        let mut secret =
+            VerificationKey::from_secret(&secrets(), AlgorithmSet::symmetric()).unwrap();
+        secret.algorithms = AlgorithmSet::EMPTY;
+        let tag = minting::mac(Algorithm::Hs256, &secrets(), MESSAGE);
+        assert!(!secret.verifies(Algorithm::Hs256, MESSAGE, &tag));
+    }
+
+    #[test]
     fn j06_psychic_and_out_of_range_signatures_are_refused() {
         // The order of P-256, and one more and one less.
         let order = "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551";

@@ -135,8 +135,8 @@ mod tests {
     use serde_json::json;
 
     use super::super::algorithm::{Algorithm, AlgorithmSet};
-    use super::super::jwk;
     use super::super::minting::{self, pem};
+    use super::super::{der, jwk};
     use super::*;
 
     fn read_text(text: &str) -> Result<ReadKeys, NotPem> {
@@ -307,6 +307,53 @@ mod tests {
             der[at] = byte;
             let found = read_text(&pem("CERTIFICATE", &der, "\n")).unwrap();
             prop_assert_eq!(found.keys.len() + found.skipped.len(), 1);
+        }
+    }
+
+    /// A SEQUENCE of these contents.
+    fn sequence(contents: &[u8]) -> Vec<u8> {
+        let length = u16::try_from(contents.len()).unwrap().to_be_bytes();
+        let header: &[u8] = match length {
+            [0, short @ 0..=0x7f] => &[0x30, short],
+            [0, short] => &[0x30, 0x81, short],
+            [high, low] => &[0x30, 0x82, high, low],
+        };
+        [header, contents].concat()
+    }
+
+    #[test]
+    fn more_numbers_than_a_public_key_has_are_malformed() {
+        let bare = minting::RSA.bare();
+        let numbers = bare.get(4..).unwrap();
+        assert_eq!(sequence(numbers), bare);
+        for more in [&[0x02, 1, 3][..], &[0x05, 0], &[0]] {
+            let longer = sequence(&[numbers, more].concat());
+            assert_eq!(reason("RSA PUBLIC KEY", &longer), SkipReason::Malformed);
+        }
+        // A private key under the label of a public one: its version stands where the modulus is.
+        let private = sequence(&[&[0x02, 1, 0], numbers].concat());
+        assert_eq!(reason("RSA PUBLIC KEY", &private), SkipReason::Malformed);
+        let spki = minting::ED25519.spki();
+        let contents = spki.get(2..).unwrap();
+        assert_eq!(sequence(contents), spki);
+        let longer = sequence(&[contents, &[0x05, 0]].concat());
+        assert_eq!(reason("PUBLIC KEY", &longer), SkipReason::Malformed);
+    }
+
+    #[test]
+    fn an_algorithm_with_parameters_that_it_does_not_have_is_malformed() {
+        for signer in minting::all() {
+            let spki = signer.spki();
+            let mut info = der::only(&spki, der::SEQUENCE).unwrap();
+            let algorithm = info.expect(der::SEQUENCE).unwrap();
+            let key = info.expect_whole(der::BIT_STRING).unwrap();
+            let rebuilt = |more: &[u8]| {
+                let algorithm = sequence(&[algorithm, more].concat());
+                sequence(&[&algorithm[..], key].concat())
+            };
+            assert_eq!(rebuilt(b""), spki);
+            let longer = rebuilt(&[0x05, 0]);
+            assert_eq!(reason("PUBLIC KEY", &longer), SkipReason::Malformed);
         }
     }
 

@@ -33,7 +33,6 @@ pub fn merge(
             good_until: None,
         });
     }
-    let current = keys.len();
     let mut retained: Vec<HeldKey> = Vec::new();
     for held in &previous.keys {
         if keys.iter().any(|new| same(&new.key, &held.key)) {
@@ -54,11 +53,6 @@ pub fn merge(
     retained.sort_by_key(|held| std::cmp::Reverse(held.good_until));
     retained.truncate(MAX_RETAINED);
     keys.extend(retained);
-    debug_assert!(
-        keys.iter()
-            .skip(current)
-            .all(|held| held.good_until.is_some())
-    );
     news.then(|| {
         KeySet::assembled(
             previous.generation.saturating_add(1),

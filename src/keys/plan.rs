@@ -369,7 +369,7 @@ mod tests {
         /// A seeded life of one source: time passes, tokens with unknown keys come, fetches end in any way after any time.
         #[test]
         fn k05_k06_k07_the_promises_hold_whatever_happens(
-            refresh in 1u64..2000,
+            refresh in prop_oneof![1u64..30, 30u64..2000],
             refetch in 1u64..600,
             stale in 1u64..5000,
             events in prop::collection::vec((0u8..4, 0u64..40_000, any::<u16>()), 1..400),

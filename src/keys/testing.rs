@@ -187,6 +187,8 @@ pub enum Answer {
     Trickle(String),
     /// Chunks without end.
     Endless,
+    /// [`Answer::Json`], 5 ms later.
+    Slow(String),
     /// [`Answer::Json`], but not before it is told to.
     After(Arc<Notify>, String),
 }
@@ -203,6 +205,9 @@ struct Shared {
     answers: Mutex<HashMap<String, Answer>>,
     heads: Mutex<Vec<String>>,
     connections: AtomicUsize,
+    /// Slow answers that are being thought about, and the most of them at a time.
+    thinking: AtomicUsize,
+    most_thinking: AtomicUsize,
 }
 
 impl Issuer {
@@ -260,6 +265,10 @@ impl Issuer {
     pub fn requests(&self) -> usize {
         self.heads().len()
     }
+    /// The most slow answers at a time.
+    pub fn most_at_once(&self) -> usize {
+        self.shared.most_thinking.load(Ordering::SeqCst)
+    }
     pub fn connections(&self) -> usize {
         self.shared.connections.load(Ordering::SeqCst)
     }
@@ -307,6 +316,13 @@ async fn serve(mut socket: impl AsyncRead + AsyncWrite + Unpin, shared: &Shared)
                 let chunk = format!("1000\r\n{}\r\n", " ".repeat(0x1000));
                 socket.write_all(chunk.as_bytes()).await?;
             }
+        }
+        Some(Answer::Slow(body)) => {
+            let thinking = shared.thinking.fetch_add(1, Ordering::SeqCst) + 1;
+            shared.most_thinking.fetch_max(thinking, Ordering::SeqCst);
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            shared.thinking.fetch_sub(1, Ordering::SeqCst);
+            socket.write_all(ok(&body).as_bytes()).await?;
         }
         Some(Answer::After(told, body)) => {
             told.notified().await;

@@ -142,8 +142,8 @@ const MISTAKES: &[(&str, usize, &str, &str)] = &[
     (
         "listen: {adress: 0.0.0.0:8080}\n",
         1,
-        "`address` is missing",
-        "IP address and port",
+        "unknown key `adress`",
+        "did you mean `address`?",
     ),
     (
         "trusted_proxies: 10.0.0.0/8\n",
@@ -374,10 +374,6 @@ fn each_mistake_has_its_line_and_its_hint() {
 #[test]
 fn one_mistake_is_one_problem() {
     for (part, ..) in MISTAKES {
-        // A misspelt required key is missing, too.
-        if part.contains("adress") {
-            continue;
-        }
         let problems = refused(&file(part));
         assert_eq!(problems.len(), 1, "{part}{}", rendered(&problems));
     }
@@ -407,7 +403,7 @@ shutdown: {delay: 10}
     let lines: Vec<usize> = problems.iter().map(|problem| problem.line).collect();
     assert_eq!(
         lines,
-        [1, 2, 4, 5, 7, 9, 10, 11, 13, 15, 16],
+        [1, 2, 4, 5, 9, 10, 11, 13, 15, 16],
         "{}",
         rendered(&problems)
     );
@@ -416,14 +412,14 @@ shutdown: {delay: 10}
         assert!(!problem.path.is_empty());
     }
     let hinted = problems.iter().filter(|problem| problem.hint.is_some());
-    assert!(hinted.count() >= 10, "{}", rendered(&problems));
+    assert_eq!(hinted.count(), 10, "{}", rendered(&problems));
 }
 
 #[test]
 fn broken_yaml_is_one_problem_with_its_line() {
     let problems = refused("upstream: http://a:1\nissuers: [\n");
     assert_eq!(problems.len(), 1, "{}", rendered(&problems));
-    assert_eq!(problems[0].line, 3);
+    assert_eq!(problems[0].line, 2);
     assert!(problems[0].message.starts_with("not valid YAML"));
 }
 

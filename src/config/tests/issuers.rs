@@ -107,6 +107,11 @@ const MISTAKES: &[(&str, &str, &str)] = &[
         "from 1s",
     ),
     (
+        "{provider: oidc, issuer: https://a, audiences: [a], leeway: 500ms}",
+        "whole seconds",
+        "`1s`",
+    ),
+    (
         "{provider: oidc, issuer: https://a, audiences: [a], name: 'a b'}",
         "cannot be a name",
         "letters",
@@ -133,8 +138,8 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ),
     (
         "{provider: oidc, issuer: http://id.example.com, audiences: [a]}",
-        "no keys can be discovered",
-        "",
+        "plain http",
+        "allow_http",
     ),
     (
         "{provider: oidc, issuer: https://a, audiences: [a], keys: {jwks_url: 'http://id.example.com/k'}}",
@@ -229,7 +234,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     (
         "{provider: entra, tenant: 9188040d-6c67-4c5b-b112-36a304b66dad, audiences: [a], versions: ['3.0']}",
         "found `3.0`",
-        "",
+        "one of `1.0`, `2.0`",
     ),
     (
         "{provider: cognito, user_pool_id: nonsense, client_ids: [a]}",
@@ -452,6 +457,24 @@ fn a_short_secret_says_how_many_bytes_are_needed_and_never_itself() {
         "{}",
         rendered(&problems)
     );
+}
+
+#[test]
+fn a_secret_written_in_place_of_its_name_is_not_repeated() {
+    for keys in [
+        "secret_env: hunter2",
+        "secret_env: 'hunter2!'",
+        "secret_file: hunter2",
+        "secret_file: 'hunter2/a=='",
+    ] {
+        let problems = refused(&oidc(&format!("    keys: {{{keys}}}\n")));
+        assert_eq!(problems[0].line, 6);
+        assert!(
+            !rendered(&problems).contains("hunter2"),
+            "{}",
+            rendered(&problems)
+        );
+    }
 }
 
 #[test]

@@ -173,6 +173,7 @@ fn holds(text: &str) -> Result<(), TestCaseError> {
             for problem in &problems {
                 prop_assert!(problem.line <= lines, "{}", render(problem));
                 prop_assert!(!problem.message.is_empty());
+                prop_assert!(problem.hint.is_some(), "{}", render(problem));
             }
         }
     }

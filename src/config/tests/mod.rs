@@ -5,6 +5,7 @@ mod defaults;
 mod examples;
 mod issuers;
 mod laws;
+mod settings;
 mod validator;
 
 use std::collections::HashMap;
@@ -51,6 +52,10 @@ pub(super) fn refused_with(text: &str, options: &LoadOptions) -> Vec<Problem> {
                     .iter()
                     .any(|problem| problem.severity == Severity::Error)
             );
+            for problem in &problems {
+                let hint = problem.hint.as_deref().unwrap_or_default();
+                assert!(!hint.is_empty(), "no hint: {}", render(problem));
+            }
             problems
         }
     }

@@ -83,6 +83,10 @@ fn j20_lone_surrogates_and_raw_controls_are_refused() {
         "\"\t\"",
         "\"\0\"",
         "\"\u{1f}\"",
+        // Nor do they stand in for a backslash.
+        "\"\u{1}n\"",
+        "\"\n\"\"",
+        "\"a\\n\t\\\"",
         r#""\u12""#,
         r#""\u+123""#,
         r#""\uD8G0""#,

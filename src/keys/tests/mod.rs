@@ -6,6 +6,7 @@ mod fetching;
 mod files;
 mod real_documents;
 mod rotation;
+mod simulation;
 mod tls;
 mod unknown_keys;
 

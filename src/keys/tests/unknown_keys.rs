@@ -8,10 +8,11 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use super::{Bench, bench, bench_with};
+use crate::clock::SystemClock;
 use crate::keys::testing::{
-    Answer, Issuer, config, document, jwk, jwks_origin, kids, short_limits,
+    Answer, Issuer, Recorder, config, document, jwk, jwks_origin, kids, short_limits,
 };
-use crate::keys::{FetchResult, SourceId};
+use crate::keys::{FetchResult, Keys, SourceId};
 
 const FIRST: SourceId = SourceId(0);
 
@@ -166,6 +167,38 @@ async fn k04_a_question_ends_when_the_fetch_hangs() {
     assert!(!keys.refetch(FIRST).await);
     assert!(began.elapsed() < Duration::from_secs(4));
     assert_eq!(told.last(), Some((FetchResult::Timeout, 1)));
+}
+
+#[tokio::test]
+async fn k05_whoever_asks_there_are_never_two_fetches_at_once() {
+    let issuer = Issuer::start().await;
+    issuer.answer("/jwks", Answer::Slow(document(&[&jwk("a")])));
+    let mut source = config("one", jwks_origin(&issuer.url("/jwks")));
+    source.timing.refresh_interval = Duration::from_millis(1);
+    source.timing.refetch_interval = Duration::ZERO;
+    let told = Arc::new(Recorder::default());
+    let keys = Arc::new(Keys::new(vec![source], Arc::new(SystemClock), told.clone()));
+    keys.start();
+    let mut askers = JoinSet::new();
+    for number in 0..20 {
+        let keys = Arc::clone(&keys);
+        askers.spawn(async move {
+            for _ in 0..10 {
+                match number % 2 {
+                    0 => drop(keys.fetch_once().await),
+                    _ => drop(keys.refetch(FIRST).await),
+                }
+            }
+        });
+    }
+    askers.join_all().await;
+    told.until(|told| told.len() > 10).await;
+    assert_eq!(issuer.most_at_once(), 1);
+    assert!(
+        told.fetched()
+            .iter()
+            .all(|(_, result, _)| *result == FetchResult::Ok)
+    );
 }
 
 #[tokio::test]
