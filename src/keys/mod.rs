@@ -3,8 +3,8 @@
 //! * [`set`] is one immutable set of keys with the choice by (kid, x5t, algorithm). Pure.
 //! * [`plan`] decides when to fetch: refresh, refetch for an unknown key, back-off, staleness, retention. Pure: a state machine.
 //! * [`url`] is an address that may be fetched, [`fetch`] does it under limits.
-//! * [`read`] is one reading of a source: file, key set, or discovery and then the key set. [`merge`] brings it into the set. The latter is pure.
-//! * [`task`] is one source at work, [`source`] its configuration; [`Keys`] is what everyone else sees.
+//! * `read` is one reading of a source: file, key set, or discovery and then the key set. [`merge`] brings it into the set. The latter is pure.
+//! * `task` is one source at work, [`source`] its configuration; [`Keys`] is what everyone else sees.
 
 mod connect;
 pub mod fetch;

@@ -15,7 +15,7 @@ pub struct BadKeyUrl(pub String);
 const MAX_URL_BYTES: usize = 2048;
 
 impl KeyUrl {
-    /// `allow_http`: plain http to any host; otherwise only to loopback (127.0.0.0/8, [::1], `localhost`).
+    /// `allow_http`: plain http to any host; otherwise only to loopback (127.0.0.0/8, `[::1]`, `localhost`).
     pub fn parse(text: &str, allow_http: bool) -> Result<Self, BadKeyUrl> {
         if text.is_empty() {
             return refuse(
