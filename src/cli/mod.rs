@@ -3,6 +3,7 @@
 mod check;
 mod explain;
 mod healthcheck;
+mod online;
 mod output;
 mod run;
 
