@@ -13,7 +13,7 @@ use super::drain::drain;
 use super::reload::{Reloader, warn_of};
 use super::signals::{Asked, Signals};
 use super::workers::Workers;
-use super::{CannotRun, assemble};
+use super::{CannotRun, assemble, key_watch};
 use crate::admin::{self, Admin};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
@@ -57,6 +57,7 @@ pub(super) async fn start_and_serve(mut config: Config, file: PathBuf) -> Result
         "claimgate has started"
     );
     warn_of(&warnings);
+    tokio::spawn(key_watch::watch(Arc::clone(&gate)));
 
     let ended = loop {
         tokio::select! {

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
+use super::online::fetch_once;
 use super::output::{complain, complain_of, print, table};
 use super::{BAD_CONFIG, ConfigFile, FAILURE, SUCCESS};
 use crate::app;
 use crate::clock::SystemClock;
 
 use crate::config::{self, Config, LoadOptions, Problem, Severity, to_json};
-use crate::keys::Keys;
 use crate::keys::source::SourceStatus;
 use crate::policy::{Access, RouteConfig};
 
@@ -49,7 +49,7 @@ pub(super) fn check(arguments: &Arguments) -> u8 {
         }
     };
     if arguments.online {
-        match fetch(&gate.keys) {
+        match fetch_once(&gate.keys) {
             Ok(results) => {
                 for ((source, owner), result) in gate.keys.status().iter().zip(&owners).zip(results)
                 {
@@ -121,13 +121,6 @@ fn owners(config: &Config) -> Vec<Owner> {
         .enumerate()
         .flat_map(of_issuer)
         .collect()
-}
-
-fn fetch(keys: &Keys) -> std::io::Result<Vec<Result<(), String>>> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    Ok(runtime.block_on(keys.fetch_once()))
 }
 
 fn unreachable_keys(file: &str, owner: &Owner, source: &SourceStatus, error: &str) -> Problem {

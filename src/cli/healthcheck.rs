@@ -1,7 +1,7 @@
 //! `claimgate healthcheck`: asks `/readyz`, for an image without a shell or another client.
 
 use std::io::{Read, Write};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
 use super::output::{complain, complain_of, print};
@@ -18,7 +18,7 @@ pub(super) struct Arguments {
     #[command(flatten)]
     file: ConfigFile,
     /// The admin address to ask, instead of the configuration's
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", value_parser = address)]
     admin: Option<SocketAddr>,
 }
 
@@ -60,6 +60,19 @@ struct Answer {
     ready: bool,
     /// First line of the body.
     text: String,
+}
+
+/// `127.0.0.1:9464`, or a name with a port; of its addresses the first of IPv4, which is what listens by default.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let found: Vec<SocketAddr> = text
+        .to_socket_addrs()
+        .map_err(|error| error.to_string())?
+        .collect();
+    let first = found.iter().find(|address| address.is_ipv4());
+    first
+        .or(found.first())
+        .copied()
+        .ok_or_else(|| "this name has no address".to_owned())
 }
 
 /// The address to connect to: a listener on every address is asked on loopback.
@@ -162,6 +175,14 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         assert!(ask(address, Duration::from_millis(50)).is_err());
+    }
+
+    #[test]
+    fn an_address_is_an_ip_or_a_name_with_a_port() {
+        let local: SocketAddr = "127.0.0.1:9464".parse().unwrap();
+        assert_eq!(address("127.0.0.1:9464"), Ok(local));
+        assert_eq!(address("localhost:9464"), Ok(local));
+        assert!(address("localhost").is_err());
     }
 
     #[test]

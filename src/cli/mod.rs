@@ -4,6 +4,7 @@ mod check;
 mod demo;
 mod explain;
 mod healthcheck;
+mod online;
 mod output;
 mod run;
 

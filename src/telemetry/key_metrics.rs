@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use prometheus::{IntCounterVec, IntGaugeVec};
 
-use super::metrics::Families;
+use super::families::Families;
 use crate::clock::{Clock, SystemClock, UnixTime};
 use crate::keys::{FetchResult, SourceId};
 

@@ -5,12 +5,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use prometheus::core::Collector;
-use prometheus::{
-    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
-    IntGaugeVec, Opts, Registry, TextEncoder,
-};
+use prometheus::{Encoder, Histogram, IntCounter, IntGauge, Registry, TextEncoder};
 
+use super::families::Families;
 pub use super::key_metrics::Freshness;
 use super::key_metrics::KeyMetrics;
 use super::request_counters::RequestCounters;
@@ -99,9 +96,7 @@ pub struct Metrics {
 impl Metrics {
     /// `routes` and `issuers` by index.
     pub fn new(routes: &[Arc<str>], issuers: &[Arc<str>]) -> Arc<Self> {
-        let families = Families {
-            registry: Registry::new(),
-        };
+        let families = Families::new();
         families.add(prometheus::process_collector::ProcessCollector::for_self());
         families
             .gauges(
@@ -186,7 +181,7 @@ impl Metrics {
                 "When the configuration in use was loaded, in seconds since 1970.",
             ),
             keys: Arc::new(KeyMetrics::new(&families, issuers)),
-            registry: families.registry,
+            registry: families.registry(),
         })
     }
 
@@ -305,62 +300,6 @@ impl KeyObserver for Metrics {
 
     fn suppressed(&self, issuer: &str) {
         self.keys.suppressed(issuer);
-    }
-}
-
-/// Makes families and registers each under its constant name.
-pub(super) struct Families {
-    registry: Registry,
-}
-
-impl Families {
-    fn counter(&self, name: &str, help: &str) -> IntCounter {
-        self.made(IntCounter::new(name, help))
-    }
-
-    pub(super) fn counters(&self, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
-        self.made(IntCounterVec::new(Opts::new(name, help), labels))
-    }
-
-    fn gauge(&self, name: &str, help: &str) -> IntGauge {
-        self.made(IntGauge::new(name, help))
-    }
-
-    pub(super) fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {
-        self.made(IntGaugeVec::new(Opts::new(name, help), labels))
-    }
-
-    fn histogram(&self, name: &str, help: &str, buckets: &[f64]) -> Histogram {
-        self.made(Histogram::with_opts(
-            HistogramOpts::new(name, help).buckets(buckets.to_vec()),
-        ))
-    }
-
-    fn histograms(&self, name: &str, help: &str, labels: &[&str], buckets: &[f64]) -> HistogramVec {
-        self.made(HistogramVec::new(
-            HistogramOpts::new(name, help).buckets(buckets.to_vec()),
-            labels,
-        ))
-    }
-
-    #[expect(
-        clippy::expect_used,
-        reason = "names, labels and buckets are constants of this file, and every test of it makes all of them"
-    )]
-    fn made<C: Collector + Clone + 'static>(&self, family: prometheus::Result<C>) -> C {
-        let family = family.expect("a metric's name, labels and buckets are well-formed");
-        self.add(family.clone());
-        family
-    }
-
-    #[expect(
-        clippy::expect_used,
-        reason = "names are constants and differ, and every test of this file registers all of them"
-    )]
-    fn add(&self, family: impl Collector + 'static) {
-        self.registry
-            .register(Box::new(family))
-            .expect("a metric's name is registered once");
     }
 }
 

@@ -3,6 +3,7 @@
 
 pub mod access_log;
 pub mod escape;
+mod families;
 mod key_metrics;
 pub mod metrics;
 mod request_counters;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
+use super::online::fetch_once;
 use super::output::{complain, complain_of, print};
 use super::{BAD_CONFIG, ConfigFile, FAILURE, SUCCESS, USAGE};
 use crate::app;
@@ -143,10 +144,7 @@ fn given(argument: &str) -> std::io::Result<String> {
 
 /// Fetches every source once, and tells of those that failed.
 fn fetch(gate: &Gate, out_of_reach: &[SourceId]) -> std::io::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    let results = runtime.block_on(gate.keys.fetch_once());
+    let results = fetch_once(&gate.keys)?;
     for (index, (source, result)) in gate.keys.status().iter().zip(results).enumerate() {
         if let Err(error) = result
             && !out_of_reach.contains(&SourceId(index))
