@@ -88,7 +88,7 @@ function rebuild(issuer) {
       },
     },
     pkce: { required: () => false },
-    ttl: { IdToken: 3600, AccessToken: 3600, Interaction: 60, Session: 600, Grant: 600, AuthorizationCode: 60, ClientCredentials: 3600 },
+    ttl: { IdToken: 3600, AccessToken: 3600, Interaction: 60, Session: 600, Grant: 600, AuthorizationCode: 60, ClientCredentials: (_context, token) => token.resourceServer?.accessTokenTTL ?? 3600 },
   });
   handler = provider.callback();
 }

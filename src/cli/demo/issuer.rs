@@ -14,6 +14,9 @@ use crate::clock::{Clock, SystemClock};
 /// What the demo's gate expects in `aud`.
 pub(super) const AUDIENCE: &str = "legacy-app";
 
+/// Seconds that a token lives.
+const LIFE: i64 = 3600;
+
 /// The kinds of token that `/token?kind=` hands out, with what the gate makes of each.
 pub(super) const KINDS: [(&str, &str); 4] = [
     ("valid", "forwarded, with verified identity headers"),
@@ -61,27 +64,20 @@ impl DemoIssuer {
     /// A token of this kind, for Alice.
     pub(super) fn token(&self, kind: &str) -> io::Result<String> {
         let now = SystemClock.now().wall.0;
-        let mut claims = json!({
-            "iss": self.url, "aud": AUDIENCE, "sub": "u-1865", "preferred_username": "alice", "name": "Alice Liddell",
-            "email": "alice@example.com", "email_verified": true, "groups": ["staff", "editors"], "iat": now, "exp": now + 3600,
-        });
-        match kind {
-            "expired" => {
-                claims["iat"] = json!(now - 7200);
-                claims["exp"] = json!(now - 3600);
-            }
-            "wrong-audience" => claims["aud"] = json!("another-application"),
-            "valid" | "unknown-key" => {}
+        let (audience, issued) = match kind {
+            "valid" | "unknown-key" => (AUDIENCE, now),
+            "expired" => (AUDIENCE, now - 2 * LIFE),
+            "wrong-audience" => ("another-application", now),
             _ => {
-                return Err(io::Error::new(
-                    io::ErrorKind::InvalidInput,
-                    format!(
-                        "no such kind; there are: {}",
-                        KINDS.map(|(kind, _)| kind).join(", ")
-                    ),
-                ));
+                let kinds = KINDS.map(|(kind, _)| kind).join(", ");
+                let message = format!("no such kind; there are: {kinds}");
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
             }
-        }
+        };
+        let claims = json!({
+            "iss": self.url, "aud": audience, "sub": "u-1865", "preferred_username": "alice", "name": "Alice Liddell",
+            "email": "alice@example.com", "email_verified": true, "groups": ["staff", "editors"], "iat": issued, "exp": issued + LIFE,
+        });
         self.with_keys(|keys| {
             if kind == "unknown-key" {
                 keys.foreign.sign(&claims)
