@@ -57,7 +57,6 @@ impl Outgoing {
         permit: &Permit<'_>,
         found: Option<&FoundToken>,
         forwarded: Forwarded,
-        peer: std::net::IpAddr,
     ) -> Result<Self, Rejection> {
         let Clean {
             method,
@@ -79,7 +78,7 @@ impl Outgoing {
             let keep = found.filter(|_| gate.token.forward && permit.token().is_some());
             source::strip(&gate.token, &mut headers, &mut path_and_query, keep);
         }
-        forwarded.write(&mut headers, peer, host.as_ref());
+        forwarded.write(&mut headers, host.as_ref());
         let host = match gate.upstream.host {
             HostHeader::Preserve => host,
             HostHeader::Upstream => None,
