@@ -1,1 +1,311 @@
+//! The arrows of the house: `use crate::` only goes down the list, and the pure folders name neither the runtime nor the wire nor the clock.
 
+#![expect(clippy::expect_used, reason = "a test says what must be")]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Each room with the rooms that it may see.
+const MAY_SEE: &[(&str, &[&str])] = &[
+    ("clock", &[]),
+    ("jose", &[]),
+    ("keys", &["jose", "clock"]),
+    ("provider", &["jose", "clock"]),
+    ("verify", &["provider", "keys", "jose", "clock"]),
+    ("policy", &["verify", "provider", "keys", "jose", "clock"]),
+    ("identity", &["verify", "provider", "keys", "jose", "clock"]),
+    (
+        "telemetry",
+        &[
+            "identity", "policy", "verify", "provider", "keys", "jose", "clock",
+        ],
+    ),
+    (
+        "proxy",
+        &[
+            "telemetry",
+            "identity",
+            "policy",
+            "verify",
+            "provider",
+            "keys",
+            "jose",
+            "clock",
+        ],
+    ),
+    (
+        "admin",
+        &[
+            "telemetry",
+            "identity",
+            "policy",
+            "verify",
+            "provider",
+            "keys",
+            "jose",
+            "clock",
+        ],
+    ),
+    (
+        "config",
+        &[
+            "admin",
+            "proxy",
+            "telemetry",
+            "identity",
+            "policy",
+            "verify",
+            "provider",
+            "keys",
+            "jose",
+            "clock",
+        ],
+    ),
+    (
+        "app",
+        &[
+            "config",
+            "admin",
+            "proxy",
+            "telemetry",
+            "identity",
+            "policy",
+            "verify",
+            "provider",
+            "keys",
+            "jose",
+            "clock",
+        ],
+    ),
+    (
+        "cli",
+        &[
+            "app",
+            "config",
+            "admin",
+            "proxy",
+            "telemetry",
+            "identity",
+            "policy",
+            "verify",
+            "provider",
+            "keys",
+            "jose",
+            "clock",
+        ],
+    ),
+];
+
+/// Rooms and files without I/O.
+const PURE: &[&str] = &[
+    "jose/",
+    "provider/",
+    "verify/",
+    "policy/",
+    "identity/",
+    "keys/plan",
+    "keys/set",
+];
+
+/// What a pure file must not name: time is an argument, and nobody waits.
+const IMPURE_NAMES: &[&str] = &[
+    "tokio",
+    "hyper",
+    "SystemTime",
+    "Instant",
+    "SystemClock",
+    "std::fs",
+    "std::net::Tcp",
+    "std::env",
+];
+
+#[test]
+fn arrows_only_go_down() {
+    let mut wrong = Vec::new();
+    for (file, text) in production_code() {
+        let Some((_, allowed)) = MAY_SEE.iter().find(|(room, _)| *room == room_of(&file)) else {
+            assert!(
+                ["main.rs", "lib.rs"].contains(&file.as_str()),
+                "{file} is in no room of the house"
+            );
+            continue;
+        };
+        for seen in rooms_named(&text) {
+            if seen != room_of(&file) && !allowed.contains(&seen.as_str()) {
+                wrong.push(format!("{file} sees {seen}"));
+            }
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "arrows that go up or sideways:\n{}",
+        wrong.join("\n")
+    );
+}
+
+#[test]
+fn pure_rooms_name_neither_runtime_nor_wire_nor_clock() {
+    let mut wrong = Vec::new();
+    for (file, text) in production_code() {
+        if PURE.iter().any(|pure| file.starts_with(pure)) {
+            wrong.extend(
+                IMPURE_NAMES
+                    .iter()
+                    .filter(|name| code_of(&text).contains(**name))
+                    .map(|name| format!("{file} names {name}")),
+            );
+        }
+    }
+    assert!(wrong.is_empty(), "not pure:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn only_the_clock_reads_the_time_and_only_main_exits() {
+    let mut wrong = Vec::new();
+    for (file, text) in production_code() {
+        let code = code_of(&text);
+        if file != "clock.rs" && (code.contains("SystemTime::now") || imports_std_instant(&code)) {
+            wrong.push(format!("{file} reads the time"));
+        }
+        if file != "main.rs" && code.contains("process::exit") {
+            wrong.push(format!("{file} exits"));
+        }
+        if file != "verify/pipeline.rs"
+            && file != "verify/token.rs"
+            && code.contains("VerifiedToken::prove")
+        {
+            wrong.push(format!("{file} makes a VerifiedToken"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn files_are_one_idea_each() {
+    let lengths: Vec<(usize, String)> = production_code()
+        .into_iter()
+        .map(|(file, text)| (text.lines().count(), file))
+        .collect();
+    let long: Vec<_> = lengths.iter().filter(|(lines, _)| *lines > 500).collect();
+    assert!(
+        long.is_empty(),
+        "over 500 lines of production code: {long:?}"
+    );
+    let mut sorted: Vec<usize> = lengths.iter().map(|(lines, _)| *lines).collect();
+    sorted.sort_unstable();
+    let median = sorted.get(sorted.len() / 2).copied().unwrap_or_default();
+    assert!(median <= 200, "the median file has {median} lines");
+}
+
+#[test]
+fn the_guard_itself_sees_what_it_should() {
+    let text = "use crate::{proxy, jose::json};\nfn f() { crate::config::load() }\n";
+    assert_eq!(
+        rooms_named(text),
+        BTreeSet::from(["proxy".to_owned(), "jose".to_owned(), "config".to_owned()])
+    );
+    assert_eq!(room_of("proxy/listen.rs"), "proxy");
+    assert_eq!(room_of("app.rs"), "app");
+    assert_eq!(
+        code_of("// tokio\nlet a = 1; // hyper\n").trim(),
+        "let a = 1;"
+    );
+}
+
+/// Every file below `src`, by its path there, up to its inline tests. Files that are only compiled for tests are left out.
+fn production_code() -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    collect(&root, &mut files);
+    assert!(files.len() > 20, "the house has rooms");
+    files
+        .into_iter()
+        .filter(|file| {
+            !file.to_string_lossy().ends_with("testing.rs")
+                && !file.to_string_lossy().ends_with("tests.rs")
+                && !file.components().any(|part| part.as_os_str() == "tests")
+        })
+        .map(|file| {
+            let text = fs::read_to_string(&file).expect("a source file is readable");
+            let production = text
+                .split("#[cfg(test)]\nmod tests")
+                .next()
+                .unwrap_or_default()
+                .to_owned();
+            let name = file
+                .strip_prefix(&root)
+                .expect("below src")
+                .to_string_lossy()
+                .into_owned();
+            (name, production)
+        })
+        .collect()
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("src is readable") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            collect(&path, files);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+}
+
+fn room_of(file: &str) -> &str {
+    file.split('/')
+        .next()
+        .unwrap_or_default()
+        .trim_end_matches(".rs")
+}
+
+/// The rooms after `crate::`, in a `use` with braces too; comments do not count.
+fn rooms_named(text: &str) -> BTreeSet<String> {
+    let code = code_of(text);
+    let mut rooms = BTreeSet::new();
+    for after in code.split("crate::").skip(1) {
+        let names: Vec<&str> = match after.strip_prefix('{') {
+            Some(group) => group
+                .split('}')
+                .next()
+                .unwrap_or_default()
+                .split(',')
+                .collect(),
+            None => vec![after],
+        };
+        for name in names {
+            let room: String = name
+                .trim()
+                .chars()
+                .take_while(|c| c.is_ascii_alphanumeric() || *c == '_')
+                .collect();
+            if MAY_SEE.iter().any(|(known, _)| *known == room) {
+                rooms.insert(room);
+            }
+        }
+    }
+    rooms
+}
+
+/// Timers are tokio's, and run on its clock; nobody else has an `Instant`.
+fn imports_std_instant(code: &str) -> bool {
+    code.contains("std::time::Instant")
+        || code.split("use std::time::{").skip(1).any(|names| {
+            names
+                .split('}')
+                .next()
+                .unwrap_or_default()
+                .contains("Instant")
+        })
+}
+
+/// Without comments.
+fn code_of(text: &str) -> String {
+    text.lines()
+        .map(|line| line.split("//").next().unwrap_or_default().trim_end())
+        .filter(|line| !line.is_empty())
+        .collect::<Vec<_>>()
+        .join("\n")
+}

@@ -1,7 +1,7 @@
 //! The admin listener: `/livez`, `/readyz`, `/metrics`, `/issuers`. On its own address, so that no path of the application and no header
 //! reaches it, and on the control runtime, so that busy workers do not make a probe fail.
 //!
-//! * [`serve`] is the listener with its limits, [`answer`] the pages, [`issuers`] the document about keys.
+//! * [`serve()`] is the listener with its limits, `answer` the pages, `issuers` the document about keys.
 
 mod answer;
 mod issuers;

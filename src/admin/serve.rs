@@ -77,7 +77,9 @@ mod tests {
     use super::super::View;
     use super::*;
     use crate::clock::SystemClock;
+    use crate::jose::algorithm::{Algorithm, AlgorithmSet};
     use crate::jose::jwk::{KeyPolicy, ReadKeys};
+    use crate::jose::key::VerificationKey;
     use crate::keys::Keys;
     use crate::keys::plan::Timing;
     use crate::keys::source::{FileFormat, Origin, SourceConfig};
@@ -149,8 +151,13 @@ mod tests {
 
     #[tokio::test]
     async fn a_gate_with_keys_is_ready_until_it_drains() {
+        let hs256 = AlgorithmSet::of(&[Algorithm::Hs256]);
+        let secret = VerificationKey::from_secret(&[7; 32], hs256).unwrap();
         let admin = admin(vec![source(Origin::Fixed {
-            keys: ReadKeys::default(),
+            keys: ReadKeys {
+                keys: vec![secret],
+                skipped: vec![],
+            },
             any_kid: true,
         })]);
         let address = started(admin.clone()).await;
@@ -189,7 +196,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn d08_silent_connections_do_not_use_up_the_listener_for_long() {
+    async fn d08_connections_that_went_away_free_their_places() {
         let address = started(admin(vec![])).await;
         let mut silent = Vec::new();
         for _ in 0..MAX_CONNECTIONS {

@@ -302,7 +302,7 @@ mod tests {
                     failed += 1;
                 }
                 Step::WaitUntil(then) => now = then,
-                Step::InFlight => unreachable!(),
+                Step::InFlight => panic!("nothing is in flight"),
             }
         }
         assert!(failed > 1000, "{failed}");
@@ -344,7 +344,7 @@ mod tests {
                     plan.ended(now, Ended::Failed, NO_JITTER);
                 }
                 Step::WaitUntil(then) => now = then,
-                Step::InFlight => unreachable!(),
+                Step::InFlight => panic!("nothing is in flight"),
             }
         }
     }

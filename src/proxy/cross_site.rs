@@ -11,7 +11,7 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Refuses an unsafe method or an upgrade whose token came in a cookie, when the browser says that another site made it. Requests that carry neither
 /// Sec-Fetch-Site nor Origin come from programs, or from browsers too old to be told apart from them: they pass.
-pub(super) fn check(head: &Parts) -> Result<(), Rejection> {
+pub fn check(head: &Parts) -> Result<(), Rejection> {
     let safe = matches!(head.method, Method::GET | Method::HEAD | Method::OPTIONS);
     if safe && !head.headers.contains_key(UPGRADE) {
         return Ok(());

@@ -13,7 +13,7 @@ mod account;
 mod connect;
 mod connection;
 mod credentials;
-mod cross_site;
+pub mod cross_site;
 mod forwarded;
 pub mod listen;
 mod local;

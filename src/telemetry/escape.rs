@@ -26,6 +26,19 @@ pub(super) fn push_text(line: &mut String, text: &str, max_bytes: usize) {
     }
 }
 
+/// `text` for a person at a terminal: as it is, apart from what would act on the display.
+pub fn visible(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        if acts_on_the_display(character) {
+            shown.extend(character.escape_unicode());
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
+}
+
 /// Appends `text` without quotes, escaped as inside a JSON string.
 pub(super) fn push_escaped(line: &mut String, text: &str, max_bytes: usize) {
     for (offset, character) in text.char_indices() {
@@ -76,6 +89,11 @@ mod tests {
             "\"a\\r\\nb\\u001b[31mc\\u0000\\u007f\\u0085\""
         );
         assert_eq!(json("\u{2028}\u{202e}", 100), "\"\\u2028\\u202e\"");
+    }
+
+    #[test]
+    fn h15_a_terminal_is_not_steered() {
+        assert_eq!(visible("a\x1b[2J\"é\n"), "a\\u{1b}[2J\"é\\u{a}");
     }
 
     #[test]

@@ -5,12 +5,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use prometheus::core::Collector;
-use prometheus::{
-    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
-    IntGaugeVec, Opts, Registry, TextEncoder,
-};
+use prometheus::{Encoder, Histogram, IntCounter, IntGauge, Registry, TextEncoder};
 
+use super::families::Families;
+pub use super::key_metrics::Freshness;
 use super::key_metrics::KeyMetrics;
 use super::request_counters::RequestCounters;
 use crate::clock::UnixTime;
@@ -72,10 +70,11 @@ pub struct RequestOutcome {
     pub duration: Duration,
 }
 
-/// The registry and every child that a request needs. Counting never takes a lock.
+/// The registry and every child that a request needs. Counting never takes a lock. A clone counts into the same series.
+#[derive(Clone)]
 pub struct Metrics {
     registry: Registry,
-    requests: RequestCounters,
+    requests: Arc<RequestCounters>,
     request_duration: Histogram,
     verify_hit: Histogram,
     verify_miss: Histogram,
@@ -91,15 +90,13 @@ pub struct Metrics {
     log_lines_dropped: IntCounter,
     reload_successful: IntGauge,
     reload_success_time: IntGauge,
-    keys: KeyMetrics,
+    keys: Arc<KeyMetrics>,
 }
 
 impl Metrics {
     /// `routes` and `issuers` by index.
     pub fn new(routes: &[Arc<str>], issuers: &[Arc<str>]) -> Arc<Self> {
-        let families = Families {
-            registry: Registry::new(),
-        };
+        let families = Families::new();
         families.add(prometheus::process_collector::ProcessCollector::for_self());
         families
             .gauges(
@@ -129,7 +126,7 @@ impl Metrics {
             &["outcome"],
         );
         Arc::new(Self {
-            requests: RequestCounters::new(requests, routes, issuers),
+            requests: Arc::new(RequestCounters::new(requests, routes, issuers)),
             request_duration: families.histogram(
                 "claimgate_request_duration_seconds",
                 "Time in seconds from the head of a request to the end of its answer.",
@@ -183,9 +180,23 @@ impl Metrics {
                 "claimgate_config_last_reload_success_timestamp_seconds",
                 "When the configuration in use was loaded, in seconds since 1970.",
             ),
-            keys: KeyMetrics::new(&families, issuers),
-            registry: families.registry,
+            keys: Arc::new(KeyMetrics::new(&families, issuers)),
+            registry: families.registry(),
         })
+    }
+
+    /// The same series under the indexes of another configuration: a reload loses no count.
+    pub fn reindexed(&self, routes: &[Arc<str>], issuers: &[Arc<str>]) -> Arc<Self> {
+        Arc::new(Self {
+            requests: Arc::new(self.requests.reindexed(routes, issuers)),
+            keys: Arc::new(self.keys.reindexed(issuers)),
+            ..self.clone()
+        })
+    }
+
+    /// Takes away the key series of issuers that `other` has and this has not: their configuration is not in use.
+    pub fn forget_issuers_of(&self, other: &Self) {
+        self.keys.forget_issuers_of(&other.keys);
     }
 
     pub fn request_finished(&self, outcome: RequestOutcome) {
@@ -261,6 +272,11 @@ impl Metrics {
         }
     }
 
+    /// What a source holds without a fetch of its own: keys in the configuration, or taken over at a reload.
+    pub fn keys_held(&self, issuer: &str, source: SourceId, keys: usize, freshness: Freshness) {
+        self.keys.holds(issuer, source, keys, Some(freshness));
+    }
+
     /// The counter that the log writer adds its dropped lines to.
     pub fn log_lines_dropped(&self) -> IntCounter {
         self.log_lines_dropped.clone()
@@ -268,6 +284,7 @@ impl Metrics {
 
     /// The text exposition format, version 0.0.4.
     pub fn render(&self) -> Vec<u8> {
+        self.keys.refresh();
         let mut text = Vec::with_capacity(64 * 1024);
         if let Err(error) = TextEncoder::new().encode(&self.registry.gather(), &mut text) {
             tracing::error!(%error, "cannot write the metrics");
@@ -283,62 +300,6 @@ impl KeyObserver for Metrics {
 
     fn suppressed(&self, issuer: &str) {
         self.keys.suppressed(issuer);
-    }
-}
-
-/// Makes families and registers each under its constant name.
-pub(super) struct Families {
-    registry: Registry,
-}
-
-impl Families {
-    fn counter(&self, name: &str, help: &str) -> IntCounter {
-        self.made(IntCounter::new(name, help))
-    }
-
-    pub(super) fn counters(&self, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
-        self.made(IntCounterVec::new(Opts::new(name, help), labels))
-    }
-
-    fn gauge(&self, name: &str, help: &str) -> IntGauge {
-        self.made(IntGauge::new(name, help))
-    }
-
-    pub(super) fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {
-        self.made(IntGaugeVec::new(Opts::new(name, help), labels))
-    }
-
-    fn histogram(&self, name: &str, help: &str, buckets: &[f64]) -> Histogram {
-        self.made(Histogram::with_opts(
-            HistogramOpts::new(name, help).buckets(buckets.to_vec()),
-        ))
-    }
-
-    fn histograms(&self, name: &str, help: &str, labels: &[&str], buckets: &[f64]) -> HistogramVec {
-        self.made(HistogramVec::new(
-            HistogramOpts::new(name, help).buckets(buckets.to_vec()),
-            labels,
-        ))
-    }
-
-    #[expect(
-        clippy::expect_used,
-        reason = "names, labels and buckets are constants of this file, and every test of it makes all of them"
-    )]
-    fn made<C: Collector + Clone + 'static>(&self, family: prometheus::Result<C>) -> C {
-        let family = family.expect("a metric's name, labels and buckets are well-formed");
-        self.add(family.clone());
-        family
-    }
-
-    #[expect(
-        clippy::expect_used,
-        reason = "names are constants and differ, and every test of this file registers all of them"
-    )]
-    fn add(&self, family: impl Collector + 'static) {
-        self.registry
-            .register(Box::new(family))
-            .expect("a metric's name is registered once");
     }
 }
 
@@ -500,6 +461,33 @@ mod tests {
             ),
             "1700000000"
         );
+    }
+
+    #[test]
+    fn a_reload_loses_no_count() {
+        let before = Metrics::new(&names(&["all"]), &names(&["staff", "partners"]));
+        before.connection_opened();
+        let missing = RequestOutcome {
+            route: Some(0),
+            issuer: None,
+            decision: Decision::Deny,
+            reason: Some(Reason::MissingToken),
+            duration: Duration::from_millis(1),
+        };
+        before.request_finished(missing);
+        let after = before.reindexed(&names(&["health", "all"]), &names(&["bank", "staff"]));
+        after.request_finished(RequestOutcome {
+            route: Some(1),
+            ..missing
+        });
+        after.connection_closed();
+        let series = "claimgate_requests_total{decision=\"deny\",issuer=\"none\",reason=\"missing_token\",route=\"all\"}";
+        assert_eq!(value(&after, series), "2");
+        assert_eq!(value(&after, "claimgate_connections"), "0");
+        assert_eq!(value(&after, "claimgate_keys{issuer=\"bank\"}"), "0");
+        after.forget_issuers_of(&before);
+        assert_eq!(value(&after, "claimgate_keys{issuer=\"staff\"}"), "0");
+        assert!(!text(&after).contains("claimgate_keys{issuer=\"partners\"}"));
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //! wire is a label, and no token or claim value is ever written.
 
 pub mod access_log;
-mod escape;
+pub mod escape;
+mod families;
 mod key_metrics;
 pub mod metrics;
 mod request_counters;

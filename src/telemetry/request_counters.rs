@@ -44,6 +44,11 @@ impl RequestCounters {
         counters
     }
 
+    /// The same series under the indexes of another configuration.
+    pub(super) fn reindexed(&self, routes: &[Arc<str>], issuers: &[Arc<str>]) -> Self {
+        Self::new(self.family.clone(), routes, issuers)
+    }
+
     /// An index that is out of range counts as none: a wrong label is better than a lost request.
     pub(super) fn count(
         &self,

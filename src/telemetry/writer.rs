@@ -4,7 +4,7 @@
 use std::io::{self, Write};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use prometheus::IntCounter;
 
@@ -51,20 +51,19 @@ impl LineWriter {
 
     /// Waits until everything handed over so far is written, at most `limit`. False: it is not.
     pub fn flush(&self, limit: Duration) -> bool {
-        let deadline = Instant::now() + limit;
+        let mut left = limit;
         let (done, written) = sync_channel(1);
         let mut message = Message::Flush(done);
         // The channel has no sending with a time limit.
         while let Err(error) = self.sender.try_send(message) {
             match error {
-                TrySendError::Full(again) if Instant::now() < deadline => message = again,
+                TrySendError::Full(again) if !left.is_zero() => message = again,
                 _ => return false,
             }
             thread::sleep(GATHER);
+            left = left.saturating_sub(GATHER);
         }
-        written
-            .recv_timeout(deadline.saturating_duration_since(Instant::now()))
-            .is_ok()
+        written.recv_timeout(left).is_ok()
     }
 }
 

@@ -1,1 +1,18 @@
-fn main() {}
+//! The gate as a process, over real sockets: what goes in, what comes out, and what the application saw.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test says what must be"
+)]
+
+mod harness;
+
+mod commands;
+mod examples;
+mod headers;
+mod issuers;
+mod messages;
+mod routes;
+mod tokens;

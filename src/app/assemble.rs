@@ -1,0 +1,178 @@
+//! From a configuration to a gate: sources are numbered, and every room gets its own part.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::clock::Clock;
+use crate::config::{Config, IdentitySettings, IssuerSetup};
+use crate::identity::{ManagedNames, Mapping};
+use crate::keys::source::{Origin, SourceConfig};
+use crate::keys::{Keys, SourceId};
+use crate::policy::RouteTable;
+use crate::proxy::Gate;
+use crate::telemetry::Metrics;
+use crate::telemetry::metrics::Freshness;
+use crate::verify::{IssuerConfig, Verifier, cache};
+
+/// A configuration that was read well and still cannot be put together: its reading should have refused it.
+#[derive(Debug)]
+pub struct CannotAssemble(String);
+
+impl fmt::Display for CannotAssemble {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// Builds the gate of `config`. Nothing is fetched or opened, and there is no access log. With `previous`, its counts go on.
+pub fn assemble(
+    config: Config,
+    clock: Arc<dyn Clock>,
+    previous: Option<&Gate>,
+) -> Result<Gate, CannotAssemble> {
+    let routes = match config.routes {
+        None => RouteTable::everything_needs_a_token(),
+        Some(routes) => RouteTable::new(routes, config.strict_paths).map_err(bad_routes)?,
+    };
+    let (issuers, sources) = number_sources(config.issuers);
+    let route_names: Vec<Arc<str>> = routes
+        .routes()
+        .iter()
+        .map(|route| Arc::clone(route.name()))
+        .collect();
+    let issuer_names: Vec<Arc<str>> = issuers
+        .iter()
+        .map(|issuer| Arc::clone(&issuer.name))
+        .collect();
+    let metrics = match previous {
+        None => Metrics::new(&route_names, &issuer_names),
+        Some(gate) => gate.metrics.reindexed(&route_names, &issuer_names),
+    };
+    for (index, source) in sources.iter().enumerate() {
+        if let Origin::Fixed { keys, .. } = &source.origin {
+            let id = SourceId(index);
+            metrics.keys_held(&source.issuer, id, keys.keys.len(), Freshness::Always);
+        }
+    }
+    let (managed, mapping) = identity(config.identity);
+    Ok(Gate {
+        verifier: Verifier::new(issuers, config.token.max_bytes),
+        keys: Arc::new(Keys::new(sources, Arc::clone(&clock), metrics.clone())),
+        routes,
+        managed,
+        mapping,
+        token: config.token,
+        upstream: config.upstream,
+        trusted_proxies: config.trusted_proxies,
+        cache_max_bytes: cache::DEFAULT_MAX_BYTES,
+        metrics,
+        access_log: None,
+        clock,
+    })
+}
+
+/// Gives every source its number in [`Keys`]. An issuer has one source for each form of its profile, or a single one that serves all of them.
+fn number_sources(setups: Vec<IssuerSetup>) -> (Vec<IssuerConfig>, Vec<SourceConfig>) {
+    let mut issuers = Vec::with_capacity(setups.len());
+    let mut sources = Vec::new();
+    for setup in setups {
+        let first = sources.len();
+        let single = setup.sources.len() == 1;
+        let ids = (0..setup.profile.forms.len())
+            .map(|form| SourceId(if single { first } else { first + form }))
+            .collect();
+        sources.extend(setup.sources);
+        issuers.push(IssuerConfig {
+            name: setup.name,
+            profile: setup.profile,
+            sources: ids,
+            algorithms: setup.algorithms,
+            token_types: setup.token_types,
+            audiences: setup.audiences,
+            leeway: seconds(setup.leeway),
+            max_age: setup.max_age.map(seconds),
+            required_claims: setup.required_claims,
+            unverified_email: setup.unverified_email,
+        });
+    }
+    (issuers, sources)
+}
+
+fn identity(settings: IdentitySettings) -> (ManagedNames, Mapping) {
+    let mapping = match settings.headers {
+        None => Mapping::default_set(settings.max_bytes),
+        Some(rules) => Mapping::of(rules, settings.max_bytes),
+    };
+    let managed = ManagedNames::new(&mapping.names(), &settings.strip, settings.underscores);
+    (managed, mapping)
+}
+
+fn bad_routes(problems: Vec<(usize, String)>) -> CannotAssemble {
+    let problems: Vec<String> = problems
+        .into_iter()
+        .map(|(index, problem)| format!("routes[{index}]: {problem}"))
+        .collect();
+    CannotAssemble(problems.join("; "))
+}
+
+fn seconds(duration: std::time::Duration) -> i64 {
+    i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::SystemClock;
+    use crate::config::{self, LoadOptions};
+
+    fn gate(text: &str) -> Gate {
+        let options = LoadOptions {
+            read_files: false,
+            environment: None,
+        };
+        let config =
+            config::parse(text, "test", &options).unwrap_or_else(|problems| panic!("{problems:?}"));
+        assemble(config, Arc::new(SystemClock), None).unwrap()
+    }
+
+    #[test]
+    fn every_form_of_an_issuer_has_the_source_of_its_keys() {
+        let gate = gate(
+            r#"
+upstream: http://127.0.0.1:3000
+issuers:
+  - {name: pool, provider: cognito, region: us-east-1, user_pool_id: us-east-1_example, client_ids: [abc]}
+  - {name: one, provider: cognito, region: us-east-1, user_pool_id: us-east-1_other, client_ids: [abc], keys: {jwks_url: "https://keys.example/"}}
+"#,
+        );
+        let status = gate.keys.status();
+        let mut used = Vec::new();
+        for issuer in gate.verifier.issuers() {
+            assert_eq!(issuer.sources.len(), issuer.profile.forms.len());
+            for source in &issuer.sources {
+                assert_eq!(status[source.0].issuer, issuer.name);
+                used.push(source.0);
+            }
+        }
+        used.sort_unstable();
+        used.dedup();
+        assert_eq!(used, (0..status.len()).collect::<Vec<_>>());
+        let one = gate.verifier.issuers().last().unwrap();
+        assert!(one.sources.iter().all(|source| *source == one.sources[0]));
+    }
+
+    #[test]
+    fn mapped_names_are_managed() {
+        let gate = gate(
+            r#"
+upstream: http://127.0.0.1:3000
+issuers: [{provider: auth0, domain: example.eu.auth0.com, audiences: [a]}]
+identity: {headers: {X-Employee: sub}, strip: [X-Other]}
+"#,
+        );
+        for name in ["X-Employee", "x_employee", "X-Auth-Subject", "X-Other"] {
+            assert!(gate.managed.covers(name), "{name}");
+        }
+        assert_eq!(gate.mapping.names(), ["X-Employee"]);
+    }
+}

@@ -1,0 +1,298 @@
+//! SIGHUP: another configuration takes the place of the one in use, as a whole or not at all.
+
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+
+use super::assemble;
+use super::start::view;
+use crate::admin::Admin;
+use crate::clock::UnixTime;
+use crate::config::{self, Config, LoadOptions, Problem, Shutdown};
+use crate::keys::{Keys, SourceId};
+use crate::proxy::Gate;
+use crate::telemetry::LogSettings;
+use crate::telemetry::metrics::Freshness;
+
+/// One log line for a problem of the configuration; the macro's first argument is the level.
+macro_rules! log_problem {
+    ($level:ident, $problem:expr) => {
+        tracing::$level!(
+            file = $problem.file,
+            line = $problem.line,
+            column = $problem.column,
+            path = $problem.path,
+            hint = $problem.hint.as_deref().unwrap_or_default(),
+            "{}",
+            $problem.message
+        )
+    };
+}
+/// How long the keys of issuers that are new may take to arrive before the new configuration is refused: two tries under the limits of a fetch.
+const KEYS_WITHIN: Duration = Duration::from_secs(12);
+/// Between two looks whether they have.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
+/// What a reload needs to know of the configuration in use.
+pub(super) struct Reloader {
+    file: PathBuf,
+    keys_within: Duration,
+    fixed: Fixed,
+    shutdown: Shutdown,
+}
+
+/// What only a restart changes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Fixed {
+    listen: SocketAddr,
+    admin: SocketAddr,
+    workers: Option<NonZeroUsize>,
+    log: LogSettings,
+}
+
+impl Fixed {
+    fn of(config: &Config) -> Self {
+        Self {
+            listen: config.listen,
+            admin: config.admin,
+            workers: config.workers,
+            log: config.log,
+        }
+    }
+}
+
+impl Reloader {
+    pub(super) fn new(file: PathBuf, config: &Config) -> Self {
+        Self {
+            file,
+            keys_within: KEYS_WITHIN,
+            fixed: Fixed::of(config),
+            shutdown: config.shutdown,
+        }
+    }
+
+    pub(super) fn listen(&self) -> SocketAddr {
+        self.fixed.listen
+    }
+
+    pub(super) fn admin(&self) -> SocketAddr {
+        self.fixed.admin
+    }
+
+    pub(super) fn shutdown(&self) -> Shutdown {
+        self.shutdown
+    }
+
+    /// Reads the file again and puts its gate into use, once its issuers have keys. Anything wrong: the gate in use stays, and the log and
+    /// the metrics say so.
+    pub(super) async fn reload(&mut self, gate: &ArcSwap<Gate>, admin: &Admin) {
+        let old = gate.load_full();
+        let loaded = self.replacement(&old).await;
+        let at = old.clock.now().wall;
+        match loaded {
+            Some((new, shutdown)) => {
+                new.metrics.config_loaded(true, at);
+                admin.show(view(&new));
+                let metrics = Arc::clone(&new.metrics);
+                gate.store(Arc::new(new));
+                old.keys.stop();
+                metrics.forget_issuers_of(&old.metrics);
+                count_keys(&gate.load(), at);
+                self.shutdown = shutdown;
+                tracing::info!(file = %self.file.display(), "the configuration was reloaded");
+            }
+            None => {
+                old.metrics.config_loaded(false, at);
+                tracing::error!(
+                    file = %self.file.display(),
+                    "the configuration was not reloaded: the one in use stays"
+                );
+            }
+        }
+    }
+
+    async fn became_ready(&self, keys: &Keys) -> bool {
+        let ready = async {
+            while !keys.ready() {
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+        };
+        tokio::time::timeout(self.keys_within, ready).await.is_ok()
+    }
+
+    async fn replacement(&self, old: &Gate) -> Option<(Gate, Shutdown)> {
+        let options = LoadOptions {
+            read_files: true,
+            environment: None,
+        };
+        let config = match config::load(&self.file, &options) {
+            Ok(config) => config,
+            Err(problems) => {
+                for problem in &problems {
+                    log_problem!(error, problem);
+                }
+                return None;
+            }
+        };
+        warn_of(&config.warnings);
+        if Fixed::of(&config) != self.fixed {
+            tracing::warn!(
+                "`listen`, `admin`, `workers` and `log` keep their values until the gate is started again"
+            );
+        }
+        let shutdown = config.shutdown;
+        let mut new = match assemble(config, Arc::clone(&old.clock), Some(old)) {
+            Ok(new) => new,
+            Err(error) => {
+                tracing::error!(%error, "the configuration cannot be put together");
+                return None;
+            }
+        };
+        new.access_log = old.access_log.clone();
+        new.keys.inherit(&old.keys);
+        new.keys.start();
+        if self.became_ready(&new.keys).await || !old.keys.ready() {
+            return Some((new, shutdown));
+        }
+        for source in new.keys.status() {
+            if source.required_for_ready && source.keys.is_empty() {
+                tracing::error!(
+                    issuer = %source.issuer,
+                    origin = source.origin,
+                    error = source.last_error.as_deref().unwrap_or("no answer yet"),
+                    "no keys for an issuer of the new configuration"
+                );
+            }
+        }
+        new.keys.stop();
+        old.metrics.forget_issuers_of(&new.metrics);
+        None
+    }
+}
+
+/// Sources that go on with the keys of their predecessors did not fetch them themselves.
+fn count_keys(gate: &Gate, now: UnixTime) {
+    for (index, source) in gate.keys.status().iter().enumerate() {
+        if let Some(age) = source.age {
+            let age = i64::try_from(age.as_secs()).unwrap_or(i64::MAX);
+            let since = Freshness::Since(UnixTime(now.0.saturating_sub(age)));
+            let id = SourceId(index);
+            gate.metrics
+                .keys_held(&source.issuer, id, source.keys.len(), since);
+        }
+    }
+}
+
+/// What the operator should know of a configuration that is good.
+pub(super) fn warn_of(warnings: &[Problem]) {
+    for warning in warnings {
+        log_problem!(warn, warning);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use http::Method;
+
+    use super::*;
+    use crate::clock::SystemClock;
+
+    const ISSUERS: &str = "upstream: http://127.0.0.1:3000\nissuers:\n  - {name: staff, provider: oidc, issuer: 'https://id.example', audiences: [a], keys: {jwks: {keys: [{kty: OKP, crv: Ed25519, kid: a, x: 11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo}]}}}\n";
+
+    struct Running {
+        file: PathBuf,
+        gate: ArcSwap<Gate>,
+        admin: Admin,
+        reloader: Reloader,
+    }
+
+    impl Running {
+        fn start(name: &str) -> Self {
+            let file =
+                std::env::temp_dir().join(format!("claimgate-{}-{name}", std::process::id()));
+            fs::write(&file, ISSUERS).unwrap();
+            let options = LoadOptions {
+                read_files: true,
+                environment: None,
+            };
+            let config =
+                config::load(&file, &options).unwrap_or_else(|problems| panic!("{problems:?}"));
+            let mut reloader = Reloader::new(file.clone(), &config);
+            reloader.keys_within = Duration::from_millis(200);
+            let gate = assemble(config, Arc::new(SystemClock), None).unwrap();
+            Self {
+                file,
+                admin: Admin::new(view(&gate)),
+                gate: ArcSwap::from_pointee(gate),
+                reloader,
+            }
+        }
+
+        async fn reload(&mut self, more: &str) {
+            fs::write(&self.file, format!("{ISSUERS}{more}")).unwrap();
+            self.reloader.reload(&self.gate, &self.admin).await;
+        }
+
+        fn route_of(&self, path: &str) -> Option<String> {
+            let gate = self.gate.load();
+            let route = gate.routes.find(&Method::GET, path).ok()?;
+            Some(route.name().to_string())
+        }
+
+        fn shows(&self, line: &str) -> bool {
+            let text = self.gate.load().metrics.render();
+            String::from_utf8(text).unwrap().lines().any(|l| l == line)
+        }
+    }
+
+    impl Drop for Running {
+        fn drop(&mut self) {
+            let _ = fs::remove_file(&self.file);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_good_file_takes_over_as_a_whole() {
+        let mut running = Running::start("good");
+        running
+            .reload("routes: [{name: new, path: /new}]\nshutdown: {drain_timeout: 7s}\n")
+            .await;
+        assert_eq!(running.route_of("/new").as_deref(), Some("new"));
+        assert_eq!(running.route_of("/old"), None);
+        assert_eq!(
+            running.reloader.shutdown().drain_timeout,
+            Duration::from_secs(7)
+        );
+        assert!(running.shows("claimgate_config_last_reload_successful 1"));
+        assert!(running.shows("claimgate_keys{issuer=\"staff\"} 1"));
+    }
+
+    #[tokio::test]
+    async fn a_bad_file_changes_nothing() {
+        let mut running = Running::start("bad");
+        let before = running.gate.load_full();
+        running.reload("routes: [{name: new, path: new}]\n").await;
+        assert!(Arc::ptr_eq(&before, &running.gate.load_full()));
+        assert!(running.shows("claimgate_config_last_reload_successful 0"));
+        fs::remove_file(&running.file).unwrap();
+        running.reloader.reload(&running.gate, &running.admin).await;
+        assert!(Arc::ptr_eq(&before, &running.gate.load_full()));
+    }
+
+    #[tokio::test]
+    async fn a_file_whose_new_issuer_has_no_keys_changes_nothing() {
+        let mut running = Running::start("keyless");
+        let before = running.gate.load_full();
+        let keyless = "  - {name: gone, provider: oidc, issuer: 'https://gone.example', audiences: [a], keys: {jwks_url: 'http://127.0.0.1:1/', allow_http: true}}\n";
+        running.reload(keyless).await;
+        assert!(Arc::ptr_eq(&before, &running.gate.load_full()));
+        assert!(before.keys.ready());
+        assert!(!running.shows("claimgate_keys{issuer=\"gone\"} 0"));
+    }
+}

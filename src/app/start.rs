@@ -1,0 +1,124 @@
+//! The order of starting: addresses first, so that a second gate on them fails before it does anything; then logs, keys, pages, workers.
+
+use std::io::{self, IsTerminal, stdout};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::available_parallelism;
+
+use arc_swap::ArcSwap;
+use tokio::net::TcpListener;
+
+use super::drain::drain;
+use super::reload::{Reloader, warn_of};
+use super::signals::{Asked, Signals};
+use super::workers::Workers;
+use super::{CannotRun, assemble, key_watch};
+use crate::admin::{self, Admin};
+use crate::clock::{Clock, SystemClock};
+use crate::config::Config;
+use crate::proxy::{Gate, listen};
+use crate::telemetry::{AccessLog, LineWriter, LogSettings, tracing_setup};
+
+/// Starts everything, serves until a signal says stop, and drains.
+pub(super) async fn start_and_serve(mut config: Config, file: PathBuf) -> Result<(), CannotRun> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    clock.now();
+    let listener = listen::bind(config.listen)
+        .map_err(|error| cannot_listen("listen", config.listen, &error))?;
+    let admin_listener = TcpListener::bind(config.admin)
+        .await
+        .map_err(|error| cannot_listen("admin", config.admin, &error))?;
+    let mut signals = Signals::new()
+        .map_err(|error| CannotRun::new(format!("cannot listen for signals: {error}")))?;
+    let number = worker_count(&config);
+    let issuers: Vec<String> = config.issuers.iter().map(|i| i.name.to_string()).collect();
+    let warnings = std::mem::take(&mut config.warnings);
+    let log = config.log;
+    let mut reloader = Reloader::new(file, &config);
+
+    let mut gate = assemble(config, Arc::clone(&clock), None)
+        .map_err(|error| CannotRun::new(error.to_string()))?;
+    let writer = start_logs(&mut gate, log)?;
+    gate.metrics.config_loaded(true, clock.now().wall);
+    gate.keys.start();
+    let admin = Arc::new(Admin::new(view(&gate)));
+    let gate = Arc::new(ArcSwap::from_pointee(gate));
+    tokio::spawn(admin::serve(admin_listener, Arc::clone(&admin)));
+    let workers = Workers::start(number, &listener, &gate)
+        .map_err(|error| CannotRun::new(format!("cannot start the workers: {error}")))?;
+    drop(listener);
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        listen = %reloader.listen(),
+        admin = %reloader.admin(),
+        workers = number,
+        issuers = issuers.join(" "),
+        "claimgate has started"
+    );
+    warn_of(&warnings);
+    tokio::spawn(key_watch::watch(Arc::clone(&gate)));
+
+    let ended = loop {
+        tokio::select! {
+            asked = signals.next() => match asked {
+                Asked::Stop => break drain(&admin, workers, &gate, reloader.shutdown(), &mut signals).await,
+                Asked::Reload => tokio::select! {
+                    () = reloader.reload(&gate, &admin) => {}
+                    () = signals.stop() => {
+                        break drain(&admin, workers, &gate, reloader.shutdown(), &mut signals).await;
+                    }
+                },
+            },
+            () = workers.one_ended() => {
+                break Err(CannotRun::new("a worker has ended by itself; the log says more"));
+            }
+        }
+    };
+    gate.load().keys.stop();
+    writer.flush(FLUSH);
+    ended
+}
+
+/// For the last log lines; a reader that is gone does not hold the process.
+const FLUSH: std::time::Duration = std::time::Duration::from_secs(1);
+
+pub(super) fn view(gate: &Gate) -> admin::View {
+    admin::View {
+        keys: Arc::clone(&gate.keys),
+        metrics: Arc::clone(&gate.metrics),
+    }
+}
+
+fn start_logs(gate: &mut Gate, log: LogSettings) -> Result<LineWriter, CannotRun> {
+    let format = log.format.decide(stdout().is_terminal());
+    let writer = LineWriter::start(stdout(), gate.metrics.log_lines_dropped())
+        .map_err(|error| CannotRun::new(format!("cannot start the log: {error}")))?;
+    tracing_setup::install(log.level, format, writer.clone());
+    gate.access_log = AccessLog::new(writer.clone(), format, log.access).map(Arc::new);
+    Ok(writer)
+}
+
+/// `workers`, or what the cgroup's CPU quota (version 1 or 2, rounded down) and the CPU affinity allow, at least 1: the standard library
+/// reads both. Rounded down, because a worker beyond the quota only makes all of them be throttled.
+fn worker_count(config: &Config) -> usize {
+    config
+        .workers
+        .or_else(|| available_parallelism().ok())
+        .map_or(1, std::num::NonZeroUsize::get)
+}
+
+fn cannot_listen(key: &str, address: SocketAddr, error: &io::Error) -> CannotRun {
+    let cannot = CannotRun::new(format!("cannot listen on `{address}` (`{key}`): {error}"));
+    match error.kind() {
+        io::ErrorKind::AddrInUse => cannot.hint(format!(
+            "another process has this port, perhaps another gate; stop it, or change `{key}`"
+        )),
+        io::ErrorKind::PermissionDenied => {
+            cannot.hint("ports below 1024 need a privilege; choose one above")
+        }
+        io::ErrorKind::AddrNotAvailable => cannot
+            .hint("this machine does not have that address; `0.0.0.0` stands for all of its own"),
+        _ => cannot,
+    }
+}

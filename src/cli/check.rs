@@ -1,0 +1,282 @@
+//! `claimgate check`: every problem of the file in one run; with `--online` also whether the issuers' keys can be had.
+
+use std::sync::Arc;
+
+use super::online::fetch_once;
+use super::output::{complain, complain_of, print, table};
+use super::{BAD_CONFIG, ConfigFile, FAILURE, SUCCESS};
+use crate::app;
+use crate::clock::SystemClock;
+
+use crate::config::{self, Config, LoadOptions, Problem, Severity, to_json};
+use crate::keys::source::SourceStatus;
+use crate::policy::{Access, RouteConfig};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    file: ConfigFile,
+    /// Also fetch discovery documents and keys, and show what is there
+    #[arg(long, conflicts_with = "no_files")]
+    online: bool,
+    /// Leave secret and key files unread, where they do not exist (in CI)
+    #[arg(long)]
+    no_files: bool,
+    /// Print the problems as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn check(arguments: &Arguments) -> u8 {
+    let file = arguments.file.path();
+    let options = LoadOptions {
+        read_files: !arguments.no_files,
+        environment: None,
+    };
+    let mut config = match config::load(&file, &options) {
+        Ok(config) => config,
+        Err(problems) => return report(arguments, &problems),
+    };
+    let mut problems = std::mem::take(&mut config.warnings);
+    let mut summary = server(&config);
+    let routes = routes(config.routes.as_deref());
+    let owners = owners(&config);
+    let gate = match app::assemble(config, Arc::new(SystemClock), None) {
+        Ok(gate) => gate,
+        Err(error) => {
+            complain(&format!("error: {error}\n"));
+            return BAD_CONFIG;
+        }
+    };
+    if arguments.online {
+        match fetch_once(&gate.keys) {
+            Ok(results) => {
+                for ((source, owner), result) in gate.keys.status().iter().zip(&owners).zip(results)
+                {
+                    if let Err(error) = result {
+                        problems.push(unreachable_keys(
+                            &file.display().to_string(),
+                            owner,
+                            source,
+                            &error,
+                        ));
+                    }
+                }
+            }
+            Err(error) => {
+                complain(&format!("error: cannot fetch keys: {error}\n"));
+                return FAILURE;
+            }
+        }
+    }
+    summary.push_str(&issuers(&gate.keys.status(), &owners, arguments.online));
+    summary.push_str(&routes);
+    if !arguments.json {
+        print(&summary);
+        if !is_bad(&problems) {
+            print(&format!("\n{} is valid\n", file.display()));
+        }
+    }
+    report(arguments, &problems)
+}
+
+fn report(arguments: &Arguments, problems: &[Problem]) -> u8 {
+    if arguments.json {
+        print(&format!("{:#}\n", to_json(problems)));
+    } else if !problems.is_empty() {
+        complain_of(problems);
+    }
+    if is_bad(problems) {
+        BAD_CONFIG
+    } else {
+        SUCCESS
+    }
+}
+
+fn is_bad(problems: &[Problem]) -> bool {
+    problems
+        .iter()
+        .any(|problem| problem.severity == Severity::Error)
+}
+
+/// Whose a source is: the issuer's position in the file, and its provider.
+struct Owner {
+    index: usize,
+    provider: &'static str,
+}
+
+/// One for each source, in the order of their numbers.
+fn owners(config: &Config) -> Vec<Owner> {
+    let of_issuer = |(index, issuer): (usize, &config::IssuerSetup)| {
+        let provider = issuer.profile.kind.name();
+        issuer
+            .sources
+            .iter()
+            .map(move |_| Owner { index, provider })
+            .collect::<Vec<_>>()
+    };
+    config
+        .issuers
+        .iter()
+        .enumerate()
+        .flat_map(of_issuer)
+        .collect()
+}
+
+fn unreachable_keys(file: &str, owner: &Owner, source: &SourceStatus, error: &str) -> Problem {
+    Problem {
+        file: file.to_owned(),
+        line: 0,
+        column: 0,
+        path: format!("issuers[{}].keys", owner.index),
+        message: format!(
+            "no keys for issuer `{}` from {}: {error}",
+            source.issuer, source.origin
+        ),
+        hint: Some("the gate would start, and answer 503 to this issuer's tokens until its keys can be had".to_owned()),
+        severity: Severity::Error,
+        snippet: None,
+    }
+}
+
+fn server(config: &Config) -> String {
+    let row = |name: &str, value: String| vec![name.to_owned(), value];
+    table(
+        "",
+        &[
+            row("listen", config.listen.to_string()),
+            row("admin", config.admin.to_string()),
+            row("upstream", config.upstream.authority.to_string()),
+        ],
+    )
+}
+
+fn issuers(sources: &[SourceStatus], owners: &[Owner], online: bool) -> String {
+    let mut rows = Vec::new();
+    for (source, owner) in sources.iter().zip(owners) {
+        rows.push(vec![
+            source.issuer.to_string(),
+            owner.provider.to_owned(),
+            format!("keys: {}", source.origin),
+        ]);
+        if online {
+            let found = |line: String| vec![String::new(), String::new(), line];
+            rows.extend(held(source).into_iter().map(found));
+        }
+    }
+    format!("\nissuers\n{}", table("  ", &rows))
+}
+
+/// A line for each key that a source holds or skipped.
+fn held(source: &SourceStatus) -> Vec<String> {
+    let kid = |kid: Option<&str>| kid.map_or("no kid".to_owned(), |kid| format!("kid `{kid}`"));
+    let usable = source
+        .keys
+        .iter()
+        .map(|(id, algorithms, _)| format!("  {}: {}", kid(id.as_deref()), algorithms.join(" ")));
+    let skipped = source.skipped.iter().map(|key| {
+        format!(
+            "  {}: skipped, {}: {}",
+            kid(key.kid.as_deref()),
+            key.reason.name(),
+            key.reason.explanation()
+        )
+    });
+    usable
+        .chain(skipped)
+        .map(|line| crate::telemetry::escape::visible(&line))
+        .collect()
+}
+
+fn routes(routes: Option<&[RouteConfig]>) -> String {
+    let Some(routes) = routes else {
+        return "\nroutes\n  every path needs a token\n".to_owned();
+    };
+    let rows: Vec<Vec<String>> = routes
+        .iter()
+        .map(|route| {
+            let methods = if route.methods.is_empty() {
+                "any method".to_owned()
+            } else {
+                route.methods.join(" ")
+            };
+            let access = match route.access {
+                Access::Public {
+                    pass_credentials: false,
+                } => "public".to_owned(),
+                Access::Public {
+                    pass_credentials: true,
+                } => "public, credentials pass".to_owned(),
+                Access::Optional => "a token may be missing".to_owned(),
+                Access::Required if route.require.is_empty() => "needs a token".to_owned(),
+                Access::Required => {
+                    let rules: Vec<String> =
+                        route.require.iter().map(|rule| rule.describe()).collect();
+                    format!("needs a token with {}", rules.join(" and "))
+                }
+            };
+            vec![
+                route.path.clone(),
+                methods,
+                access,
+                route.name.clone().unwrap_or_default(),
+            ]
+        })
+        .collect();
+    format!("\nroutes\n{}", table("  ", &rows))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::jose::jwk::{SkipReason, SkippedKey};
+
+    #[test]
+    fn routes_say_who_may_pass() {
+        let route = |path: &str, methods: &[&str], access| RouteConfig {
+            name: None,
+            path: path.to_owned(),
+            methods: methods.iter().map(|m| (*m).to_owned()).collect(),
+            access,
+            require: vec![],
+        };
+        let public = Access::Public {
+            pass_credentials: false,
+        };
+        let text = routes(Some(&[
+            route("/healthz", &["GET"], public),
+            route("/*", &[], Access::Required),
+        ]));
+        assert_eq!(
+            text,
+            "\nroutes\n  /healthz  GET         public\n  /*        any method  needs a token\n"
+        );
+        assert_eq!(routes(None), "\nroutes\n  every path needs a token\n");
+    }
+
+    #[test]
+    fn online_shows_every_key_and_why_one_is_skipped() {
+        let source = SourceStatus {
+            issuer: Arc::from("staff"),
+            origin: "https://id.example/keys".to_owned(),
+            required_for_ready: true,
+            keys: vec![(Some("k1".to_owned()), vec!["RS256", "RS384"], None)],
+            skipped: vec![SkippedKey {
+                kid: None,
+                reason: SkipReason::WeakKey,
+            }],
+            age: Some(Duration::ZERO),
+            last_error: None,
+            next_refresh: None,
+        };
+        let owner = Owner {
+            index: 0,
+            provider: "oidc",
+        };
+        let text = issuers(&[source], &[owner], true);
+        assert!(text.contains("kid `k1`: RS256 RS384"), "{text}");
+        assert!(text.contains("no kid: skipped, weak_key: "), "{text}");
+    }
+}

@@ -1,0 +1,129 @@
+//! `claimgate run` as a process.
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::{Application, Issuer, eventually, free_port, listens, request};
+
+pub struct Gate {
+    pub port: u16,
+    pub admin: u16,
+    pub file: PathBuf,
+    log: PathBuf,
+    process: Child,
+}
+
+/// The usual configuration: one issuer, audience `api`, a second between refetches. `more` is appended.
+pub fn configuration(issuer: &Issuer, application: &Application, more: &str) -> String {
+    format!(
+        "upstream: http://127.0.0.1:{}\nissuers:\n  - name: test\n    provider: oidc\n    issuer: {}\n    audiences: [api]\n    keys: {{refetch_interval: 1s}}\n{more}",
+        application.port, issuer.url
+    )
+}
+
+/// Runs a command to its end.
+pub fn claimgate(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_claimgate"))
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap()
+}
+
+impl Gate {
+    /// Starts with this configuration and waits until it is ready.
+    pub fn start(configuration: &str) -> Self {
+        let gate = Self::start_unready(configuration);
+        eventually("readiness", || {
+            (gate.admin("/readyz").0 == 200).then_some(())
+        });
+        gate
+    }
+
+    /// Waits only until the admin listener answers.
+    pub fn start_unready(configuration: &str) -> Self {
+        let (port, admin) = (free_port(), free_port());
+        let file = scratch("yaml");
+        let log = scratch("log");
+        std::fs::write(
+            &file,
+            format!("listen: 127.0.0.1:{port}\nadmin: 127.0.0.1:{admin}\n{configuration}"),
+        )
+        .unwrap();
+        let out = File::create(&log).unwrap();
+        let mut process = Command::new(env!("CARGO_BIN_EXE_claimgate"))
+            .args(["run", "--config", file.to_str().unwrap()])
+            .stdin(Stdio::null())
+            .stdout(out.try_clone().unwrap())
+            .stderr(out)
+            .spawn()
+            .unwrap();
+        eventually("the admin listener", || {
+            assert!(
+                process.try_wait().unwrap().is_none(),
+                "the gate did not start: {}",
+                std::fs::read_to_string(&log).unwrap()
+            );
+            (listens(admin) && listens(port)).then_some(())
+        });
+        Self {
+            port,
+            admin,
+            file,
+            log,
+            process,
+        }
+    }
+
+    /// Status and body of an admin page.
+    pub fn admin(&self, path: &str) -> (u16, String) {
+        let answer = request(self.admin, &format!("GET {path}"), None, "");
+        (answer.status, String::from_utf8(answer.body).unwrap())
+    }
+
+    /// The sum of all series of a metric whose labels contain `labels`.
+    pub fn metric(&self, name: &str, labels: &str) -> f64 {
+        let text = self.admin("/metrics").1;
+        text.lines()
+            .filter(|line| {
+                !line.starts_with('#')
+                    && line.split(['{', ' ']).next() == Some(name)
+                    && line.contains(labels)
+            })
+            .map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap())
+            .sum()
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
+    pub fn is_alive(&mut self) -> bool {
+        self.process.try_wait().unwrap().is_none()
+    }
+
+    /// What was logged so far.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap()
+    }
+}
+
+impl Drop for Gate {
+    fn drop(&mut self) {
+        let _already_gone = self.process.kill();
+        let _reaped = self.process.wait();
+    }
+}
+
+/// A file name of this test run's own.
+pub fn scratch(extension: &str) -> PathBuf {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+    folder.join(format!(
+        "{}-{}.{extension}",
+        std::process::id(),
+        NEXT.fetch_add(1, Ordering::SeqCst)
+    ))
+}
