@@ -1059,3 +1059,39 @@ fn a_connection_that_the_kernel_let_in_before_the_drain_is_served() {
         gate.join();
     }
 }
+
+#[test]
+fn two_workers_share_one_socket_and_both_drain() {
+    use super::listen::{bind, spawn_worker};
+    let app = App::plain();
+    let shared = Arc::new(arc_swap::ArcSwap::from_pointee(gate(app.address, None)));
+    let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = listener.local_addr().unwrap();
+    let limit = ConnectionLimit::new(100);
+    let (phase, told) = tokio::sync::watch::channel(Phase::Running);
+    let workers: Vec<_> = (0..2)
+        .map(|n| {
+            let own = listener.try_clone().unwrap();
+            let name = format!("worker-{n}");
+            spawn_worker(name, Arc::clone(&shared), own, limit.clone(), told.clone()).unwrap()
+        })
+        .collect();
+    drop(listener);
+    let mut clients: Vec<_> = (0..20).map(|_| Client::to(address)).collect();
+    for client in &mut clients {
+        client.write(get("/", &bearer()));
+    }
+    for client in &mut clients {
+        assert_eq!(client.answer().status, 200);
+    }
+    phase.send(Phase::Draining).unwrap();
+    for client in &mut clients {
+        assert_eq!(client.rest(), b"");
+    }
+    wait_until("both workers' end", || {
+        workers.iter().all(|w| w.is_finished())
+    });
+    wait_until("the socket's end", || {
+        std::net::TcpStream::connect(address).is_err()
+    });
+}
