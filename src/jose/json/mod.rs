@@ -107,6 +107,15 @@ impl Object {
     pub fn get(&self, name: &str) -> Option<&Json> {
         self.0.iter().find(|(n, _)| &**n == name).map(|(_, v)| v)
     }
+    /// The value at the end of a path of member names; no name is split.
+    pub fn at(&self, path: &[impl AsRef<str>]) -> Option<&Json> {
+        let (first, inner) = path.split_first()?;
+        inner
+            .iter()
+            .try_fold(self.get(first.as_ref())?, |value, name| {
+                value.as_object()?.get(name.as_ref())
+            })
+    }
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Json)> {
         self.0.iter().map(|(n, v)| (&**n, v))
     }
