@@ -719,6 +719,24 @@ fn the_host_is_kept_or_replaced_and_http_1_0_may_lack_it() {
 }
 
 #[test]
+fn the_target_is_forwarded_byte_for_byte() {
+    let app = App::plain();
+    let gate = Running::before(&app);
+    let targets = [
+        "/a/../b//c;x=%2F%2e%zz?q=a+b%20&&=c?d/../",
+        "/?",
+        "/%C3%A9/~!$&'()*,:@",
+        "/a{b}\"?{x}|^`\\",
+    ];
+    for target in targets {
+        assert_eq!(gate.send(get(target, &bearer())).status, 200, "{target}");
+    }
+    let lines: Vec<_> = app.requests().iter().map(|r| r.line().to_owned()).collect();
+    let wanted = targets.map(|target| format!("GET {target} HTTP/1.1"));
+    assert_eq!(lines, wanted);
+}
+
+#[test]
 fn unusable_claims_refuse_the_request() {
     let app = App::plain();
     let gate = Running::before(&app);
@@ -1040,4 +1058,40 @@ fn a_connection_that_the_kernel_let_in_before_the_drain_is_served() {
         assert_eq!(client.answer().status, 200, "round {round}");
         gate.join();
     }
+}
+
+#[test]
+fn two_workers_share_one_socket_and_both_drain() {
+    use super::listen::{bind, spawn_worker};
+    let app = App::plain();
+    let shared = Arc::new(arc_swap::ArcSwap::from_pointee(gate(app.address, None)));
+    let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = listener.local_addr().unwrap();
+    let limit = ConnectionLimit::new(100);
+    let (phase, told) = tokio::sync::watch::channel(Phase::Running);
+    let workers: Vec<_> = (0..2)
+        .map(|n| {
+            let own = listener.try_clone().unwrap();
+            let name = format!("worker-{n}");
+            spawn_worker(name, Arc::clone(&shared), own, limit.clone(), told.clone()).unwrap()
+        })
+        .collect();
+    drop(listener);
+    let mut clients: Vec<_> = (0..20).map(|_| Client::to(address)).collect();
+    for client in &mut clients {
+        client.write(get("/", &bearer()));
+    }
+    for client in &mut clients {
+        assert_eq!(client.answer().status, 200);
+    }
+    phase.send(Phase::Draining).unwrap();
+    for client in &mut clients {
+        assert_eq!(client.rest(), b"");
+    }
+    wait_until("both workers' end", || {
+        workers.iter().all(|w| w.is_finished())
+    });
+    wait_until("the socket's end", || {
+        std::net::TcpStream::connect(address).is_err()
+    });
 }
