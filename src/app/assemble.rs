@@ -9,7 +9,7 @@ use crate::identity::{ManagedNames, Mapping};
 use crate::keys::source::{Origin, SourceConfig};
 use crate::keys::{Keys, SourceId};
 use crate::policy::RouteTable;
-use crate::proxy::Gate;
+use crate::proxy::{Gate, TokenSettings, TokenSource};
 use crate::telemetry::Metrics;
 use crate::telemetry::metrics::Freshness;
 use crate::verify::{IssuerConfig, Verifier, cache};
@@ -54,7 +54,7 @@ pub fn assemble(
             metrics.keys_held(&source.issuer, id, keys.keys.len(), Freshness::Always);
         }
     }
-    let (managed, mapping) = identity(config.identity);
+    let (managed, mapping) = identity(config.identity, &config.token);
     Ok(Gate {
         verifier: Verifier::new(issuers, config.token.max_bytes),
         keys: Arc::new(Keys::new(sources, Arc::clone(&clock), metrics.clone())),
@@ -98,12 +98,17 @@ fn number_sources(setups: Vec<IssuerSetup>) -> (Vec<IssuerConfig>, Vec<SourceCon
     (issuers, sources)
 }
 
-fn identity(settings: IdentitySettings) -> (ManagedNames, Mapping) {
+fn identity(settings: IdentitySettings, token: &TokenSettings) -> (ManagedNames, Mapping) {
     let mapping = match settings.headers {
         None => Mapping::default_set(settings.max_bytes),
         Some(rules) => Mapping::of(rules, settings.max_bytes),
     };
-    let managed = ManagedNames::new(&mapping.names(), &settings.strip, settings.underscores);
+    let carriers = token.sources.iter().filter_map(|source| match source {
+        TokenSource::Header { name, .. } => Some(name.as_str()),
+        TokenSource::Cookie { .. } | TokenSource::Query { .. } => None,
+    });
+    let managed = ManagedNames::new(&mapping.names(), &settings.strip, settings.underscores)
+        .without_look_alikes(carriers);
     (managed, mapping)
 }
 
