@@ -2,10 +2,11 @@
 
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::output::{complain, complain_of, print};
 use super::{ConfigFile, FAILURE, SUCCESS};
+use crate::clock::{Clock, SystemClock};
 use crate::config::{self, LoadOptions};
 
 /// For the whole question: container health checks are usually given a few seconds.
@@ -87,9 +88,10 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
 }
 
 fn ask(address: SocketAddr, limit: Duration) -> std::io::Result<Answer> {
-    let deadline = Instant::now() + limit;
+    let now = || SystemClock.now().monotonic;
+    let deadline = now() + limit;
     let left = || {
-        let left = deadline.saturating_duration_since(Instant::now());
+        let left = deadline.saturating_sub(now());
         if left.is_zero() {
             Err(std::io::Error::from(std::io::ErrorKind::TimedOut))
         } else {

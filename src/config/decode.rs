@@ -162,7 +162,8 @@ impl Decoder<'_> {
                 ),
             }
         }
-        Some(items)
+        // Nothing but mistakes, all reported: not the same as a list that is empty.
+        (nodes.is_empty() || !items.is_empty()).then_some(items)
     }
 
     fn map(
@@ -270,19 +271,8 @@ impl Decoder<'_> {
                 let fields: Vec<_> = common.chain(variant.fields()).collect();
                 self.fields(entries, &fields, Some((variants, variant.name)), place)
             }
-            // Without the variant nobody knows which of the other keys are wrong; what every variant shares is still checked.
+            // Without the variant nobody knows which keys are missing; those that are there are still checked.
             None => {
-                let every: Vec<_> = variants
-                    .list
-                    .iter()
-                    .flat_map(|variant| variant.fields())
-                    .map(|field| field.name)
-                    .collect();
-                let known: Vec<Entry> = entries
-                    .iter()
-                    .filter(|entry| !every.contains(&entry.name.as_str()))
-                    .cloned()
-                    .collect();
                 if variants.by == By::Presence {
                     self.problems.error(
                         place,
@@ -290,7 +280,11 @@ impl Decoder<'_> {
                             .hint("add one of them"),
                     );
                 }
-                self.fields(&known, &common.collect::<Vec<_>>(), None, place)
+                let every = variants.list.iter().flat_map(|variant| variant.fields());
+                let present =
+                    every.filter(|field| entries.iter().any(|entry| entry.name == field.name));
+                let fields: Vec<_> = common.chain(present).collect();
+                self.fields(entries, &fields, None, place)
             }
         };
         record.variant = chosen.map(|variant| variant.name);

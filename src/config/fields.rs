@@ -273,7 +273,7 @@ static ROUTE: Table = Table {
     groups: &[&[
         Field::optional(
             "name",
-            Kind::Text(&text::ANY),
+            Kind::Text(&text::ROUTE_NAME),
             "the path",
             "Label in metrics and logs.",
         ),

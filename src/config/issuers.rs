@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use super::keys::{self, Entry};
 use super::problem::{Mistake, Place, Problems};
+use super::profile::{self, Judged};
 use super::record::{Data, Item, Record};
 use super::{IssuerSetup, LoadOptions};
 use crate::jose::algorithm::{Algorithm, AlgorithmSet};
 use crate::jose::json::Json;
-use crate::provider::{BadSetting, IssuerPattern, Profile, auth0, cognito, entra, oidc, wso2};
+use crate::provider::{IssuerPattern, Profile};
 
 /// The entries that are right; what is wrong with the others is in `problems`.
 pub(super) fn issuers(
@@ -23,18 +24,18 @@ pub(super) fn issuers(
     let mut patterns: HashMap<String, Place> = HashMap::new();
     let mut setups = Vec::new();
     for record in root.items("issuers").iter().filter_map(Item::record) {
-        let Some(variant) = record.variant else {
-            continue;
-        };
-        let name: Arc<str> = record.text("name").unwrap_or(variant).into();
-        unique_name(record, &name, &mut names, problems);
+        // Without a provider there is no entry, but its other keys can be wrong too.
+        let name: Option<Arc<str>> = record.text("name").or(record.variant).map(Arc::from);
+        if let Some(name) = &name {
+            unique_name(record, name, &mut names, problems);
+        }
         let settings = Settings {
             record,
-            name,
+            name: name.unwrap_or_default(),
             unverified_email,
             options,
         };
-        if let Some(setup) = settings.build(variant, &mut patterns, problems) {
+        if let Some(setup) = settings.build(&mut patterns, problems) {
             setups.push(setup);
         }
     }
@@ -74,26 +75,36 @@ struct Settings<'s> {
 impl Settings<'_> {
     fn build(
         self,
-        variant: &str,
         patterns: &mut HashMap<String, Place>,
         problems: &mut Problems,
     ) -> Option<IssuerSetup> {
         // Each part reports by itself, so that one mistake does not hide another.
-        let audiences = self.audiences(variant, problems);
+        let audiences = self.audiences(problems);
         let required_claims = self.required_claims(problems);
         let leeway = self.whole_seconds("leeway", problems);
         let max_age = self.whole_seconds("max_age", problems);
-        let profile = self.profile(variant, problems)?;
-        self.unique_issuer(&profile, patterns, problems);
+        self.warn_of_any_tenant(problems);
+        let Judged {
+            profile,
+            right,
+            issuer_is_right,
+        } = profile::judge(self.record, problems);
+        if issuer_is_right && self.record.variant.is_some() {
+            self.unique_issuer(&profile, patterns, problems);
+        }
         let algorithms = self.algorithms(&profile, problems);
         let entry = Entry {
             record: self.record,
             name: self.name.clone(),
             profile: &profile,
-            algorithms: algorithms?,
-            required_for_ready: self.record.boolean("required_for_ready")?,
+            issuer_is_right,
+            algorithms,
+            required_for_ready: self.record.boolean("required_for_ready").unwrap_or(true),
         };
         let sources = keys::sources(&entry, self.options, problems)?;
+        if !right || self.record.variant.is_none() {
+            return None;
+        }
         Some(IssuerSetup {
             sources,
             algorithms: algorithms?,
@@ -112,8 +123,8 @@ impl Settings<'_> {
     }
 
     /// The outer `None`: a mistake. The inner one: `any_audience`.
-    fn audiences(&self, variant: &str, problems: &mut Problems) -> Option<Option<Vec<String>>> {
-        if variant == "cognito" {
+    fn audiences(&self, problems: &mut Problems) -> Option<Option<Vec<String>>> {
+        if self.record.variant? == "cognito" {
             return Some(Some(self.record.texts("client_ids")));
         }
         if self.record.broken("audiences") {
@@ -165,97 +176,14 @@ impl Settings<'_> {
         Some(value)
     }
 
-    fn profile(&self, variant: &str, problems: &mut Problems) -> Option<Profile> {
-        let record = self.record;
-        let text = |name: &str| record.text(name).map(str::to_owned);
-        let result = match variant {
-            "oidc" => oidc::profile(oidc::Settings {
-                issuer: text("issuer")?,
-            }),
-            "cognito" => cognito::profile(cognito::Settings {
-                region: self.unless_broken("region")?,
-                user_pool_id: text("user_pool_id")?,
-                client_ids: self.list_unless_broken("client_ids")?,
-                token_use: self
-                    .list_unless_broken("token_use")?
-                    .iter()
-                    .map(|name| match name.as_str() {
-                        "access" => cognito::TokenUse::Access,
-                        _ => cognito::TokenUse::Id,
-                    })
-                    .collect(),
-            }),
-            "auth0" => auth0::profile(auth0::Settings {
-                domains: self.list_unless_broken("domain")?,
-                organization: self.unless_broken("organization")?,
-            }),
-            "entra" => self.entra(problems)?,
-            _ => wso2::profile(wso2::Settings {
-                url: text("url")?,
-                tenant: self.unless_broken("tenant")?,
-            }),
-        };
-        match result {
-            Ok(profile) => Some(profile),
-            Err(bad) => {
-                for BadSetting {
-                    field,
-                    message,
-                    hint,
-                } in bad
-                {
-                    let mistake = Mistake { message, hint };
-                    let mistake = match record.item(field) {
-                        Some(item) => item.redact(mistake),
-                        None => mistake,
-                    };
-                    problems.error(&record.place(field), mistake);
-                }
-                None
-            }
-        }
-    }
-
-    fn entra(&self, problems: &mut Problems) -> Option<Result<Profile, Vec<BadSetting>>> {
-        let record = self.record;
-        let any_tenant = record.boolean("any_tenant")?;
-        let settings = entra::Settings {
-            tenant: record.text("tenant")?.to_owned(),
-            allowed_tenants: self.list_unless_broken("allowed_tenants")?,
-            any_tenant,
-            versions: self
-                .list_unless_broken("versions")?
-                .iter()
-                .map(|name| match name.as_str() {
-                    "1.0" => entra::Version::V1,
-                    _ => entra::Version::V2,
-                })
-                .collect(),
-            groups_overage: match record.text("groups_overage")? {
-                "deny" => entra::GroupsOverage::Deny,
-                _ => entra::GroupsOverage::Flag,
-            },
-        };
-        if any_tenant {
+    fn warn_of_any_tenant(&self, problems: &mut Problems) {
+        if self.record.boolean("any_tenant") == Some(true) {
             problems.warning(
-                &record.place("any_tenant"),
+                &self.record.place("any_tenant"),
                 Mistake::new("every Microsoft tenant in the world is accepted")
                     .hint("list `allowed_tenants`, or check the tenant in the application"),
             );
         }
-        Some(entra::profile(settings))
-    }
-
-    /// Present and right, or absent; `None` when it is wrong.
-    fn unless_broken(&self, name: &str) -> Option<Option<String>> {
-        if self.record.broken(name) {
-            return None;
-        }
-        Some(self.record.text(name).map(str::to_owned))
-    }
-
-    fn list_unless_broken(&self, name: &str) -> Option<Vec<String>> {
-        (!self.record.broken(name)).then(|| self.record.texts(name))
     }
 
     /// A token's `iss` decides the entry: two entries with one issuer would leave it to their order.
@@ -289,7 +217,8 @@ impl Settings<'_> {
     }
 
     fn algorithms(&self, profile: &Profile, problems: &mut Problems) -> Option<AlgorithmSet> {
-        let secret = keys::is_secret(self.record);
+        // What kind of key it is must be known to say which algorithms go with it.
+        let secret = keys::is_secret(self.record)?;
         if self.record.broken("algorithms") {
             return None;
         }

@@ -5,7 +5,7 @@ use super::problem::{Mistake, Place, Problems, names_a_place, shown};
 use super::record::{Data, Item};
 use super::secret;
 use super::substitute::Lookup;
-use crate::jose::algorithm::AlgorithmSet;
+use crate::jose::algorithm::{Algorithm, AlgorithmSet};
 use crate::jose::jwk::{self, ReadKeys};
 use crate::jose::key::VerificationKey;
 use crate::jose::pem;
@@ -85,13 +85,13 @@ impl Builder<'_> {
             );
             return None;
         }
-        let fits = read.keys.iter().any(|key| {
-            !key.algorithms
-                .intersection(self.entry.algorithms)
-                .is_empty()
-        });
+        let algorithms = self.entry.algorithms?;
+        let fits = read
+            .keys
+            .iter()
+            .any(|key| !key.algorithms.intersection(algorithms).is_empty());
         if !fits {
-            let allowed: Vec<_> = self.entry.algorithms.iter().map(|a| a.name()).collect();
+            let allowed: Vec<_> = algorithms.iter().map(|a| a.name()).collect();
             problems.error(
                 place,
                 Mistake::new("none of the keys fits the algorithms of this issuer")
@@ -145,10 +145,19 @@ impl Builder<'_> {
                 .hint("use `secret_encoding: base64url`, or `secret_file`")),
             },
         };
+        let bytes = match bytes {
+            Ok(bytes) => bytes,
+            Err(mistake) => {
+                problems.error(place, mistake);
+                return None;
+            }
+        };
         let encoding = self.keys.text("secret_encoding")?;
-        let key = bytes
-            .and_then(|bytes| secret::decode(bytes, encoding))
-            .and_then(|secret| shared_secret(&secret, self.entry.algorithms));
+        // Every algorithm of a secret needs at least what the shortest of them needs.
+        let algorithms = self.entry.algorithms;
+        let algorithms = algorithms.unwrap_or(AlgorithmSet::of(&[Algorithm::Hs256]));
+        let key =
+            secret::decode(bytes, encoding).and_then(|secret| shared_secret(&secret, algorithms));
         match key {
             Ok(key) => fixed(ReadKeys {
                 keys: vec![key],

@@ -24,15 +24,29 @@ pub(super) struct Entry<'e> {
     pub record: &'e Record,
     pub name: Arc<str>,
     pub profile: &'e Profile,
-    pub algorithms: AlgorithmSet,
+    /// The profile's issuer is the entry's, and no stand-in.
+    pub issuer_is_right: bool,
+    /// `None`: not known, because of a mistake.
+    pub algorithms: Option<AlgorithmSet>,
     pub required_for_ready: bool,
 }
 
-/// The entry verifies with a shared secret.
-pub(super) fn is_secret(record: &Record) -> bool {
-    record
-        .record("keys")
-        .is_some_and(|keys| keys.given("secret_file") || keys.given("secret_env"))
+/// Whether the entry verifies with a shared secret. `None`: not known, because of a mistake.
+pub(super) fn is_secret(record: &Record) -> Option<bool> {
+    if record.broken("keys") {
+        return None;
+    }
+    let Some(keys) = record.record("keys") else {
+        return Some(false);
+    };
+    (!misspelt(keys)).then(|| keys.given("secret_file") || keys.given("secret_env"))
+}
+
+/// The entry names a source under a wrong name, which is reported.
+fn misspelt(keys: &Record) -> bool {
+    let given = |name: &&str| keys.given(name);
+    let meant = |name: &&str| keys.broken(name);
+    !KEY_SOURCES.iter().any(given) && KEY_SOURCES.iter().any(meant)
 }
 
 /// One source for each form of the profile, or one that serves all of them. Fewer than that: the reason is reported.
@@ -57,7 +71,8 @@ pub(super) fn sources(
         keys,
         options,
     };
-    let timing = builder.timing(problems)?;
+    // Each part reports by itself, so that one mistake does not hide another.
+    let timing = builder.timing(problems);
     if builder.flag("allow_public_default_key") {
         problems.warning(
             &keys.place("allow_public_default_key"),
@@ -69,14 +84,11 @@ pub(super) fn sources(
         .into_iter()
         .filter(|name| keys.given(name))
         .collect();
-    let source = |origin: Origin| SourceConfig {
-        issuer: entry.name.clone(),
-        origin,
-        timing,
-        policy: builder.policy(),
-        required_for_ready: entry.required_for_ready,
-    };
-    match given.as_slice() {
+    let origins = match given.as_slice() {
+        [] if misspelt(keys) => {
+            builder.fetch(problems);
+            return None;
+        }
         [] => {
             builder.useless("", problems);
             let fetch = builder.fetch(problems);
@@ -84,22 +96,24 @@ pub(super) fn sources(
                 .profile
                 .forms
                 .iter()
-                .map(|form| builder.preset(form, fetch.clone()?, problems))
+                .map(|form| builder.preset(form, fetch.clone(), problems))
                 .collect();
-            Some(
-                origins
-                    .into_iter()
-                    .collect::<Option<Vec<_>>>()?
-                    .into_iter()
-                    .map(source)
-                    .collect(),
-            )
+            origins.into_iter().collect::<Option<Vec<_>>>()?
         }
         [name, ..] => {
             builder.useless(name, problems);
-            Some(vec![source(builder.explicit(name, problems)?)])
+            vec![builder.explicit(name, problems)?]
         }
-    }
+    };
+    let timing = timing?;
+    let source = |origin: Origin| SourceConfig {
+        issuer: entry.name.clone(),
+        origin,
+        timing,
+        policy: builder.policy(),
+        required_for_ready: entry.required_for_ready,
+    };
+    Some(origins.into_iter().map(source).collect())
 }
 
 /// An absent `keys:` is one with every default.
@@ -197,9 +211,12 @@ impl Builder<'_> {
     fn preset(
         &self,
         form: &IssuerForm,
-        fetch: FetchSettings,
+        fetch: Option<FetchSettings>,
         problems: &mut Problems,
     ) -> Option<Origin> {
+        if !self.entry.issuer_is_right {
+            return None;
+        }
         let field = ["issuer", "domain", "url", "tenant", "user_pool_id"]
             .into_iter()
             .find(|field| self.entry.record.given(field))
@@ -209,7 +226,7 @@ impl Builder<'_> {
             KeyDocument::Jwks { url } | KeyDocument::Discovery { url, .. } => url,
         };
         let written = self.entry.record.item(field).map_or("", |item| &item.shown);
-        let checked = match KeyUrl::parse(url, fetch.allow_http) {
+        let checked = match KeyUrl::parse(url, self.flag("allow_http")) {
             Ok(checked) => checked,
             Err(bad) => {
                 let reason = Mistake::from_message(&bad.0, ABOUT_URLS);
@@ -228,6 +245,7 @@ impl Builder<'_> {
             }
         };
         self.warn_of_http(&checked, url, &place, problems);
+        let fetch = fetch?;
         Some(match &form.keys {
             KeyDocument::Jwks { .. } => Origin::JwksUrl {
                 url: checked,
@@ -243,17 +261,29 @@ impl Builder<'_> {
 
     /// The one source that `keys:` names.
     fn explicit(&self, name: &str, problems: &mut Problems) -> Option<Origin> {
-        let item = self.keys.item(name)?;
+        let Some(item) = self.keys.item(name) else {
+            if matches!(name, "jwks_url" | "discovery_url") {
+                self.fetch(problems);
+            }
+            return None;
+        };
         match name {
-            "jwks_url" => Some(Origin::JwksUrl {
-                url: self.url(name, problems)?,
-                fetch: self.fetch(problems)?,
-            }),
-            "discovery_url" => Some(Origin::Discovery {
-                url: self.url(name, problems)?,
-                issuer: self.discovered_issuer(problems)?,
-                fetch: self.fetch(problems)?,
-            }),
+            "jwks_url" => {
+                let (url, fetch) = (self.url(name, problems), self.fetch(problems));
+                Some(Origin::JwksUrl {
+                    url: url?,
+                    fetch: fetch?,
+                })
+            }
+            "discovery_url" => {
+                let (url, fetch) = (self.url(name, problems), self.fetch(problems));
+                let issuer = self.discovered_issuer(problems)?;
+                Some(Origin::Discovery {
+                    url: url?,
+                    issuer,
+                    fetch: fetch?,
+                })
+            }
             "jwks_file" => self.file(FileFormat::Jwks, item.text()?, &item.place, problems),
             "pem_file" => self.file(FileFormat::Pem, item.text()?, &item.place, problems),
             "jwks" => self.inline(item, problems),
@@ -263,6 +293,9 @@ impl Builder<'_> {
 
     /// The `issuer` that a discovery document of the operator's choice must name.
     fn discovered_issuer(&self, problems: &mut Problems) -> Option<String> {
+        if !self.entry.issuer_is_right {
+            return None;
+        }
         match self.entry.profile.forms.as_slice() {
             [form] => Some(match (&form.keys, &form.pattern) {
                 (KeyDocument::Discovery { issuer, .. }, _) => issuer.clone(),
@@ -316,9 +349,6 @@ impl Builder<'_> {
     }
 
     fn fetch(&self, problems: &mut Problems) -> Option<FetchSettings> {
-        if self.keys.broken("ca_file") || self.keys.broken("proxy") {
-            return None;
-        }
         let tls = match self.keys.item("ca_file") {
             Some(item) if self.options.read_files => {
                 let roots = secret::read_file(item.text()?).and_then(|pem| {
@@ -341,6 +371,9 @@ impl Builder<'_> {
             }
             _ => system_roots(),
         };
+        if self.keys.has_broken() {
+            return None;
+        }
         Some(FetchSettings {
             tls,
             proxy: match self.keys.text("proxy") {

@@ -16,6 +16,7 @@ mod keys;
 mod kind;
 mod near;
 mod problem;
+mod profile;
 mod read_scalar;
 mod record;
 mod reference;

@@ -58,6 +58,11 @@ impl Record {
         self.slot(name).is_some_and(|slot| slot.item.is_none())
     }
 
+    /// A problem of any key is reported.
+    pub fn has_broken(&self) -> bool {
+        self.slots.iter().any(|slot| slot.item.is_none())
+    }
+
     /// Where the key's value is, or the mapping when it is not there.
     pub fn place(&self, name: &str) -> Place {
         match self.slot(name) {

@@ -1,6 +1,6 @@
 //! `routes:` and `strict_paths:`.
 
-use super::problem::{Mistake, Problems};
+use super::problem::{Mistake, Problems, shown};
 use super::record::{Data, Item, Record};
 use crate::jose::json::Json;
 use crate::policy::{Access, Condition, RouteConfig, RouteTable, Rule, StrictPaths};
@@ -29,66 +29,80 @@ pub(super) fn routes(
     if !root.given("routes") {
         return None;
     }
-    let (records, routes): (Vec<&Record>, Vec<RouteConfig>) = root
+    let entries: Vec<Entry<'_>> = root
         .items("routes")
         .iter()
         .filter_map(Item::record)
-        .filter_map(|record| Some((record, route(record, problems)?)))
-        .unzip();
-    check(&routes, &records, strict, problems);
-    Some(routes)
+        .map(|record| entry(record, problems))
+        .collect();
+    check(&entries, strict, problems);
+    Some(entries.into_iter().map(|entry| entry.route).collect())
+}
+
+struct Entry<'r> {
+    record: &'r Record,
+    /// With a stand-in for each key that is wrong, so that the others are checked all the same.
+    route: RouteConfig,
 }
 
 /// The table itself says what it cannot take, so that the two cannot disagree.
-fn check(
-    routes: &[RouteConfig],
-    records: &[&Record],
-    strict: StrictPaths,
-    problems: &mut Problems,
-) {
-    match RouteTable::new(routes.to_vec(), strict) {
-        Ok(table) => {
-            for (hidden, by) in table.unreachable() {
-                let (Some(record), Some(other)) = (records.get(hidden), records.get(by)) else {
-                    continue;
-                };
-                let path = routes.get(by).map_or("", |route| &route.path);
-                problems.warning(
-                    &record.place,
-                    Mistake::new("no request can reach this route").hint(format!(
-                        "`{path}` on line {} takes everything before it; put the narrower path first",
-                        other.place.at.line
-                    )),
-                );
-            }
-        }
-        Err(mistakes) => {
-            for (index, message) in mistakes {
-                let (Some(record), Some(route)) = (records.get(index), routes.get(index)) else {
-                    continue;
-                };
-                let key = if message.contains(&format!("`{}`", route.path)) {
-                    "path"
-                } else {
-                    "require"
-                };
-                problems.error(
-                    &record.place(key),
-                    Mistake::from_message(&message, ABOUT_ROUTES),
-                );
-            }
-        }
+fn check(entries: &[Entry<'_>], strict: StrictPaths, problems: &mut Problems) {
+    let table = |entries: &[&Entry<'_>]| {
+        let routes = entries.iter().map(|entry| entry.route.clone()).collect();
+        RouteTable::new(routes, strict)
+    };
+    let every: Vec<&Entry<'_>> = entries.iter().collect();
+    let mistakes = table(&every).err().unwrap_or_default();
+    for (index, message) in &mistakes {
+        let Some(Entry { record, route }) = entries.get(*index) else {
+            continue;
+        };
+        let key = if message.contains(&format!("`{}`", route.path)) {
+            "path"
+        } else {
+            "require"
+        };
+        let hint = match route.path.starts_with('/') {
+            true => ABOUT_ROUTES.to_owned(),
+            false => format!("did you mean `/{}`?", shown(&route.path)),
+        };
+        problems.error(&record.place(key), Mistake::from_message(message, &hint));
+    }
+    // Whether a route can be reached is asked only of those that are what they say.
+    let right: Vec<&Entry<'_>> = entries
+        .iter()
+        .enumerate()
+        .filter(|(index, entry)| {
+            !entry.record.has_broken() && mistakes.iter().all(|(wrong, _)| wrong != index)
+        })
+        .map(|(_, entry)| entry)
+        .collect();
+    let Ok(table) = table(&right) else {
+        return;
+    };
+    for (hidden, by) in table.unreachable() {
+        let (Some(hidden), Some(by)) = (right.get(hidden), right.get(by)) else {
+            continue;
+        };
+        problems.warning(
+            &hidden.record.place,
+            Mistake::new("no request can reach this route").hint(format!(
+                "`{}` on line {} takes everything before it; put the narrower path first",
+                by.route.path, by.record.place.at.line
+            )),
+        );
     }
 }
 
-fn route(record: &Record, problems: &mut Problems) -> Option<RouteConfig> {
-    let pass_credentials = record.text("credentials")? == "pass";
-    let access = match record.text("access")? {
-        "public" => Access::Public { pass_credentials },
-        "optional" => Access::Optional,
+fn entry<'r>(record: &'r Record, problems: &mut Problems) -> Entry<'r> {
+    let pass_credentials = record.text("credentials") == Some("pass");
+    let access = match record.text("access") {
+        Some("public") => Access::Public { pass_credentials },
+        Some("optional") => Access::Optional,
         _ => Access::Required,
     };
-    if pass_credentials && !matches!(access, Access::Public { .. }) {
+    let public = matches!(access, Access::Public { .. }) || record.broken("access");
+    if pass_credentials && !public {
         problems.error(
             &record.place("credentials"),
             Mistake::new("`credentials: pass` is for public routes only")
@@ -101,13 +115,14 @@ fn route(record: &Record, problems: &mut Problems) -> Option<RouteConfig> {
         .filter_map(Item::record)
         .filter_map(rule)
         .collect();
-    Some(RouteConfig {
+    let route = RouteConfig {
         name: record.text("name").map(str::to_owned),
-        path: record.text("path")?.to_owned(),
+        path: record.text("path").unwrap_or("/").to_owned(),
         methods: record.texts("methods"),
         access,
         require,
-    })
+    };
+    Entry { record, route }
 }
 
 fn rule(record: &Record) -> Option<Rule> {

@@ -33,6 +33,9 @@ pub(super) static LABEL: TextKind = TextKind {
     pattern: Some("^[A-Za-z0-9_.-]{1,64}$"),
     check: label,
 };
+pub(super) static ROUTE_NAME: TextKind = free("a text", |text| {
+    one_line(text).and_then(|()| not_none(text))
+});
 pub(super) static HEADER_NAME: TextKind = free("a header name", header_name);
 pub(super) static COOKIE_NAME: TextKind =
     free("a cookie name", |text| token(text, "a cookie name"));
@@ -131,7 +134,17 @@ fn one_line(text: &str) -> Result<(), Mistake> {
     Ok(())
 }
 
+/// The metrics say `none` where there is no route or no issuer.
+fn not_none(text: &str) -> Result<(), Mistake> {
+    if text == "none" {
+        return Err(Mistake::new("`none` cannot be a name")
+            .hint("in metrics `none` stands for requests without one; choose another name"));
+    }
+    Ok(())
+}
+
 fn label(text: &str) -> Result<(), Mistake> {
+    not_none(text)?;
     let good = (1..=64).contains(&text.len())
         && text
             .bytes()

@@ -6,6 +6,7 @@ mod examples;
 mod issuers;
 mod laws;
 mod settings;
+mod together;
 mod validator;
 
 use std::collections::HashMap;
