@@ -12,6 +12,7 @@ mod harness;
 mod commands;
 mod examples;
 mod headers;
+mod hostile;
 mod issuers;
 mod messages;
 mod routes;
