@@ -13,6 +13,7 @@ mod commands;
 mod demo;
 mod examples;
 mod headers;
+mod hostile;
 mod issuers;
 mod messages;
 mod routes;
