@@ -4,9 +4,11 @@
 use std::io::{self, Write};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use prometheus::IntCounter;
+
+use crate::clock::{Clock, SystemClock};
 
 /// Lines that may wait: a second of logs at 4,000 requests a second, about 2 MiB.
 const MAX_WAITING_LINES: usize = 4096;
@@ -51,20 +53,19 @@ impl LineWriter {
 
     /// Waits until everything handed over so far is written, at most `limit`. False: it is not.
     pub fn flush(&self, limit: Duration) -> bool {
-        let deadline = Instant::now() + limit;
+        let now = || SystemClock.now().monotonic;
+        let deadline = now() + limit;
         let (done, written) = sync_channel(1);
         let mut message = Message::Flush(done);
         // The channel has no sending with a time limit.
         while let Err(error) = self.sender.try_send(message) {
             match error {
-                TrySendError::Full(again) if Instant::now() < deadline => message = again,
+                TrySendError::Full(again) if now() < deadline => message = again,
                 _ => return false,
             }
             thread::sleep(GATHER);
         }
-        written
-            .recv_timeout(deadline.saturating_duration_since(Instant::now()))
-            .is_ok()
+        written.recv_timeout(deadline.saturating_sub(now())).is_ok()
     }
 }
 

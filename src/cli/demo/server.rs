@@ -3,14 +3,19 @@
 use std::convert::Infallible;
 use std::net::TcpListener;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+
+/// Longer than the demo's `refetch_interval`, which the unknown key of the line before may have begun: whoever pastes all lines at once sees
+/// the rotation succeed too.
+const AFTER_A_CHANGE: Duration = Duration::from_millis(1200);
 
 pub(super) type Page = Full<Bytes>;
 pub(super) type Answer = Arc<dyn Fn(&Request<Incoming>) -> Response<Page> + Send + Sync>;
@@ -23,8 +28,16 @@ pub(super) async fn serve(listener: TcpListener, answer: Answer) -> std::io::Res
         let (stream, _) = listener.accept().await?;
         let answer = Arc::clone(&answer);
         tokio::spawn(async move {
-            let service = service_fn(move |request| {
-                std::future::ready(Ok::<_, Infallible>(answer(&request)))
+            let service = service_fn(move |request: Request<Incoming>| {
+                let response = answer(&request);
+                let pause = match *request.method() {
+                    Method::POST => AFTER_A_CHANGE,
+                    _ => Duration::ZERO,
+                };
+                async move {
+                    tokio::time::sleep(pause).await;
+                    Ok::<_, Infallible>(response)
+                }
             });
             // A client that goes away is no news.
             let _gone = http1::Builder::new()
