@@ -48,19 +48,28 @@ fn may_bear(line: &HeaderValue, scheme: &str) -> bool {
 }
 
 /// Whether an application may read `found` under `name`. PHP turns `.`, space and `[` in the names of cookies and parameters into `_`, takes
-/// leading spaces off and ends a name at NUL or at an array's `[`; ASP.NET does not see letter case.
+/// leading spaces off and ends a name at NUL or at an array's `[`; ASP.NET does not see letter case; Python and JavaScript trim Unicode's
+/// white space, so nothing at the edges but visible ASCII counts.
 fn looks_like(found: &[u8], name: &str) -> bool {
     let found = decoded(found);
-    let found = found.trim_ascii_start();
     let found = found.split(|b| *b == 0).next().unwrap_or_default();
     let scalar = found.split(|b| *b == b'[').next().unwrap_or_default();
     [found, scalar].into_iter().any(|found| {
-        found.len() == name.len()
-            && found
-                .iter()
-                .zip(name.bytes())
-                .all(|(a, b)| folded(*a) == folded(b))
+        let found = visible(found).map(folded);
+        found.eq(name.bytes().map(folded))
     })
+}
+
+/// Without what is no visible ASCII at the edges.
+fn visible(text: &[u8]) -> impl Iterator<Item = u8> {
+    let start = text.iter().take_while(|b| !b.is_ascii_graphic()).count();
+    let text = text.get(start..).unwrap_or_default();
+    let end = text
+        .iter()
+        .rev()
+        .take_while(|b| !b.is_ascii_graphic())
+        .count();
+    text.iter().take(text.len().saturating_sub(end)).copied()
 }
 
 fn folded(byte: u8) -> u8 {
@@ -297,6 +306,9 @@ mod tests {
             "id%5ftoken%5B0%5D",
             "id_token%00x",
             "id%u005ftoken",
+            "\u{a0}id_token",
+            "id_token\u{2003}",
+            "%C2%A0id_token",
             "x=1,id_token",
             "x=1, id.token",
         ] {
