@@ -330,8 +330,8 @@ mod tests {
 
     #[test]
     fn h02_look_alikes_of_a_header_that_tokens_come_in_are_removed() {
-        let managed = ManagedNames::new(&[], &[], Underscores::Keep)
-            .without_look_alikes(["x-access-token"]);
+        let managed =
+            ManagedNames::new(&[], &[], Underscores::Keep).without_look_alikes(["x-access-token"]);
         assert!(!managed.covers("x-access-token"));
         assert!(!managed.covers("X-Access-Token"));
         assert!(!managed.covers("x-access-tokens"));

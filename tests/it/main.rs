@@ -10,6 +10,7 @@
 mod harness;
 
 mod commands;
+mod demo;
 mod examples;
 mod headers;
 mod hostile;
