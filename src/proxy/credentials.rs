@@ -109,9 +109,10 @@ fn put_line(headers: &mut HeaderMap, name: &HeaderName, scheme: Option<&str>, to
 
 fn strip_cookie(headers: &mut HeaderMap, name: &str, keep: bool) {
     let named = |pair: &[u8]| {
-        // Old Java servers separate cookies at commas too (RFC 2109 §4.2.2).
-        pair.split(|b| *b == b',')
-            .any(|part| looks_like(cookie_name(part), name))
+        // Old Java servers separate cookies at commas too (RFC 2109 §4.2.2), Python's `SimpleCookie` at white space.
+        let parts = pair.split(|b| *b == b',');
+        let words = pair.split(|b| *b == b',' || b.is_ascii_whitespace());
+        (parts.chain(words)).any(|part| looks_like(cookie_name(part), name))
             && !(keep && same_name(cookie_name(pair), name))
     };
     let holds = |line: &HeaderValue| line.as_bytes().split(|b| *b == b';').any(named);
@@ -311,6 +312,8 @@ mod tests {
             "%C2%A0id_token",
             "x=1,id_token",
             "x=1, id.token",
+            "x=1 id_token",
+            "x=1\tid_token ",
         ] {
             let line = format!("a=1; {name}=FORGED");
             let (lines, _) = stripped(vec![cookie()], &[("cookie", &line)], "/", None);

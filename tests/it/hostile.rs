@@ -77,6 +77,9 @@ fn h02_a_token_that_was_not_judged_reaches_the_application_under_no_name() {
         format!("HTTP_X_ACCESS_TOKEN: {forged}\r\n"),
         format!("Cookie: id.token={forged}; ID_TOKEN={forged}; id_token[]={forged}; keep=me\r\n"),
         format!("Cookie: a=b,id_token={forged}\r\n"),
+        // Python's `SimpleCookie` reads two cookies, and believes the later one.
+        format!("Cookie: a=b id_token={forged}\r\n"),
+        format!("Cookie: a=b; \u{a0}id_token={forged}\r\n"),
     ];
     let target =
         format!("GET /?access.token={forged}&b=2&Access_Token={forged}&+access_token={forged}");
