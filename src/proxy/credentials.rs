@@ -48,19 +48,28 @@ fn may_bear(line: &HeaderValue, scheme: &str) -> bool {
 }
 
 /// Whether an application may read `found` under `name`. PHP turns `.`, space and `[` in the names of cookies and parameters into `_`, takes
-/// leading spaces off and ends a name at NUL or at an array's `[`; ASP.NET does not see letter case.
+/// leading spaces off and ends a name at NUL or at an array's `[`; ASP.NET does not see letter case; Python and JavaScript trim Unicode's
+/// white space, so nothing at the edges but visible ASCII counts.
 fn looks_like(found: &[u8], name: &str) -> bool {
     let found = decoded(found);
-    let found = found.trim_ascii_start();
     let found = found.split(|b| *b == 0).next().unwrap_or_default();
     let scalar = found.split(|b| *b == b'[').next().unwrap_or_default();
     [found, scalar].into_iter().any(|found| {
-        found.len() == name.len()
-            && found
-                .iter()
-                .zip(name.bytes())
-                .all(|(a, b)| folded(*a) == folded(b))
+        let found = visible(found).map(folded);
+        found.eq(name.bytes().map(folded))
     })
+}
+
+/// Without what is no visible ASCII at the edges.
+fn visible(text: &[u8]) -> impl Iterator<Item = u8> {
+    let start = text.iter().take_while(|b| !b.is_ascii_graphic()).count();
+    let text = text.get(start..).unwrap_or_default();
+    let end = text
+        .iter()
+        .rev()
+        .take_while(|b| !b.is_ascii_graphic())
+        .count();
+    text.iter().take(text.len().saturating_sub(end)).copied()
 }
 
 fn folded(byte: u8) -> u8 {
@@ -100,9 +109,10 @@ fn put_line(headers: &mut HeaderMap, name: &HeaderName, scheme: Option<&str>, to
 
 fn strip_cookie(headers: &mut HeaderMap, name: &str, keep: bool) {
     let named = |pair: &[u8]| {
-        // Old Java servers separate cookies at commas too (RFC 2109 §4.2.2).
-        pair.split(|b| *b == b',')
-            .any(|part| looks_like(cookie_name(part), name))
+        // Old Java servers separate cookies at commas too (RFC 2109 §4.2.2), Python's `SimpleCookie` at white space.
+        let parts = pair.split(|b| *b == b',');
+        let words = pair.split(|b| *b == b',' || b.is_ascii_whitespace());
+        (parts.chain(words)).any(|part| looks_like(cookie_name(part), name))
             && !(keep && same_name(cookie_name(pair), name))
     };
     let holds = |line: &HeaderValue| line.as_bytes().split(|b| *b == b';').any(named);
@@ -297,8 +307,13 @@ mod tests {
             "id%5ftoken%5B0%5D",
             "id_token%00x",
             "id%u005ftoken",
+            "\u{a0}id_token",
+            "id_token\u{2003}",
+            "%C2%A0id_token",
             "x=1,id_token",
             "x=1, id.token",
+            "x=1 id_token",
+            "x=1\tid_token ",
         ] {
             let line = format!("a=1; {name}=FORGED");
             let (lines, _) = stripped(vec![cookie()], &[("cookie", &line)], "/", None);

@@ -9,7 +9,7 @@ use rustls_pki_types::PrivateKeyDer;
 use serde_json::json;
 
 use crate::harness::{
-    Application, Gate, Issuer, claimgate, claims, configuration, request, scratch,
+    Application, Gate, Issuer, Key, claimgate, claims, configuration, eventually, request, scratch,
 };
 
 #[test]
@@ -77,6 +77,9 @@ fn h02_a_token_that_was_not_judged_reaches_the_application_under_no_name() {
         format!("HTTP_X_ACCESS_TOKEN: {forged}\r\n"),
         format!("Cookie: id.token={forged}; ID_TOKEN={forged}; id_token[]={forged}; keep=me\r\n"),
         format!("Cookie: a=b,id_token={forged}\r\n"),
+        // Python's `SimpleCookie` reads two cookies, and believes the later one.
+        format!("Cookie: a=b id_token={forged}\r\n"),
+        format!("Cookie: a=b; \u{a0}id_token={forged}\r\n"),
     ];
     let target =
         format!("GET /?access.token={forged}&b=2&Access_Token={forged}&+access_token={forged}");
@@ -155,4 +158,67 @@ fn k11_keys_from_an_unknown_authority_are_not_taken_and_there_is_no_switch() {
     assert_eq!(explained(", allow_http: true"), "keys_unavailable");
     let trusting = format!(", ca_file: '{}'", authority.display());
     assert_eq!(explained(&trusting), "allowed");
+}
+
+#[test]
+fn c05_what_was_let_in_before_a_reload_is_judged_anew_after_it() {
+    let (key, application) = (Key::new("key-1"), Application::start());
+    let set = scratch("json");
+    let publish = |key: &Key| {
+        std::fs::write(&set, json!({"keys": [key.jwk()]}).to_string()).unwrap();
+    };
+    publish(&key);
+    let file = |audience: &str, routes: &str| {
+        format!(
+            "upstream: http://127.0.0.1:{}\nissuers: [{{provider: oidc, issuer: 'urn:file', audiences: [{audience}], keys: {{jwks_file: '{}'}}}}]\n{routes}",
+            application.port,
+            set.display()
+        )
+    };
+    let gate = Gate::start(&file("api", ""));
+    let listeners = format!(
+        "listen: 127.0.0.1:{}\nadmin: 127.0.0.1:{}\n",
+        gate.port, gate.admin
+    );
+    let loads = || gate.metric("claimgate_config_last_reload_success_timestamp_seconds", "");
+    let reload = |text: &str| {
+        std::fs::write(&gate.file, format!("{listeners}{text}")).unwrap();
+        let sent = std::process::Command::new("kill")
+            .args(["-HUP", &gate.pid().to_string()])
+            .status();
+        assert!(sent.unwrap().success());
+    };
+    let token = key.token(&claims("urn:file", json!({})));
+    let judged = || {
+        let answer = request(gate.port, "GET /", Some(&token), "");
+        match answer.status {
+            200 => "allowed".to_owned(),
+            _ => answer.reason(),
+        }
+    };
+    let comes_to = |reason: &str| eventually(reason, || (judged() == reason).then_some(()));
+    for _ in 0..3 {
+        assert_eq!(judged(), "allowed");
+    }
+    assert!(gate.metric("claimgate_token_cache_hits_total", "") >= 1.0);
+    assert!(loads() > 0.0);
+    reload(&file("other", ""));
+    comes_to("audience_mismatch");
+    reload(&file(
+        "api",
+        "routes: [{path: /*, require: [{claim: roles, any_of: [admin]}]}]\n",
+    ));
+    comes_to("rule_not_met");
+    reload(&file("api", ""));
+    comes_to("allowed");
+    // A file that is no configuration changes nothing.
+    reload("issuers: [");
+    eventually("a reload that failed", || {
+        (gate.metric("claimgate_config_last_reload_successful", "") == 0.0).then_some(())
+    });
+    assert_eq!(judged(), "allowed");
+    // Another key under the same kid, in the same file.
+    publish(&Key::new("key-1"));
+    reload(&file("api", ""));
+    comes_to("bad_signature");
 }
