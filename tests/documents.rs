@@ -138,7 +138,7 @@ fn advice(reason: Reason) -> &'static str {
         }
         Reason::DecryptionFailed => "encrypted tokens are refused by this version",
         Reason::UnknownIssuer => {
-            "the log's `detail` shows the token's `iss`; it is compared byte for byte, a slash at the end counts"
+            "`claimgate explain` shows the token's `iss`; it is compared byte for byte, a slash at the end counts"
         }
         Reason::AlgorithmNotAllowed => {
             "`algorithms` of the issuer, and what the provider signs with; `none` is never allowed"
@@ -156,7 +156,7 @@ fn advice(reason: Reason) -> &'static str {
         Reason::IssuedInFuture => "the clocks of this machine and of the issuer; `leeway`",
         Reason::TokenTooOld => "`max_age` of the issuer",
         Reason::AudienceMismatch => {
-            "the token is for another application; `audiences` (Cognito: `client_ids`) of the issuer"
+            "`claimgate explain` shows whom the token is for; `audiences` (Cognito: `client_ids`) of the issuer"
         }
         Reason::TokenTypeNotAllowed => {
             "an access token where an ID token is wanted, or the reverse: `token_use` (Cognito), `token_types`"

@@ -83,7 +83,7 @@ impl Account {
     pub(super) fn refused(&mut self, rejection: &Rejection) {
         self.decision = rejection.decision();
         self.reason = Some(rejection.reason());
-        self.detail = Some(rejection.operator_detail());
+        self.detail = Some(rejection.log_detail());
     }
 
     /// The application's failure leaves the decision as it is; the client's does not.

@@ -25,7 +25,7 @@ pub struct AccessRecord<'r> {
     pub duration: Duration,
     pub decision: Decision,
     pub reason: Option<Reason>,
-    /// `Rejection::operator_detail`, for the member `detail`.
+    /// `Rejection::log_detail`, for the member `detail`.
     pub detail: Option<&'r str>,
     pub issuer: Option<&'r str>,
     pub kid: Option<&'r str>,

@@ -7,6 +7,9 @@ use crate::jose::algorithm::AlgorithmSet;
 /// The protection space of every challenge: fixed, because anything else would tell of the configuration.
 const REALM: &str = "claimgate";
 
+/// Where the value is that a log line leaves out.
+const SHOWN: &str = "`claimgate explain` shows what it says";
+
 impl Rejection {
     /// The `WWW-Authenticate` value (RFC 6750 §3). A request without a token gets no error code (§3.1). 403 has one only where
     /// another token would help: a rule of the route. 503 and the other 4xx of a bad request have none.
@@ -92,7 +95,7 @@ impl Rejection {
         }
     }
 
-    /// What the log and `explain` say: what is wrong and what to do. One line; values from the token are escaped and bounded.
+    /// What `explain` says: what is wrong and what to do. One line; values from the token are escaped and bounded.
     pub fn operator_detail(&self) -> String {
         match self {
             Self::MissingToken => "no configured source (`token.sources`) holds a token; \
@@ -201,6 +204,55 @@ impl Rejection {
                 one_line(why)
             ),
             Self::BadRequest { why, .. } => one_line(why),
+        }
+    }
+
+    /// What the access log says: as [`Self::operator_detail`], without any claim's text. Logs are kept longer and read by more people than tokens.
+    pub fn log_detail(&self) -> String {
+        match self {
+            Self::UnknownIssuer {
+                similar: Some(configured),
+                ..
+            } => format!(
+                "`iss` is almost the configured {}, but not byte for byte; {SHOWN}",
+                quoted(configured)
+            ),
+            Self::UnknownIssuer { similar: None, .. } => {
+                format!("no entry of `issuers` has the token's `iss`; {SHOWN}")
+            }
+            Self::AudienceMismatch { expected, .. } => format!(
+                "the token is for another audience than those accepted: {}; {SHOWN}",
+                one_line(expected)
+            ),
+            Self::TokenTypeNotAllowed { expected, .. } => format!(
+                "the token is of another type than those accepted: {}; {SHOWN}",
+                one_line(expected)
+            ),
+            Self::TenantNotAllowed { .. } => {
+                format!("the token's tenant is not among the allowed ones; {SHOWN}")
+            }
+            Self::MissingToken
+            | Self::AmbiguousToken { .. }
+            | Self::MalformedToken { .. }
+            | Self::TokenTooLarge { .. }
+            | Self::EncryptedToken
+            | Self::AlgorithmNotAllowed { .. }
+            | Self::UnknownKey { .. }
+            | Self::BadSignature { .. }
+            | Self::TokenExpired { .. }
+            | Self::TokenNotYetValid { .. }
+            | Self::IssuedInFuture { .. }
+            | Self::TokenTooOld { .. }
+            | Self::UnsupportedCriticalHeader { .. }
+            | Self::ClaimMissing { .. }
+            | Self::ClaimMismatch { .. }
+            | Self::GroupsOverage
+            | Self::KeysUnavailable { .. }
+            | Self::ClaimsUnusable { .. }
+            | Self::RuleNotMet { .. }
+            | Self::NoRoute { .. }
+            | Self::CrossSite { .. }
+            | Self::BadRequest { .. } => self.operator_detail(),
         }
     }
 }
