@@ -61,19 +61,21 @@ pub(super) async fn serve(
     loop {
         tokio::select! {
             biased;
+            changed = phase.changed() => {
+                let phase = changed.map_or(Phase::Aborting, |()| *phase.borrow_and_update());
+                match phase {
+                    Phase::Running => {}
+                    // hyper would close a connection without a request at once, whatever is under way on it.
+                    Phase::Draining if !state.drain() => {}
+                    Phase::Draining => connection.as_mut().graceful_shutdown(),
+                    Phase::Aborting => return,
+                }
+            }
             ended = connection.as_mut() => {
                 if let Err(error) = ended {
                     tell(&worker, peer, &state, &error);
                 }
                 return;
-            }
-            changed = phase.changed() => {
-                let phase = changed.map_or(Phase::Aborting, |()| *phase.borrow_and_update());
-                match phase {
-                    Phase::Running => {}
-                    Phase::Draining => connection.as_mut().graceful_shutdown(),
-                    Phase::Aborting => return,
-                }
             }
         }
     }

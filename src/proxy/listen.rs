@@ -25,9 +25,6 @@ const BACKLOG: i32 = 4096;
 /// After a failed accept (no file descriptor, no memory): long enough not to spin, short enough not to be noticed.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// How long a connection that is accepted while draining begins has to show its first byte.
-const SETTLE: Duration = Duration::from_millis(20);
-
 /// What the workers are told by whoever runs them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
@@ -152,8 +149,6 @@ async fn run(
         // Who has been let in by the kernel already is served; its connection is told to drain at once, which lets one request through.
         phase.mark_changed();
         for (stream, peer, permit) in waiting(listener, &limit) {
-            // Its request may be there; hyper would close before it has looked.
-            let _ = tokio::time::timeout(SETTLE, stream.readable()).await;
             serve(stream, peer, &worker, &open, &phase, permit);
         }
         phase.mark_unchanged();

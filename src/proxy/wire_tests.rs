@@ -832,6 +832,34 @@ fn a_drain_finishes_what_is_in_flight_and_closes_the_rest() {
 }
 
 #[test]
+fn a_request_that_is_under_way_when_the_drain_begins_is_answered_as_the_last() {
+    let app = App::plain();
+    for round in 0..10 {
+        let gate = Running::before(&app);
+        let (mut fresh, mut used, mut begun) = (gate.connect(), gate.connect(), gate.connect());
+        for client in [&mut used, &mut begun] {
+            client.write(get("/", &bearer()));
+            assert_eq!(client.answer().status, 200);
+        }
+        let (first, rest) = ("GET / HTTP/1.1\r\nHo", "st: a\r\n");
+        begun.write(first);
+        gate.tell(Phase::Draining);
+        wait_until("the listener's end", || {
+            std::net::TcpStream::connect(gate.address).is_err()
+        });
+        fresh.write(get("/", &bearer()));
+        used.write(get("/", ""));
+        begun.write(format!("{rest}{}\r\n", bearer()));
+        for (client, status) in [(&mut fresh, 200), (&mut used, 401), (&mut begun, 200)] {
+            let answer = client.answer();
+            assert_eq!(answer.status, status, "round {round}");
+            assert_eq!(answer.header("connection"), Some("close"));
+        }
+        gate.join();
+    }
+}
+
+#[test]
 fn an_abort_ends_everything_now() {
     let app = App::start(|_, _| {
         std::thread::sleep(BOUND);
