@@ -2,12 +2,12 @@
 
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
-use std::pin::pin;
 use std::rc::Rc;
 
 use hyper::server::conn::http1::Builder;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
@@ -50,15 +50,13 @@ pub(super) async fn serve(
         async move { Ok::<_, Infallible>(service::answer(&client, request).await) }
     });
     let io = TokioIo::new(TimedIo::new(stream, Rc::clone(&state)));
-    let mut connection = pin!(
-        Builder::new()
-            // The timers are in `TimedIo`. At most 100 headers is hyper's own limit (431).
-            .header_read_timeout(None)
-            .max_header_size(max_head)
-            .max_buf_size(max_head)
-            .serve_connection(io, service)
-    );
-    loop {
+    let mut connection = Builder::new()
+        // The timers are in `TimedIo`. At most 100 headers is hyper's own limit (431).
+        .header_read_timeout(None)
+        .max_header_size(max_head)
+        .max_buf_size(max_head)
+        .serve_connection(io, service);
+    let ended = loop {
         tokio::select! {
             biased;
             changed = phase.changed() => {
@@ -67,17 +65,19 @@ pub(super) async fn serve(
                     Phase::Running => {}
                     // hyper would close a connection without a request at once, whatever is under way on it.
                     Phase::Draining if !state.drain() => {}
-                    Phase::Draining => connection.as_mut().graceful_shutdown(),
+                    Phase::Draining => std::pin::Pin::new(&mut connection).graceful_shutdown(),
                     Phase::Aborting => return,
                 }
             }
-            ended = connection.as_mut() => {
-                if let Err(error) = ended {
-                    tell(&worker, peer, &state, &error);
-                }
-                return;
-            }
+            ended = &mut connection => break ended,
         }
+    };
+    match ended {
+        // After a request that offered an upgrade hyper leaves the socket to be shut down by others.
+        Ok(()) => {
+            let _ = connection.into_parts().io.into_inner().shutdown().await;
+        }
+        Err(error) => tell(&worker, peer, &state, &error),
     }
 }
 

@@ -273,16 +273,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for TimedIo<S> {
                 Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
                     linger.bytes = linger.bytes.saturating_sub(buffer.filled().len());
                 }
-                Poll::Ready(_) => break,
+                Poll::Ready(_) => linger.bytes = 0,
                 Poll::Pending => {
-                    if this.poll_deadline(cx, linger.until).is_ready() {
-                        break;
+                    if this.poll_deadline(cx, linger.until).is_pending() {
+                        this.linger = Some(linger);
+                        return Poll::Pending;
                     }
-                    this.linger = Some(linger);
-                    return Poll::Pending;
+                    linger.bytes = 0;
                 }
             }
         }
+        // Asked again, it is over.
+        this.linger = Some(linger);
         Poll::Ready(Ok(()))
     }
 }
