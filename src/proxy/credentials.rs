@@ -4,33 +4,78 @@ use http::header::{AUTHORIZATION, COOKIE};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::source::{FoundToken, bears, same_name, split_pair};
+use super::source::{FoundToken, bears, decoded, same_name, split_pair};
 use super::{TokenSettings, TokenSource};
 
-/// Takes every credential out: Bearer lines of Authorization, and what every configured source names. `keep`, the verified token when it is to be
-/// forwarded, stays where it was.
+/// Takes every credential out: Bearer lines of Authorization, and what every configured source names, with what an application may take for
+/// it. `keep`, the verified token when it is to be forwarded, stays where it was, alone.
 pub(super) fn strip(
     settings: &TokenSettings,
     headers: &mut HeaderMap,
     path_and_query: &mut PathAndQuery,
     keep: Option<&FoundToken>,
 ) {
-    strip_lines(headers, &AUTHORIZATION, |line| bears(line, "bearer"));
+    strip_lines(headers, &AUTHORIZATION, |line| may_bear(line, "bearer"));
     for (index, source) in settings.sources.iter().enumerate() {
         let kept = keep.filter(|found| found.source == index);
         match source {
             TokenSource::Header { name, scheme } => {
                 strip_lines(headers, name, |line| {
-                    scheme.as_deref().is_none_or(|s| bears(line, s))
+                    scheme.as_deref().is_none_or(|s| may_bear(line, s))
                 });
                 if let Some(found) = kept {
                     put_line(headers, name, scheme.as_deref(), &found.token);
                 }
             }
-            TokenSource::Cookie { name, .. } if kept.is_none() => strip_cookie(headers, name),
-            TokenSource::Query { name } if kept.is_none() => strip_parameter(path_and_query, name),
-            TokenSource::Cookie { .. } | TokenSource::Query { .. } => {}
+            TokenSource::Cookie { name, .. } => strip_cookie(headers, name, kept.is_some()),
+            TokenSource::Query { name } => strip_parameter(path_and_query, name, kept.is_some()),
         }
+    }
+}
+
+/// Also with the scheme in the middle of another one's data: `/Bearer\s(\S+)/` is how half of the world's applications look for a token.
+fn may_bear(line: &HeaderValue, scheme: &str) -> bool {
+    let scheme_and_space = |window: &[u8]| {
+        window.split_last().is_some_and(|(last, start)| {
+            matches!(last, b' ' | b'\t') && start.eq_ignore_ascii_case(scheme.as_bytes())
+        })
+    };
+    bears(line, scheme)
+        || line
+            .as_bytes()
+            .windows(scheme.len() + 1)
+            .any(scheme_and_space)
+}
+
+/// Whether an application may read `found` under `name`. PHP turns `.`, space and `[` in the names of cookies and parameters into `_`, takes
+/// leading spaces off and ends a name at NUL or at an array's `[`; ASP.NET does not see letter case; Python and JavaScript trim Unicode's
+/// white space, so nothing at the edges but visible ASCII counts.
+fn looks_like(found: &[u8], name: &str) -> bool {
+    let found = decoded(found);
+    let found = found.split(|b| *b == 0).next().unwrap_or_default();
+    let scalar = found.split(|b| *b == b'[').next().unwrap_or_default();
+    [found, scalar].into_iter().any(|found| {
+        let found = visible(found).map(folded);
+        found.eq(name.bytes().map(folded))
+    })
+}
+
+/// Without what is no visible ASCII at the edges.
+fn visible(text: &[u8]) -> impl Iterator<Item = u8> {
+    let start = text.iter().take_while(|b| !b.is_ascii_graphic()).count();
+    let text = text.get(start..).unwrap_or_default();
+    let end = text
+        .iter()
+        .rev()
+        .take_while(|b| !b.is_ascii_graphic())
+        .count();
+    text.iter().take(text.len().saturating_sub(end)).copied()
+}
+
+fn folded(byte: u8) -> u8 {
+    match byte {
+        b'.' | b' ' | b'[' => b'_',
+        other => other.to_ascii_lowercase(),
     }
 }
 
@@ -62,8 +107,14 @@ fn put_line(headers: &mut HeaderMap, name: &HeaderName, scheme: Option<&str>, to
     }
 }
 
-fn strip_cookie(headers: &mut HeaderMap, name: &str) {
-    let named = |pair: &[u8]| same_name(split_pair(pair.trim_ascii()).0, name);
+fn strip_cookie(headers: &mut HeaderMap, name: &str, keep: bool) {
+    let named = |pair: &[u8]| {
+        // Old Java servers separate cookies at commas too (RFC 2109 §4.2.2), Python's `SimpleCookie` at white space.
+        let parts = pair.split(|b| *b == b',');
+        let words = pair.split(|b| *b == b',' || b.is_ascii_whitespace());
+        (parts.chain(words)).any(|part| looks_like(cookie_name(part), name))
+            && !(keep && same_name(cookie_name(pair), name))
+    };
     let holds = |line: &HeaderValue| line.as_bytes().split(|b| *b == b';').any(named);
     if !headers.get_all(COOKIE).iter().any(holds) {
         return;
@@ -90,11 +141,16 @@ fn strip_cookie(headers: &mut HeaderMap, name: &str) {
     }
 }
 
-fn strip_parameter(target: &mut PathAndQuery, name: &str) {
+fn cookie_name(pair: &[u8]) -> &[u8] {
+    split_pair(pair.trim_ascii()).0
+}
+
+fn strip_parameter(target: &mut PathAndQuery, name: &str, keep: bool) {
     let Some(query) = target.query() else { return };
     let named = |pair: &str| {
         let found = pair.split_once('=').map_or(pair, |(n, _)| n);
-        same_name(found.as_bytes(), name)
+        let found = found.as_bytes();
+        looks_like(found, name) && !(keep && same_name(found, name))
     };
     if !query.split(['&', ';']).any(named) {
         return;
@@ -234,6 +290,80 @@ mod tests {
         assert_eq!(query("/p?a=1&access%5ftoken=T&access_token=U"), "/p?a=1");
         assert_eq!(query("/p?"), "/p?");
         assert_eq!(query("/p?xaccess_token=1&&b"), "/p?xaccess_token=1&&b");
+    }
+
+    #[test]
+    fn what_an_application_may_take_for_the_source_goes_with_it_and_beside_a_kept_token() {
+        for name in [
+            "id.token",
+            "id%2Etoken",
+            "id[token",
+            "id+token",
+            "id%20token",
+            "ID_Token",
+            "+id_token",
+            "id_token[]",
+            "id_token[x]",
+            "id%5ftoken%5B0%5D",
+            "id_token%00x",
+            "id%u005ftoken",
+            "\u{a0}id_token",
+            "id_token\u{2003}",
+            "%C2%A0id_token",
+            "x=1,id_token",
+            "x=1, id.token",
+            "x=1 id_token",
+            "x=1\tid_token ",
+        ] {
+            let line = format!("a=1; {name}=FORGED");
+            let (lines, _) = stripped(vec![cookie()], &[("cookie", &line)], "/", None);
+            assert_eq!(lines, ["cookie: a=1"], "{name}");
+            if same_name(name.as_bytes(), "id_token") {
+                continue; // Two of them are ambiguous, and refused.
+            }
+            let line = format!("{name}=FORGED; id_token=x.y.z");
+            let (lines, _) = stripped(vec![cookie()], &[("cookie", &line)], "/", Some(0));
+            assert_eq!(lines, ["cookie: id_token=x.y.z"], "{name}");
+        }
+        for name in [
+            "access.token",
+            "access%2etoken",
+            "access%5Btoken",
+            "access%20token",
+            "access+token",
+            "Access_Token",
+            "access_token%5B%5D",
+            "+access_token",
+            "access_token%00x",
+            "access%u005Ftoken",
+        ] {
+            let (_, target) = stripped(vec![query()], &[], &format!("/?a=1&{name}=FORGED"), None);
+            assert_eq!(target, "/?a=1", "{name}");
+            if same_name(name.as_bytes(), "access_token") {
+                continue;
+            }
+            let target = format!("/?{name}=FORGED&access_token=x.y.z");
+            let (_, target) = stripped(vec![query()], &[], &target, Some(0));
+            assert_eq!(target, "/?access_token=x.y.z", "{name}");
+        }
+        let (_, target) = stripped(vec![query()], &[], "/?access-token=1&accesstoken=2", None);
+        assert_eq!(target, "/?access-token=1&accesstoken=2");
+    }
+
+    #[test]
+    fn a_bearer_token_inside_another_scheme_goes_too() {
+        for line in [
+            "Foo Bearer T",
+            "Basic x bearer T",
+            "xBearer\tT",
+            "Foo,x Bearer T",
+        ] {
+            let (lines, _) = stripped(vec![cookie()], &[("authorization", line)], "/", None);
+            assert!(lines.is_empty(), "{line}: {lines:?}");
+        }
+        let digest = "Digest username=\"bearer\", realm=\"bearers\"";
+        let (lines, _) = stripped(vec![cookie()], &[("authorization", digest)], "/", None);
+        assert_eq!(lines.len(), 1);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Where the token of a request is: none, one, or too many. Pure; also used by `explain`.
 
+use std::borrow::Cow;
+
 use http::header::COOKIE;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -169,26 +171,38 @@ pub(super) fn split_pair(pair: &[u8]) -> (&[u8], &[u8]) {
 
 /// Applications decode names (`access%5Ftoken`, PHP's cookies too), so a name is compared as they read it.
 pub(super) fn same_name(found: &[u8], name: &str) -> bool {
-    if !found.iter().any(|b| matches!(b, b'%' | b'+')) {
-        return found == name.as_bytes();
+    found == name.as_bytes() || decoded(found) == name.as_bytes()
+}
+
+/// As forms are decoded (`+` is a space), and as IIS decodes (`%u005f`).
+pub(super) fn decoded(text: &[u8]) -> Cow<'_, [u8]> {
+    if !text.iter().any(|b| matches!(b, b'%' | b'+')) {
+        return Cow::Borrowed(text);
     }
-    let mut decoded = Vec::with_capacity(found.len());
-    let mut rest = found;
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut rest = text;
     while let Some((first, after)) = rest.split_first() {
         rest = after;
-        decoded.push(match (first, after) {
-            (b'+', _) => b' ',
-            (b'%', [high, low, tail @ ..]) => match (hex(*high), hex(*low)) {
-                (Some(h), Some(l)) => {
-                    rest = tail;
-                    h << 4 | l
-                }
-                _ => b'%',
-            },
-            (other, _) => *other,
-        });
+        let escaped = match (first, after) {
+            (b'%', [b'u' | b'U', b'0', b'0', high, low, tail @ ..]) => pair(*high, *low, tail),
+            (b'%', [high, low, tail @ ..]) => pair(*high, *low, tail),
+            _ => None,
+        };
+        match (escaped, first) {
+            (Some((value, tail)), _) => {
+                decoded.push(value);
+                rest = tail;
+            }
+            (None, b'+') => decoded.push(b' '),
+            (None, other) => decoded.push(*other),
+        }
     }
-    decoded == name.as_bytes() || found == name.as_bytes()
+    Cow::Owned(decoded)
+}
+
+/// The byte of two hexadecimal digits, and what follows them.
+fn pair(high: u8, low: u8, tail: &[u8]) -> Option<(u8, &[u8])> {
+    Some((hex(high)? << 4 | hex(low)?, tail))
 }
 
 fn hex(digit: u8) -> Option<u8> {

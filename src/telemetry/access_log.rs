@@ -16,7 +16,8 @@ const MAX_WORD: usize = 256;
 
 /// What is told of one request. `path` has no query. Values from the wire are escaped and bounded when written.
 pub struct AccessRecord<'r> {
-    pub method: &'r str,
+    /// None: the request could not be read.
+    pub method: Option<&'r str>,
     pub path: Option<&'r str>,
     pub route: Option<&'r str>,
     pub status: Option<u16>,
@@ -107,12 +108,7 @@ fn json(record: &AccessRecord<'_>, time: i64) -> String {
         level(record)
     );
     member(&mut line, "message", Some(message(record)), MAX_DETAIL);
-    member(
-        &mut line,
-        "http.request.method",
-        Some(record.method),
-        MAX_WORD,
-    );
+    member(&mut line, "http.request.method", record.method, MAX_WORD);
     member(&mut line, "url.path", record.path, MAX_PATH);
     member(&mut line, "http.route", record.route, MAX_WORD);
     match record.status {
@@ -169,7 +165,7 @@ fn text(record: &AccessRecord<'_>, time: i64) -> String {
         timestamp(time),
         level(record).to_uppercase()
     );
-    push_text(&mut line, record.method, MAX_WORD);
+    push_text(&mut line, record.method.unwrap_or("-"), MAX_WORD);
     line.push(' ');
     push_text(&mut line, record.path.unwrap_or("-"), MAX_PATH);
     match record.status {
@@ -244,7 +240,7 @@ mod tests {
 
     fn unknown() -> AccessRecord<'static> {
         AccessRecord {
-            method: "GET",
+            method: Some("GET"),
             path: None,
             route: None,
             status: None,

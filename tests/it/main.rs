@@ -10,8 +10,10 @@
 mod harness;
 
 mod commands;
+mod demo;
 mod examples;
 mod headers;
+mod hostile;
 mod issuers;
 mod messages;
 mod routes;

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::net::TcpListener;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, header};
@@ -15,6 +16,10 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 pub(super) type Page = Full<Bytes>;
 pub(super) type Answer = Arc<dyn Fn(&Request<Incoming>) -> Response<Page> + Send + Sync>;
 
+/// An extension of a response that is held back for so long.
+#[derive(Clone, Copy)]
+pub(super) struct Pause(pub(super) Duration);
+
 /// Serves `answer` on this listener until the runtime ends.
 pub(super) async fn serve(listener: TcpListener, answer: Answer) -> std::io::Result<()> {
     listener.set_nonblocking(true)?;
@@ -24,7 +29,13 @@ pub(super) async fn serve(listener: TcpListener, answer: Answer) -> std::io::Res
         let answer = Arc::clone(&answer);
         tokio::spawn(async move {
             let service = service_fn(move |request| {
-                std::future::ready(Ok::<_, Infallible>(answer(&request)))
+                let response = answer(&request);
+                async move {
+                    if let Some(Pause(pause)) = response.extensions().get() {
+                        tokio::time::sleep(*pause).await;
+                    }
+                    Ok::<_, Infallible>(response)
+                }
             });
             // A client that goes away is no news.
             let _gone = http1::Builder::new()
