@@ -8,6 +8,8 @@ use http::uri::Authority;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
+use super::listen::KEEPALIVE;
+
 /// `http`, RFC 9110 §4.2.1.
 const DEFAULT_PORT: u16 = 80;
 
@@ -40,6 +42,7 @@ pub(super) async fn connect(authority: &Authority, limit: Duration) -> Result<Tc
             Ok(Ok(stream)) => {
                 // Heads and small bodies must not wait for acknowledgements.
                 let _ = stream.set_nodelay(true);
+                let _ = socket2::SockRef::from(&stream).set_tcp_keepalive(&KEEPALIVE);
                 return Ok(stream);
             }
             Ok(Err(error)) => why = failed(&address, &error),

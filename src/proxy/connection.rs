@@ -2,12 +2,12 @@
 
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
-use std::pin::pin;
 use std::rc::Rc;
 
 use hyper::server::conn::http1::Builder;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
@@ -50,32 +50,34 @@ pub(super) async fn serve(
         async move { Ok::<_, Infallible>(service::answer(&client, request).await) }
     });
     let io = TokioIo::new(TimedIo::new(stream, Rc::clone(&state)));
-    let mut connection = pin!(
-        Builder::new()
-            // The timers are in `TimedIo`. At most 100 headers is hyper's own limit (431).
-            .header_read_timeout(None)
-            .max_header_size(max_head)
-            .max_buf_size(max_head)
-            .serve_connection(io, service)
-    );
-    loop {
+    let mut connection = Builder::new()
+        // The timers are in `TimedIo`. At most 100 headers is hyper's own limit (431).
+        .header_read_timeout(None)
+        .max_header_size(max_head)
+        .max_buf_size(max_head)
+        .serve_connection(io, service);
+    let ended = loop {
         tokio::select! {
             biased;
-            ended = connection.as_mut() => {
-                if let Err(error) = ended {
-                    tell(&worker, peer, &state, &error);
-                }
-                return;
-            }
             changed = phase.changed() => {
                 let phase = changed.map_or(Phase::Aborting, |()| *phase.borrow_and_update());
                 match phase {
                     Phase::Running => {}
-                    Phase::Draining => connection.as_mut().graceful_shutdown(),
+                    // hyper would close a connection without a request at once, whatever is under way on it.
+                    Phase::Draining if !state.drain() => {}
+                    Phase::Draining => std::pin::Pin::new(&mut connection).graceful_shutdown(),
                     Phase::Aborting => return,
                 }
             }
+            ended = &mut connection => break ended,
         }
+    };
+    match ended {
+        // After a request that offered an upgrade hyper leaves the socket to be shut down by others.
+        Ok(()) => {
+            let _ = connection.into_parts().io.into_inner().shutdown().await;
+        }
+        Err(error) => tell(&worker, peer, &state, &error),
     }
 }
 

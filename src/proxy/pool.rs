@@ -13,6 +13,7 @@ use hyper::client::conn::http1::{Builder, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use super::connect::connect;
@@ -28,6 +29,17 @@ pub(super) struct Connection {
     pub(super) sender: SendRequest<RequestBody>,
     /// Whether a byte has come since it was last cleared.
     pub(super) received: Rc<Cell<bool>>,
+    _driver: Driver,
+}
+
+/// The task that moves the connection's bytes. It ends with whoever holds the connection: left alone it would go on pushing the rest of a body
+/// at an application that has answered and reads no more.
+struct Driver(AbortHandle);
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 /// Idle connections, the oldest first.
@@ -80,7 +92,7 @@ impl Pool {
     }
 }
 
-/// Connects; the task that drives the connection ends with it.
+/// Connects.
 ///
 /// # Errors
 /// Why, for the log.
@@ -99,11 +111,15 @@ pub(super) async fn open(authority: &Authority, limit: Duration) -> Result<Conne
         .handshake(TokioIo::new(io))
         .await
         .map_err(|error| error.to_string())?;
-    tokio::task::spawn_local(async move {
+    let driver = tokio::task::spawn_local(async move {
         // Its failure is seen by whoever waits for the response.
         let _ = driver.await;
     });
-    Ok(Connection { sender, received })
+    Ok(Connection {
+        sender,
+        received,
+        _driver: Driver(driver.abort_handle()),
+    })
 }
 
 /// Closes connections as they become too old, and ends when there is none.

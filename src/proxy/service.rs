@@ -69,8 +69,11 @@ pub(super) async fn answer(client: &Client, request: Request<Incoming>) -> Respo
     );
     let walked = unless_it_panics(walk(&local, client.peer, head, body, &mut account)).await;
     let mut response = match walked {
-        Some(Ok(response)) => {
+        Some(Ok(mut response)) => {
             account.status = Some(response.status().as_u16());
+            if client.connection.draining() {
+                respond::close(&mut response);
+            }
             return response.map(|body| Reply::application(body, account, &client.connection));
         }
         Some(Err(Stop::Refused(rejection))) => {
@@ -94,6 +97,9 @@ pub(super) async fn answer(client: &Client, request: Request<Incoming>) -> Respo
     }
     if response.headers().contains_key(CONNECTION) {
         client.connection.close_after_answer();
+    }
+    if client.connection.draining() {
+        respond::close(&mut response);
     }
     account.status = Some(response.status().as_u16());
     response.map(|body| Reply::own(body, account, &client.connection))

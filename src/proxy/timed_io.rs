@@ -17,6 +17,9 @@ pub(super) const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
 /// How long a client may leave a response unread.
 pub(super) const WRITE_STALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a connection between two requests stays open when the drain begins: a request that is under way to us by then is answered, as the last.
+/// Longer than a round trip, much shorter than any `shutdown.drain_timeout`.
+const LAST_REQUEST_WAIT: Duration = Duration::from_millis(500);
 /// How long the rest of a refused request is read and thrown away after our answer: closing at once would make the kernel send a reset,
 /// which can overtake the answer (RFC 9112 §9.6).
 const LINGER_TIMEOUT: Duration = Duration::from_secs(2);
@@ -34,6 +37,8 @@ pub(super) struct ConnectionState {
     body_open: Cell<bool>,
     /// The connection closes although the client may still be sending.
     lingers: Cell<bool>,
+    /// The next answer is the last.
+    draining: Cell<bool>,
     /// Which request of the connection is being handled: a body can outlive its answer.
     request: Cell<u64>,
 }
@@ -47,6 +52,7 @@ impl ConnectionState {
             response_open: Cell::new(false),
             body_open: Cell::new(false),
             lingers: Cell::new(false),
+            draining: Cell::new(false),
             request: Cell::new(0),
         })
     }
@@ -93,9 +99,31 @@ impl ConnectionState {
         if let Some(deadline) = self.read_deadline.get()
             && !self.mid_head.replace(true)
         {
-            self.read_deadline
-                .set(Some(deadline.min(Instant::now() + HEAD_TIMEOUT)));
+            let complete = Instant::now() + HEAD_TIMEOUT;
+            self.read_deadline.set(Some(if self.draining() {
+                complete
+            } else {
+                deadline.min(complete)
+            }));
         }
+    }
+
+    /// The drain begins. A connection between two requests has [`LAST_REQUEST_WAIT`] for one more; the answer is whether one is being handled.
+    pub(super) fn drain(&self) -> bool {
+        self.draining.set(true);
+        let Some(deadline) = self.read_deadline.get() else {
+            return true;
+        };
+        if !self.mid_head.get() {
+            let last = Instant::now() + LAST_REQUEST_WAIT;
+            self.read_deadline.set(Some(deadline.min(last)));
+        }
+        false
+    }
+
+    /// Every answer closes its connection.
+    pub(super) fn draining(&self) -> bool {
+        self.draining.get()
     }
 
     /// The gate closes this connection after the answer, whatever the client has still to say.
@@ -245,16 +273,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for TimedIo<S> {
                 Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
                     linger.bytes = linger.bytes.saturating_sub(buffer.filled().len());
                 }
-                Poll::Ready(_) => break,
+                Poll::Ready(_) => linger.bytes = 0,
                 Poll::Pending => {
-                    if this.poll_deadline(cx, linger.until).is_ready() {
-                        break;
+                    if this.poll_deadline(cx, linger.until).is_pending() {
+                        this.linger = Some(linger);
+                        return Poll::Pending;
                     }
-                    this.linger = Some(linger);
-                    return Poll::Pending;
+                    linger.bytes = 0;
                 }
             }
         }
+        // Asked again, it is over.
+        this.linger = Some(linger);
         Poll::Ready(Ok(()))
     }
 }

@@ -198,6 +198,7 @@ fn readable(
             "the application switched protocols without being asked".to_owned(),
         ));
     }
+    let tells_length = *method == Method::HEAD && response.status() != StatusCode::NO_CONTENT;
     let headers = response.headers_mut();
     let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
     match (codings.next(), codings.next()) {
@@ -212,15 +213,13 @@ fn readable(
         }
     }
     strip_hop_by_hop(headers);
-    // Where there is a body hyper knows its length. Where there is none (HEAD, 304), the header tells of one that there would be.
+    // Where there is a body hyper knows its length. In an answer to HEAD the header tells of one that there would be; a 204 has none (RFC 9110 §8.6).
     let length = headers
         .get(CONTENT_LENGTH)
         .filter(|l| is_number(l))
         .cloned();
     headers.remove(CONTENT_LENGTH);
-    if *method == Method::HEAD
-        && let Some(length) = length
-    {
+    if tells_length && let Some(length) = length {
         headers.insert(CONTENT_LENGTH, length);
     }
     *response.version_mut() = Version::HTTP_11;

@@ -274,6 +274,7 @@ fn answers_without_a_body_stay_so_and_are_framed_right() {
     let app = App::start(|stream, request| {
         let answer: &[u8] = match request.line().split(' ').nth(1).unwrap() {
             "/204" => b"HTTP/1.1 204 No Content\r\n\r\n",
+            "/204-length" => b"HTTP/1.1 204 No Content\r\nContent-Length: 3\r\n\r\n",
             "/304" => b"HTTP/1.1 304 Not Modified\r\nETag: \"x\"\r\n\r\n",
             "/head" => b"HTTP/1.1 200 OK\r\nContent-Length: 12345\r\n\r\n",
             "/empty" => b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
@@ -297,6 +298,14 @@ fn answers_without_a_body_stay_so_and_are_framed_right() {
         client.answer_to(method)
     };
     assert_eq!(ask("GET", "/204").status, 204);
+    // RFC 9110 §8.6: no length in a 204, for HEAD neither.
+    for method in ["GET", "HEAD"] {
+        let answer = ask(method, "/204-length");
+        assert_eq!(
+            (answer.status, answer.header("content-length")),
+            (204, None)
+        );
+    }
     assert_eq!(ask("GET", "/304").header("etag"), Some("\"x\""));
     assert_eq!(ask("HEAD", "/head").header("content-length"), Some("12345"));
     assert_eq!(ask("GET", "/empty").header("content-length"), Some("0"));
@@ -491,6 +500,32 @@ fn an_early_answer_reaches_the_client_while_it_still_sends() {
     assert_eq!((answer.status, answer.body.as_slice()), (413, &b"no"[..]));
     app.join().unwrap();
     gate.wait_count("claimgate_requests_in_flight 0");
+}
+
+#[test]
+fn d02_an_application_that_answers_early_and_reads_no_more_does_not_hold_the_upload() {
+    let (release, released) = channel::<()>();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let app = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let _ = stream.read(&mut [0; 1024]).unwrap();
+        stream.write_all(OK).unwrap();
+        // Neither reads on nor closes.
+        let _ = released.recv_timeout(BOUND);
+    });
+    let gate = Running::start(gate(address, None));
+    let mut client = gate.connect();
+    client.write(post(1_000_000_000) + "start");
+    assert_eq!(client.answer().status, 200);
+    let start = std::time::Instant::now();
+    client.stream.set_write_timeout(Some(BOUND)).unwrap();
+    // The gate takes a little more, so that the answer is not lost, and then closes.
+    while client.stream.write_all(&[b'x'; 65536]).is_ok() {}
+    assert!(start.elapsed() < BOUND / 2, "{:?}", start.elapsed());
+    gate.wait_count("claimgate_connections 0");
+    release.send(()).unwrap();
+    app.join().unwrap();
 }
 
 #[test]

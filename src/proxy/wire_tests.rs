@@ -374,6 +374,24 @@ fn b05_an_upgrade_is_answered_plainly_and_what_follows_is_judged() {
 }
 
 #[test]
+fn s11_bytes_after_a_refused_upgrade_or_connect_do_not_reset_the_answer() {
+    let app = App::plain();
+    let gate = Running::before(&app);
+    for head in [
+        "GET / HTTP/1.1\r\nHost: a@b\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
+        "CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n",
+    ] {
+        let mut client = gate.connect();
+        client.write([head.as_bytes(), &[b'x'; 300_000]].concat());
+        assert!(matches!(client.answer().status, 400 | 405));
+        let end = std::io::Read::read(&mut client.stream, &mut [0; 1]);
+        assert!(matches!(end, Ok(0)), "an end, not a reset: {end:?}");
+        drop(client);
+        gate.wait_count("claimgate_connections 0");
+    }
+}
+
+#[test]
 fn s11_an_application_that_switches_protocols_unasked_is_refused() {
     let app = App::start(|stream, _| {
         std::io::Write::write_all(stream, b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n").is_ok()
@@ -829,6 +847,34 @@ fn a_drain_finishes_what_is_in_flight_and_closes_the_rest() {
     );
     assert_eq!(answer.header("connection"), Some("close"));
     gate.join();
+}
+
+#[test]
+fn a_request_that_is_under_way_when_the_drain_begins_is_answered_as_the_last() {
+    let app = App::plain();
+    for round in 0..10 {
+        let gate = Running::before(&app);
+        let (mut fresh, mut used, mut begun) = (gate.connect(), gate.connect(), gate.connect());
+        for client in [&mut used, &mut begun] {
+            client.write(get("/", &bearer()));
+            assert_eq!(client.answer().status, 200);
+        }
+        let (first, rest) = ("GET / HTTP/1.1\r\nHo", "st: a\r\n");
+        begun.write(first);
+        gate.tell(Phase::Draining);
+        wait_until("the listener's end", || {
+            std::net::TcpStream::connect(gate.address).is_err()
+        });
+        fresh.write(get("/", &bearer()));
+        used.write(get("/", ""));
+        begun.write(format!("{rest}{}\r\n", bearer()));
+        for (client, status) in [(&mut fresh, 200), (&mut used, 401), (&mut begun, 200)] {
+            let answer = client.answer();
+            assert_eq!(answer.status, status, "round {round}");
+            assert_eq!(answer.header("connection"), Some("close"));
+        }
+        gate.join();
+    }
 }
 
 #[test]
