@@ -110,10 +110,10 @@ fn json(record: &AccessRecord<'_>, time: i64) -> String {
     member(
         &mut line,
         "http.request.method",
-        Some(record.method),
+        known(Some(record.method)),
         MAX_WORD,
     );
-    member(&mut line, "url.path", record.path, MAX_PATH);
+    member(&mut line, "url.path", known(record.path), MAX_PATH);
     member(&mut line, "http.route", record.route, MAX_WORD);
     match record.status {
         Some(status) => {
@@ -151,6 +151,11 @@ fn json(record: &AccessRecord<'_>, time: i64) -> String {
     line
 }
 
+/// A request that could not be read has no method, and one for `host:port` no path.
+fn known(text: Option<&str>) -> Option<&str> {
+    text.filter(|text| !text.is_empty())
+}
+
 fn member(line: &mut String, name: &str, value: Option<&str>, max_bytes: usize) {
     line.push_str(",\"");
     line.push_str(name);
@@ -169,9 +174,13 @@ fn text(record: &AccessRecord<'_>, time: i64) -> String {
         timestamp(time),
         level(record).to_uppercase()
     );
-    push_text(&mut line, record.method, MAX_WORD);
+    push_text(
+        &mut line,
+        known(Some(record.method)).unwrap_or("-"),
+        MAX_WORD,
+    );
     line.push(' ');
-    push_text(&mut line, record.path.unwrap_or("-"), MAX_PATH);
+    push_text(&mut line, known(record.path).unwrap_or("-"), MAX_PATH);
     match record.status {
         Some(status) => {
             let _ = write!(line, " {status}");
@@ -262,6 +271,19 @@ mod tests {
 
     fn read(line: &str) -> serde_json::Map<String, serde_json::Value> {
         serde_json::from_str(line).unwrap()
+    }
+
+    #[test]
+    fn a_request_that_could_not_be_read_has_no_method_and_no_path() {
+        let unread = AccessRecord {
+            method: "",
+            path: Some(""),
+            ..unknown()
+        };
+        let line = read(&json(&unread, 0));
+        assert!(line["http.request.method"].is_null());
+        assert!(line["url.path"].is_null());
+        assert!(text(&unread, 0).contains(" - - "));
     }
 
     #[test]
