@@ -1,5 +1,7 @@
 //! What may be linked in: licences, banned crates, and the oldest versions that are free of known holes.
 
+#![expect(clippy::expect_used, reason = "a test says what must be")]
+
 use std::process::Command;
 
 /// Licences that a binary under `Apache-2.0 OR MIT` may contain. One alternative of an `OR` is enough.

@@ -1,5 +1,7 @@
 //! Tables of `docs/` that the code knows better: generated, and compared. `CLAIMGATE_BLESS=1 cargo test --test documents` writes them anew.
 
+#![expect(clippy::panic, reason = "a test says what must be")]
+
 use std::fmt::Write as _;
 use std::path::Path;
 

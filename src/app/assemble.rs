@@ -9,7 +9,7 @@ use crate::identity::{ManagedNames, Mapping};
 use crate::keys::source::{Origin, SourceConfig};
 use crate::keys::{Keys, SourceId};
 use crate::policy::RouteTable;
-use crate::proxy::Gate;
+use crate::proxy::{Gate, TokenSettings, TokenSource};
 use crate::telemetry::Metrics;
 use crate::telemetry::metrics::Freshness;
 use crate::verify::{IssuerConfig, Verifier, cache};
@@ -54,7 +54,7 @@ pub fn assemble(
             metrics.keys_held(&source.issuer, id, keys.keys.len(), Freshness::Always);
         }
     }
-    let (managed, mapping) = identity(config.identity);
+    let (managed, mapping) = identity(config.identity, &config.token);
     Ok(Gate {
         verifier: Verifier::new(issuers, config.token.max_bytes),
         keys: Arc::new(Keys::new(sources, Arc::clone(&clock), metrics.clone())),
@@ -72,16 +72,25 @@ pub fn assemble(
 }
 
 /// Gives every source its number in [`Keys`]. An issuer has one source for each form of its profile, or a single one that serves all of them.
+/// Forms with the same document share a source: it is fetched once, and unknown keys make it be fetched once per `refetch_interval`.
 fn number_sources(setups: Vec<IssuerSetup>) -> (Vec<IssuerConfig>, Vec<SourceConfig>) {
     let mut issuers = Vec::with_capacity(setups.len());
     let mut sources = Vec::new();
     for setup in setups {
         let first = sources.len();
-        let single = setup.sources.len() == 1;
-        let ids = (0..setup.profile.forms.len())
-            .map(|form| SourceId(if single { first } else { first + form }))
-            .collect();
-        sources.extend(setup.sources);
+        let mut own: Vec<SourceConfig> = Vec::with_capacity(setup.sources.len());
+        let mut ids: Vec<SourceId> = Vec::with_capacity(setup.profile.forms.len());
+        for source in setup.sources {
+            let same = own.iter().position(|o| o.origin.reads_as(&source.origin));
+            ids.push(SourceId(first + same.unwrap_or(own.len())));
+            if same.is_none() {
+                own.push(source);
+            }
+        }
+        if let [only] = ids.as_slice() {
+            ids = vec![*only; setup.profile.forms.len()];
+        }
+        sources.extend(own);
         issuers.push(IssuerConfig {
             name: setup.name,
             profile: setup.profile,
@@ -98,12 +107,17 @@ fn number_sources(setups: Vec<IssuerSetup>) -> (Vec<IssuerConfig>, Vec<SourceCon
     (issuers, sources)
 }
 
-fn identity(settings: IdentitySettings) -> (ManagedNames, Mapping) {
+fn identity(settings: IdentitySettings, token: &TokenSettings) -> (ManagedNames, Mapping) {
     let mapping = match settings.headers {
         None => Mapping::default_set(settings.max_bytes),
         Some(rules) => Mapping::of(rules, settings.max_bytes),
     };
-    let managed = ManagedNames::new(&mapping.names(), &settings.strip, settings.underscores);
+    let carriers = token.sources.iter().filter_map(|source| match source {
+        TokenSource::Header { name, .. } => Some(name.as_str()),
+        TokenSource::Cookie { .. } | TokenSource::Query { .. } => None,
+    });
+    let managed = ManagedNames::new(&mapping.names(), &settings.strip, settings.underscores)
+        .without_look_alikes(carriers);
     (managed, mapping)
 }
 
@@ -143,6 +157,7 @@ upstream: http://127.0.0.1:3000
 issuers:
   - {name: pool, provider: cognito, region: us-east-1, user_pool_id: us-east-1_example, client_ids: [abc]}
   - {name: one, provider: cognito, region: us-east-1, user_pool_id: us-east-1_other, client_ids: [abc], keys: {jwks_url: "https://keys.example/"}}
+  - {name: staff, provider: entra, tenant: 9122040d-6c67-4c5b-b112-36a304b66dad, audiences: [a]}
 "#,
         );
         let status = gate.keys.status();
@@ -157,8 +172,43 @@ issuers:
         used.sort_unstable();
         used.dedup();
         assert_eq!(used, (0..status.len()).collect::<Vec<_>>());
-        let one = gate.verifier.issuers().last().unwrap();
-        assert!(one.sources.iter().all(|source| *source == one.sources[0]));
+        for (issuer, expected) in
+            gate.verifier
+                .issuers()
+                .iter()
+                .zip([&[0, 0][..], &[1, 1], &[2, 3]])
+        {
+            let found: Vec<_> = issuer.sources.iter().map(|source| source.0).collect();
+            assert_eq!(found, expected, "{}", issuer.name);
+        }
+    }
+
+    #[test]
+    fn k05_forms_with_one_document_are_one_source() {
+        let gate = gate(
+            r#"
+upstream: http://127.0.0.1:3000
+issuers: [{provider: cognito, region: us-east-1, user_pool_id: us-east-1_example, client_ids: [abc]}]
+"#,
+        );
+        assert_eq!(gate.verifier.issuers()[0].profile.forms.len(), 2);
+        assert_eq!(gate.keys.status().len(), 1);
+    }
+
+    #[test]
+    fn h02_headers_that_tokens_come_in_have_no_look_alikes() {
+        let gate = gate(
+            r#"
+upstream: http://127.0.0.1:3000
+issuers: [{provider: auth0, domain: example.eu.auth0.com, audiences: [a]}]
+token: {sources: [{header: X-Access-Token}, {cookie: id_token}], forward: true}
+identity: {underscores: keep}
+"#,
+        );
+        assert!(!gate.managed.covers("X-Access-Token"));
+        for name in ["X_Access_Token", "x.access.token", "HTTP_X_ACCESS_TOKEN"] {
+            assert!(gate.managed.covers(name), "{name}");
+        }
     }
 
     #[test]

@@ -52,7 +52,7 @@ pub(super) enum Pattern {
     /// Everything that folds so, but not the name itself.
     LookAlike {
         fold: Vec<u8>,
-        own: &'static str,
+        own: Box<str>,
     },
 }
 

@@ -10,7 +10,7 @@ use super::encoding::Encoding;
 use super::format::Format;
 use super::{Unusable, target};
 use crate::jose::base64url;
-use crate::jose::json::{Json, Object};
+use crate::jose::json::Object;
 use crate::verify::{Rejection, VerifiedToken};
 
 /// Default bound of all identity headers together, names and values: Tomcat's whole head is 8 KiB.
@@ -136,7 +136,7 @@ impl HeaderRule {
     fn value(&self, claims: &Object) -> Result<Option<Vec<u8>>, Unusable> {
         let value = match &self.source {
             ClaimSource::AllClaims => self.all_claims(claims).map(Some)?,
-            ClaimSource::Claim(path) => match find(claims, path) {
+            ClaimSource::Claim(path) => match claims.at(path) {
                 Some(claim) => self.format.write(claim, self.encoding)?,
                 None => None,
             },
@@ -157,13 +157,6 @@ impl HeaderRule {
             )),
         }
     }
-}
-
-fn find<'c>(claims: &'c Object, path: &[String]) -> Option<&'c Json> {
-    let (first, inner) = path.split_first()?;
-    inner.iter().try_fold(claims.get(first)?, |value, name| {
-        value.as_object()?.get(name)
-    })
 }
 
 fn unusable(header: &str, Unusable(why): Unusable) -> Rejection {

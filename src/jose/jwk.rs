@@ -49,7 +49,7 @@ pub enum SkipReason {
     UnknownAlgorithm,
     /// `use` is not wanted here, usually `enc`, or `alg` encrypts.
     NotForSignatures,
-    /// `key_ops` without `verify`.
+    /// `key_ops` names registered operations, and `verify` is none of them.
     NotForVerification,
     /// RSA below 2048 bits (RFC 7518 §3.3), above 8192, or an exponent that is no good.
     WeakKey,
@@ -94,7 +94,9 @@ impl SkipReason {
                 "the key's `alg` is not the name of a signature algorithm that the gate verifies"
             }
             Self::NotForSignatures => "the key's `use` or `alg` is not for signatures here",
-            Self::NotForVerification => "the key's `key_ops` does not hold `verify`",
+            Self::NotForVerification => {
+                "the key's `key_ops` names other operations and not `verify`"
+            }
             Self::WeakKey => {
                 "the key can be forged: an RSA key outside 2048 to 8192 bits, with a bad exponent or a guessable modulus, or an Ed25519 point of small order"
             }
@@ -228,13 +230,34 @@ fn check_purpose(members: &Object, policy: &KeyPolicy) -> Result<(), SkipReason>
     }
     match member(members, "key_ops") {
         None => Ok(()),
-        Some(Json::Array(operations)) => operations
-            .iter()
-            .any(|operation| operation.as_str() == Some("verify"))
-            .then_some(())
-            .ok_or(SkipReason::NotForVerification),
+        Some(Json::Array(operations)) if allows_verify(operations) => Ok(()),
+        Some(Json::Array(_)) => Err(SkipReason::NotForVerification),
         Some(_) => Err(SkipReason::Malformed),
     }
+}
+
+/// `verify` is named, or nothing that RFC 7517 §4.3 registers: other values mean what their user agrees on, and Entra's v1.0 document of
+/// 2014 says `signing`. Whoever names one of the registered operations has named all that the key is for.
+fn allows_verify(operations: &[Json]) -> bool {
+    const REGISTERED: [&str; 8] = [
+        "sign",
+        "verify",
+        "encrypt",
+        "decrypt",
+        "wrapKey",
+        "unwrapKey",
+        "deriveKey",
+        "deriveBits",
+    ];
+    let unregistered = |operation: &Json| {
+        operation.as_str().is_some_and(|name| {
+            !REGISTERED
+                .iter()
+                .any(|known| known.eq_ignore_ascii_case(name))
+        })
+    };
+    let named = |operation: &Json| operation.as_str() == Some("verify");
+    operations.iter().any(named) || (!operations.is_empty() && operations.iter().all(unregistered))
 }
 
 /// The key's own `alg`: it narrows the key to exactly that one (RFC 8725bis §3.1).
@@ -463,6 +486,17 @@ mod tests {
         for operations in [json!("verify"), json!({"verify": true})] {
             let found = reason(rsa_with(json!({"key_ops": operations})));
             assert_eq!(found, SkipReason::Malformed);
+        }
+    }
+
+    #[test]
+    fn j15_key_ops_without_a_registered_operation_say_nothing() {
+        for operations in [json!(["signing"]), json!(["x", "signature-check"])] {
+            assert!(read_one(rsa_with(json!({"key_ops": operations}))).is_ok());
+        }
+        for operations in [json!(["signing", "encrypt"]), json!(["signing", 7])] {
+            let found = reason(rsa_with(json!({"key_ops": operations})));
+            assert_eq!(found, SkipReason::NotForVerification);
         }
     }
 

@@ -62,6 +62,22 @@ pub fn merge(
     })
 }
 
+/// `set` under a retention that may be shorter than the one that it was fetched under; none when that changes nothing. An operator who
+/// lowers it to be rid of a key is rid of it.
+pub fn retained_at_most(set: &KeySet, now: Duration, retention: Duration) -> Option<KeySet> {
+    let latest = now.saturating_add(retention);
+    let shortened = |held: &HeldKey| HeldKey {
+        key: Arc::clone(&held.key),
+        good_until: held.good_until.map(|until| until.min(latest)),
+    };
+    let too_long = |held: &HeldKey| held.good_until.is_some_and(|until| until > latest);
+    set.keys.iter().any(too_long).then(|| {
+        let keys = set.keys.iter().map(shortened);
+        let good = keys.filter(|held| held.is_good(now)).collect();
+        KeySet::assembled(set.generation.saturating_add(1), good, set.any_kid)
+    })
+}
+
 /// The same key under the same name.
 fn same(one: &VerificationKey, two: &VerificationKey) -> bool {
     one.fingerprint == two.fingerprint && one.kid == two.kid

@@ -51,7 +51,7 @@ pub enum Origin {
 
 impl Origin {
     /// Whether `other` is the same place, read in the same way and under the same trust.
-    pub(super) fn reads_as(&self, other: &Self) -> bool {
+    pub fn reads_as(&self, other: &Self) -> bool {
         let same_way = |one: &FetchSettings, two: &FetchSettings| {
             Arc::ptr_eq(&one.tls, &two.tls)
                 && one.proxy == two.proxy

@@ -9,7 +9,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
 use super::fetch::{FetchError, FetchLimits, printable};
-use super::merge::merge;
+use super::merge::{merge, retained_at_most};
 use super::plan::{Answer, Ended, Jitter, Plan, Step, fresh_enough};
 use super::read;
 use super::source::{FileFormat, Origin, SourceConfig, SourceStatus};
@@ -239,10 +239,17 @@ impl Source {
             return;
         };
         let Some(as_of) = held.as_of else { return };
+        let set = match retained_at_most(&held.set, self.now(), self.config.timing.retention) {
+            Some(shortened) => Arc::new(shortened),
+            None => Arc::clone(&held.set),
+        };
         let mut state = self.state();
         state.plan.inherit(as_of);
         state.skipped.clone_from(&other.state().skipped);
-        self.held.store(Some(held));
+        self.held.store(Some(Arc::new(Held {
+            set,
+            as_of: held.as_of,
+        })));
         self.had_keys.store(true, Ordering::Release);
     }
 

@@ -26,7 +26,7 @@ const SCOPE_CLAIMS: [&str; 2] = ["scope", "scp"];
 impl Rule {
     /// A missing claim fulfils nothing, and neither does an empty list of values.
     pub fn holds(&self, claims: &Object) -> bool {
-        let Some(claim) = self.find(claims) else {
+        let Some(claim) = claims.at(&self.claim) else {
             return false;
         };
         match &self.condition {
@@ -59,13 +59,6 @@ impl Rule {
             }
             _ => None,
         }
-    }
-
-    fn find<'c>(&self, claims: &'c Object) -> Option<&'c Json> {
-        let (first, inner) = self.claim.split_first()?;
-        inner.iter().try_fold(claims.get(first)?, |value, name| {
-            value.as_object()?.get(name)
-        })
     }
 
     fn contains(&self, claim: &Json, wanted: &Json) -> bool {

@@ -270,14 +270,7 @@ impl BadSetting {
 pub fn first_claim<'c>(claims: &'c Object, alternatives: &[Vec<&'static str>]) -> Option<&'c Json> {
     alternatives
         .iter()
-        .find_map(|path| claim_at(claims, path).filter(|value| **value != Json::Null))
-}
-
-fn claim_at<'c>(claims: &'c Object, path: &[&str]) -> Option<&'c Json> {
-    let (first, rest) = path.split_first()?;
-    rest.iter().try_fold(claims.get(first)?, |value, name| {
-        value.as_object()?.get(name)
-    })
+        .find_map(|path| claims.at(path).filter(|value| **value != Json::Null))
 }
 
 /// Alternatives that are top-level claims: what almost every entry of [`ClaimNames`] is.

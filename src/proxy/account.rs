@@ -128,7 +128,7 @@ impl Drop for Account {
         let Some(log) = &gate.access_log else { return };
         log.write(
             &AccessRecord {
-                method: self.method.as_str(),
+                method: Some(self.method.as_str()),
                 path: Some(self.uri.path()),
                 route: self.route.as_ref().map(|(_, name)| &**name),
                 status: self.status,
@@ -164,7 +164,7 @@ pub(super) fn unreadable_request(local: &Local, client: IpAddr, status: Option<u
     if let Some(log) = &gate.access_log {
         log.write(
             &AccessRecord {
-                method: "",
+                method: None,
                 path: None,
                 route: None,
                 status,

@@ -21,8 +21,9 @@ const PASSED_COUNT: usize = 2;
 static TOLD_OF_UNTRUSTED_PROTO: AtomicBool = AtomicBool::new(false);
 
 /// What a trusted peer said of the request, read before hygiene removes it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Forwarded {
+    peer: IpAddr,
     trusted: bool,
     chain: Option<HeaderValue>,
     proto: Option<HeaderValue>,
@@ -47,9 +48,18 @@ impl Forwarded {
                      hint: name the load balancer's network in `trusted_proxies`"
                 );
             }
-            return Self::default();
+            return Self {
+                peer,
+                trusted: false,
+                chain: None,
+                proto: None,
+                host: None,
+                standard: None,
+                passed: [None, None],
+            };
         }
         Self {
+            peer,
             trusted: true,
             chain: joined(headers, &FOR),
             proto: headers.get(PROTO).cloned(),
@@ -60,8 +70,8 @@ impl Forwarded {
     }
 
     /// The client's address for the log: of what trusted proxies told, the last address that is not one of them.
-    pub(super) fn client(&self, peer: IpAddr, trusted_proxies: &[IpNet]) -> IpAddr {
-        let mut client = peer;
+    pub(super) fn client(&self, trusted_proxies: &[IpNet]) -> IpAddr {
+        let mut client = self.peer;
         let chain = self.chain.as_ref().and_then(|c| c.to_str().ok());
         for hop in chain.unwrap_or_default().rsplit(',') {
             let Some(address) = address_of(hop.trim()) else {
@@ -76,8 +86,8 @@ impl Forwarded {
     }
 
     /// Writes the lines; hygiene has removed whatever the client sent.
-    pub(super) fn write(self, headers: &mut HeaderMap, peer: IpAddr, host: Option<&HeaderValue>) {
-        let peer_text = peer.to_string();
+    pub(super) fn write(self, headers: &mut HeaderMap, host: Option<&HeaderValue>) {
+        let peer_text = self.peer.to_string();
         let chain = match self.chain.as_ref().map(HeaderValue::as_bytes) {
             Some(before) => [before, b", ", peer_text.as_bytes()].concat(),
             None => peer_text.into_bytes(),
@@ -91,7 +101,7 @@ impl Forwarded {
                 insert(headers, name, value);
             }
             if let Some(standard) = self.standard {
-                let element = match peer {
+                let element = match self.peer {
                     IpAddr::V4(v4) => format!(", for={v4}"),
                     IpAddr::V6(v6) => format!(", for=\"[{v6}]\""),
                 };
@@ -161,9 +171,9 @@ mod tests {
         let peer: IpAddr = peer.parse().unwrap();
         let trusted: Vec<IpNet> = trusted.iter().map(|t| t.parse().unwrap()).collect();
         let read = Forwarded::read(&headers(SENT), peer, &trusted);
-        let client = read.client(peer, &trusted).to_string();
+        let client = read.client(&trusted).to_string();
         let mut clean = HeaderMap::new();
-        read.write(&mut clean, peer, Some(&HeaderValue::from_static("app")));
+        read.write(&mut clean, Some(&HeaderValue::from_static("app")));
         let mut lines: Vec<String> = clean
             .iter()
             .map(|(n, v)| format!("{n}: {}", v.to_str().unwrap()))
@@ -218,7 +228,7 @@ mod tests {
             ("", "10.0.0.8"),
         ] {
             let read = Forwarded::read(&headers(&[("x-forwarded-for", chain)]), peer, &trusted);
-            assert_eq!(read.client(peer, &trusted).to_string(), client, "{chain}");
+            assert_eq!(read.client(&trusted).to_string(), client, "{chain}");
         }
     }
 }

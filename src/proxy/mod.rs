@@ -1,10 +1,18 @@
-//! HTTP on both sides: accept, judge, forward. The walk of one request is in `service`.
+//! HTTP on both sides: accept, judge, forward.
+//!
+//! * [`listen`] is the workers and their socket, `connection` one client under limits, `timed_io` its timers,
+//! * `service` is the walk of one request: `target` checks its head, [`source`] finds the token, `cross_site` minds whose page sent a cookie,
+//!   `local` judges with the worker's cache,
+//! * `outgoing` writes the head for the application (with `credentials` and `forwarded`); only it makes what `upstream` sends,
+//! * `pool` and `connect` are connections to the application, `request_body` and `response_body` what streams through,
+//! * `respond` builds every answer of the gate's own, `account` tells telemetry once.
 
 pub mod source;
 
 mod account;
 mod connect;
 mod connection;
+mod credentials;
 pub mod cross_site;
 mod forwarded;
 pub mod listen;
@@ -22,6 +30,8 @@ mod timed_io;
 mod upstream;
 #[cfg(test)]
 mod upstream_tests;
+#[cfg(test)]
+mod vector_tests;
 #[cfg(test)]
 mod wire_tests;
 

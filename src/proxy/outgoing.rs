@@ -8,9 +8,9 @@ use http::{HeaderMap, HeaderValue, Method, Uri, Version};
 
 use super::forwarded::Forwarded;
 use super::request_body::RequestBody;
-use super::source::{self, FoundToken};
+use super::source::FoundToken;
 use super::target::Target;
-use super::{Gate, HostHeader};
+use super::{Gate, HostHeader, credentials};
 use crate::identity::ManagedNames;
 use crate::policy::{Access, Permit, Route};
 use crate::verify::Rejection;
@@ -57,7 +57,6 @@ impl Outgoing {
         permit: &Permit<'_>,
         found: Option<&FoundToken>,
         forwarded: Forwarded,
-        peer: std::net::IpAddr,
     ) -> Result<Self, Rejection> {
         let Clean {
             method,
@@ -77,9 +76,9 @@ impl Outgoing {
         );
         if !passes {
             let keep = found.filter(|_| gate.token.forward && permit.token().is_some());
-            source::strip(&gate.token, &mut headers, &mut path_and_query, keep);
+            credentials::strip(&gate.token, &mut headers, &mut path_and_query, keep);
         }
-        forwarded.write(&mut headers, peer, host.as_ref());
+        forwarded.write(&mut headers, host.as_ref());
         let host = match gate.upstream.host {
             HostHeader::Preserve => host,
             HostHeader::Upstream => None,

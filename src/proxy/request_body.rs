@@ -226,3 +226,97 @@ impl BodyFault {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::future::Future;
+
+    use http_body_util::BodyExt;
+    use hyper::server::conn::http1;
+    use hyper::service::service_fn;
+    use hyper_util::rt::TokioIo;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    /// What reading the body of `request` gives, when the client sends `request` and then does `after`. Time jumps.
+    fn read<F: Future<Output = ()>>(
+        request: &'static str,
+        after: impl FnOnce(tokio::io::DuplexStream) -> F,
+    ) -> (Result<Bytes, BodyFault>, Duration) {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let (mut client, server) = tokio::io::duplex(1024);
+            let connection = ConnectionState::new();
+            let result = Cell::new(None);
+            let start = Instant::now();
+            let service = service_fn(|incoming: http::Request<Incoming>| {
+                let body = RequestBody::start(incoming.into_body(), &connection);
+                async {
+                    let read = body.collect().await.map(|all| all.to_bytes());
+                    result.set(Some((read, start.elapsed())));
+                    let closing = http::Response::builder().header("connection", "close");
+                    Ok::<_, Infallible>(closing.body(String::new()).unwrap())
+                }
+            });
+            client.write_all(request.as_bytes()).await.unwrap();
+            let served = http1::Builder::new().serve_connection(TokioIo::new(server), service);
+            tokio::select! {
+                _ = served => {}
+                () = after(client) => {}
+            }
+            result.into_inner().unwrap()
+        })
+    }
+
+    async fn waits(mut client: tokio::io::DuplexStream) {
+        let _ = client.read_to_end(&mut Vec::new()).await;
+    }
+
+    const HALF: &str = "POST / HTTP/1.1\r\nContent-Length: 10\r\n\r\nhalf!";
+
+    #[test]
+    fn d02_a_body_that_stops_is_a_408_after_30_s() {
+        let (read, took) = read(HALF, waits);
+        assert_eq!(read, Err(BodyFault::Stalled));
+        assert!(
+            took >= BODY_STALL_TIMEOUT && took < BODY_STALL_TIMEOUT * 2,
+            "{took:?}"
+        );
+        assert_eq!(BodyFault::Stalled.rejection().status(), 408);
+    }
+
+    #[test]
+    fn d02_a_slow_body_is_taken_as_long_as_it_moves() {
+        let (read, took) = read(HALF, |mut client| async move {
+            for _ in 0..5 {
+                tokio::time::sleep(BODY_STALL_TIMEOUT - Duration::from_secs(1)).await;
+                client.write_all(b"x").await.unwrap();
+            }
+            waits(client).await;
+        });
+        assert_eq!(read.unwrap(), "half!xxxxx");
+        assert!(took > BODY_STALL_TIMEOUT * 4);
+    }
+
+    #[test]
+    fn a_body_that_ends_early_or_is_framed_badly_is_an_error() {
+        let leaves = |client: tokio::io::DuplexStream| async move {
+            drop(client);
+            std::future::pending::<()>().await;
+        };
+        assert_eq!(read(HALF, leaves).0, Err(BodyFault::Gone));
+        let chunked = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhalf!\r\n";
+        assert_eq!(read(chunked, leaves).0, Err(BodyFault::Gone));
+        let bad = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhalf!\r\nx\r\n";
+        assert_eq!(read(bad, waits).0, Err(BodyFault::Malformed));
+        let whole =
+            "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhalf!\r\n0\r\nX: y\r\n\r\n";
+        assert_eq!(read(whole, waits).0.unwrap(), "half!");
+    }
+}

@@ -108,7 +108,7 @@ async fn walk(
 ) -> Result<Response<Download>, Stop> {
     let gate = &local.gate;
     let forwarded = Forwarded::read(&head.headers, peer, &gate.trusted_proxies);
-    account.client = forwarded.client(peer, &gate.trusted_proxies);
+    account.client = forwarded.client(&gate.trusted_proxies);
 
     let target = target::check(&head)?;
     let route = gate.routes.find(&head.method, target.path())?;
@@ -143,16 +143,7 @@ async fn walk(
     };
     let permit = route.admit(verified.as_deref())?;
     account.admitted();
-    let outgoing = Outgoing::write(
-        clean,
-        body,
-        gate,
-        route,
-        &permit,
-        found.as_ref(),
-        forwarded,
-        peer,
-    )?;
+    let outgoing = Outgoing::write(clean, body, gate, route, &permit, found.as_ref(), forwarded)?;
     upstream::forward(local, outgoing)
         .await
         .map_err(Stop::Failed)

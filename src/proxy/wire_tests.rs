@@ -719,6 +719,24 @@ fn the_host_is_kept_or_replaced_and_http_1_0_may_lack_it() {
 }
 
 #[test]
+fn the_target_is_forwarded_byte_for_byte() {
+    let app = App::plain();
+    let gate = Running::before(&app);
+    let targets = [
+        "/a/../b//c;x=%2F%2e%zz?q=a+b%20&&=c?d/../",
+        "/?",
+        "/%C3%A9/~!$&'()*,:@",
+        "/a{b}\"?{x}|^`\\",
+    ];
+    for target in targets {
+        assert_eq!(gate.send(get(target, &bearer())).status, 200, "{target}");
+    }
+    let lines: Vec<_> = app.requests().iter().map(|r| r.line().to_owned()).collect();
+    let wanted = targets.map(|target| format!("GET {target} HTTP/1.1"));
+    assert_eq!(lines, wanted);
+}
+
+#[test]
 fn unusable_claims_refuse_the_request() {
     let app = App::plain();
     let gate = Running::before(&app);
@@ -827,4 +845,253 @@ fn an_abort_ends_everything_now() {
     gate.tell(Phase::Aborting);
     gate.join();
     assert_eq!(busy.rest(), b"");
+}
+
+/// What is written to it, readable from outside.
+#[derive(Clone, Default)]
+struct Written(Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl std::io::Write for Written {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn h15_the_access_log_has_one_line_a_request_and_no_token_or_query() {
+    use crate::telemetry::{AccessLog, AccessMode, LineFormat, LineWriter};
+    let app = App::plain();
+    let mut logging = gate(app.address, Some(vec![route("/app/*", Access::Required)]));
+    let written = Written::default();
+    let writer = LineWriter::start(written.clone(), logging.metrics.log_lines_dropped()).unwrap();
+    logging.access_log =
+        AccessLog::new(writer.clone(), LineFormat::Json, AccessMode::All).map(Arc::new);
+    let gate = Running::start(logging);
+    let expired = tokens::good(&format!("\"exp\":{}", tokens::NOW - 3600));
+    let trace = "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\n";
+    assert_eq!(
+        gate.send(get("/app/x?secret=1", &format!("{}{trace}", bearer())))
+            .status,
+        200
+    );
+    gate.send(get(
+        "/app/y",
+        &format!("Authorization: Bearer {expired}\r\n"),
+    ))
+    .is(401, "token_expired");
+    gate.send(get("/other", "")).is(403, "no_route");
+    assert_eq!(gate.send("GET / HTTP/1.1\r\nHost : a\r\n\r\n").status, 400);
+    let lines = || {
+        writer.flush(BOUND);
+        String::from_utf8(written.0.lock().unwrap().clone()).unwrap()
+    };
+    wait_until("four lines", || lines().lines().count() == 4);
+    let text = lines();
+    assert!(
+        !text.contains("secret") && !text.contains(&expired[..40]),
+        "{text}"
+    );
+    assert!(
+        !text.contains(tokens::good("").split('.').next_back().unwrap()),
+        "{text}"
+    );
+    let mut parsed: Vec<serde_json::Value> = text
+        .lines()
+        .map(|l| serde_json::from_str(l).unwrap())
+        .collect();
+    parsed.sort_by_key(|line| line["url.path"].as_str().unwrap_or_default().to_owned());
+    let of = |line: usize, member: &str| parsed[line][member].clone();
+    assert_eq!(of(0, "auth.reason"), "bad_request");
+    assert_eq!(of(0, "url.path"), serde_json::Value::Null);
+    assert_eq!(of(1, "url.path"), "/app/x");
+    assert_eq!(of(1, "http.route"), "/app/*");
+    assert_eq!(of(1, "http.response.status_code"), 200);
+    assert_eq!(of(1, "auth.decision"), "allow");
+    assert_eq!(of(1, "auth.issuer"), "main");
+    assert_eq!(of(1, "jwt.kid"), "k1");
+    assert_eq!(of(1, "jwt.alg"), "RS256");
+    assert_eq!(of(1, "trace_id"), "4bf92f3577b34da6a3ce929d0e0e4736");
+    assert_eq!(of(1, "client.address"), "127.0.0.1");
+    assert_eq!(of(2, "auth.reason"), "token_expired");
+    assert_eq!(of(2, "jwt.kid"), "k1");
+    assert_eq!(of(3, "auth.decision"), "forbid");
+    assert_eq!(of(3, "http.route"), serde_json::Value::Null);
+}
+
+/// Keys from a file that a test writes, with the task that reads it on a thread of its own.
+struct KeyFile {
+    path: std::path::PathBuf,
+    stop: Option<tokio::sync::oneshot::Sender<()>>,
+}
+
+impl KeyFile {
+    fn new(name: &str) -> Self {
+        let name = format!("claimgate-{}-{name}.jwks", std::process::id());
+        Self {
+            path: std::env::temp_dir().join(name),
+            stop: None,
+        }
+    }
+
+    fn start(&mut self, keys: &Arc<Keys>) {
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        self.stop = Some(stop);
+        let keys = Arc::clone(keys);
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            runtime.block_on(async {
+                keys.start();
+                let _ = stopped.await;
+            });
+        });
+    }
+
+    fn write(&self, keys: &[String]) {
+        std::fs::write(&self.path, format!("{{\"keys\":[{}]}}", keys.join(","))).unwrap();
+    }
+
+    fn keys(&self, gate: &Gate) -> Arc<Keys> {
+        use crate::keys::plan::Timing;
+        use crate::keys::source::{FileFormat, Origin, SourceConfig};
+        let source = SourceConfig {
+            issuer: "main".into(),
+            origin: Origin::File {
+                path: self.path.clone(),
+                format: FileFormat::Jwks,
+            },
+            timing: Timing {
+                refresh_interval: Duration::from_secs(3600),
+                refetch_interval: Duration::from_secs(3600),
+                max_stale: Timing::DEFAULT_MAX_STALE,
+                retention: Duration::ZERO,
+            },
+            policy: crate::jose::jwk::KeyPolicy::default(),
+            required_for_ready: true,
+        };
+        Arc::new(Keys::new(
+            vec![source],
+            Arc::clone(&gate.clock),
+            Arc::clone(&gate.metrics) as _,
+        ))
+    }
+}
+
+impl Drop for KeyFile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+#[test]
+fn k05_an_unknown_key_is_waited_for_once_and_then_refused_without_a_fetch() {
+    let app = App::plain();
+    let mut file = KeyFile::new("unknown");
+    file.write(&[tokens::rsa().jwk(r#""kid":"k1""#)]);
+    let mut rotating = gate(app.address, None);
+    let keys = file.keys(&rotating);
+    rotating.keys = Arc::clone(&keys);
+    let gate = Running::start(rotating);
+    file.start(&keys);
+    wait_until("the first keys", || keys.ready());
+    assert_eq!(gate.send(get("/", &bearer())).status, 200);
+
+    file.write(&[
+        tokens::rsa().jwk(r#""kid":"k1""#),
+        tokens::other_rsa().jwk(r#""kid":"k2""#),
+    ]);
+    let signed = |kid: &str| {
+        let header = format!(r#"{{"alg":"RS256","kid":"{kid}"}}"#);
+        let token = tokens::mint(
+            tokens::other_rsa(),
+            crate::jose::algorithm::Algorithm::Rs256,
+            &header,
+            &tokens::claims(""),
+        );
+        format!("Authorization: Bearer {token}\r\n")
+    };
+    assert_eq!(
+        gate.send(get("/", &signed("k2"))).status,
+        200,
+        "published before its first use: no false 401"
+    );
+    gate.send(get("/", &signed("k3"))).is(401, "unknown_key");
+    gate.wait_count(r#"claimgate_key_fetches_total{issuer="main",result="ok"} 2"#);
+    gate.wait_count(r#"claimgate_key_refreshes_suppressed_total{issuer="main"} 1"#);
+}
+
+#[test]
+fn k12_without_keys_a_token_is_a_503_and_a_request_without_one_a_401() {
+    let app = App::plain();
+    let file = KeyFile::new("missing");
+    let mut keyless = gate(app.address, None);
+    keyless.keys = file.keys(&keyless);
+    let gate = Running::start(keyless);
+    let answer = gate.send(get("/", &bearer()));
+    answer.is(503, "keys_unavailable");
+    assert!(
+        answer
+            .header("retry-after")
+            .unwrap()
+            .parse::<u64>()
+            .unwrap()
+            >= 1
+    );
+    gate.send(get("/", "")).is(401, "missing_token");
+    assert_eq!(app.connections(), 0);
+}
+
+#[test]
+fn a_connection_that_the_kernel_let_in_before_the_drain_is_served() {
+    let app = App::plain();
+    for round in 0..30 {
+        let gate = Running::before(&app);
+        let mut client = gate.connect();
+        client.write(get("/", &bearer()));
+        gate.tell(Phase::Draining);
+        assert_eq!(client.answer().status, 200, "round {round}");
+        gate.join();
+    }
+}
+
+#[test]
+fn two_workers_share_one_socket_and_both_drain() {
+    use super::listen::{bind, spawn_worker};
+    let app = App::plain();
+    let shared = Arc::new(arc_swap::ArcSwap::from_pointee(gate(app.address, None)));
+    let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = listener.local_addr().unwrap();
+    let limit = ConnectionLimit::new(100);
+    let (phase, told) = tokio::sync::watch::channel(Phase::Running);
+    let workers: Vec<_> = (0..2)
+        .map(|n| {
+            let own = listener.try_clone().unwrap();
+            let name = format!("worker-{n}");
+            spawn_worker(name, Arc::clone(&shared), own, limit.clone(), told.clone()).unwrap()
+        })
+        .collect();
+    drop(listener);
+    let mut clients: Vec<_> = (0..20).map(|_| Client::to(address)).collect();
+    for client in &mut clients {
+        client.write(get("/", &bearer()));
+    }
+    for client in &mut clients {
+        assert_eq!(client.answer().status, 200);
+    }
+    phase.send(Phase::Draining).unwrap();
+    for client in &mut clients {
+        assert_eq!(client.rest(), b"");
+    }
+    wait_until("both workers' end", || {
+        workers.iter().all(|w| w.is_finished())
+    });
+    wait_until("the socket's end", || {
+        std::net::TcpStream::connect(address).is_err()
+    });
 }

@@ -16,7 +16,8 @@ const MAX_WORD: usize = 256;
 
 /// What is told of one request. `path` has no query. Values from the wire are escaped and bounded when written.
 pub struct AccessRecord<'r> {
-    pub method: &'r str,
+    /// None: the request could not be read.
+    pub method: Option<&'r str>,
     pub path: Option<&'r str>,
     pub route: Option<&'r str>,
     pub status: Option<u16>,
@@ -107,13 +108,8 @@ fn json(record: &AccessRecord<'_>, time: i64) -> String {
         level(record)
     );
     member(&mut line, "message", Some(message(record)), MAX_DETAIL);
-    member(
-        &mut line,
-        "http.request.method",
-        known(Some(record.method)),
-        MAX_WORD,
-    );
-    member(&mut line, "url.path", known(record.path), MAX_PATH);
+    member(&mut line, "http.request.method", record.method, MAX_WORD);
+    member(&mut line, "url.path", path(record), MAX_PATH);
     member(&mut line, "http.route", record.route, MAX_WORD);
     match record.status {
         Some(status) => {
@@ -151,9 +147,9 @@ fn json(record: &AccessRecord<'_>, time: i64) -> String {
     line
 }
 
-/// A request that could not be read has no method, and one for `host:port` no path.
-fn known(text: Option<&str>) -> Option<&str> {
-    text.filter(|text| !text.is_empty())
+/// A request for `host:port` has none.
+fn path<'r>(record: &AccessRecord<'r>) -> Option<&'r str> {
+    record.path.filter(|path| !path.is_empty())
 }
 
 fn member(line: &mut String, name: &str, value: Option<&str>, max_bytes: usize) {
@@ -174,13 +170,9 @@ fn text(record: &AccessRecord<'_>, time: i64) -> String {
         timestamp(time),
         level(record).to_uppercase()
     );
-    push_text(
-        &mut line,
-        known(Some(record.method)).unwrap_or("-"),
-        MAX_WORD,
-    );
+    push_text(&mut line, record.method.unwrap_or("-"), MAX_WORD);
     line.push(' ');
-    push_text(&mut line, known(record.path).unwrap_or("-"), MAX_PATH);
+    push_text(&mut line, path(record).unwrap_or("-"), MAX_PATH);
     match record.status {
         Some(status) => {
             let _ = write!(line, " {status}");
@@ -253,7 +245,7 @@ mod tests {
 
     fn unknown() -> AccessRecord<'static> {
         AccessRecord {
-            method: "GET",
+            method: Some("GET"),
             path: None,
             route: None,
             status: None,
@@ -276,7 +268,7 @@ mod tests {
     #[test]
     fn a_request_that_could_not_be_read_has_no_method_and_no_path() {
         let unread = AccessRecord {
-            method: "",
+            method: None,
             path: Some(""),
             ..unknown()
         };

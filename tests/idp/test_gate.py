@@ -224,7 +224,7 @@ def test_an_application_that_is_down_is_a_502_and_no_refusal(tmp_path, idp):
 
 
 def test_sigterm_under_load_fails_no_request(tmp_path, idp, app):
-    gate = Gate(tmp_path, configuration(idp.issuer, app, "shutdown: {delay: 500ms, drain_timeout: 10s}\n"))
+    gate = Gate(tmp_path, configuration(idp.issuer, app, "shutdown: {delay: 3s, drain_timeout: 10s}\n"))
     token = idp.access_token()
     outcomes, told = [], threading.Event()
 
@@ -241,12 +241,11 @@ def test_sigterm_under_load_fails_no_request(tmp_path, idp, app):
     threads = [threading.Thread(target=hammer) for _ in range(4)]
     for thread in threads:
         thread.start()
-    time.sleep(0.5)
+    wait_for(lambda: len(outcomes) > 8, what="the load")
     gate.process.send_signal(signal.SIGTERM)
     wait_for(lambda: gate.ask_admin("/readyz")[0] == 503, what="readiness to go first")
     answered_while_draining = len(outcomes)
-    time.sleep(0.2)
-    assert len(outcomes) > answered_while_draining, "the delay still serves"
+    wait_for(lambda: len(outcomes) > answered_while_draining + 8, seconds=2.5, what="the delay to serve on")
     told.set()
     assert gate.process.wait(15) == 0
     for thread in threads:

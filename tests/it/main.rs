@@ -1,10 +1,19 @@
 //! The gate as a process, over real sockets: what goes in, what comes out, and what the application saw.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test says what must be"
+)]
+
 mod harness;
 
 mod commands;
+mod demo;
 mod examples;
 mod headers;
+mod hostile;
 mod issuers;
 mod messages;
 mod routes;

@@ -134,7 +134,7 @@ fn p08_no_header_grants_a_way_past() {
 }
 
 #[test]
-fn rules_are_asked_again_for_every_route() {
+fn c03_rules_are_asked_again_for_every_route() {
     let (issuer, application, gate) = house(ROUTES);
     let (admin, user) = (
         issuer.token(json!({"roles": ["admin"]})),

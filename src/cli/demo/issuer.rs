@@ -2,17 +2,22 @@
 
 use std::io;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use serde_json::{Value, json};
 
 use super::key::DemoKey;
-use super::server::{Page, page};
+use super::server::{Page, Pause, page};
 use crate::clock::{Clock, SystemClock};
 
 /// What the demo's gate expects in `aud`.
 pub(super) const AUDIENCE: &str = "legacy-app";
+
+/// How long a rotation takes: longer than the demo's `refetch_interval`, so that the gate may ask for the new key when it first sees it, even when
+/// an unknown key has just made it ask.
+const ROTATION: Duration = Duration::from_millis(1200);
 
 /// Seconds that a token lives.
 const LIFE: i64 = 3600;
@@ -105,7 +110,11 @@ impl DemoIssuer {
             ))
         });
         match rotated {
-            Ok(text) => page(StatusCode::OK, "text/plain", text),
+            Ok(text) => {
+                let mut rotated = page(StatusCode::OK, "text/plain", text);
+                rotated.extensions_mut().insert(Pause(ROTATION));
+                rotated
+            }
             Err(error) => page(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "text/plain",

@@ -6,19 +6,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 
-/// Longer than the demo's `refetch_interval`, which the unknown key of the line before may have begun: whoever pastes all lines at once sees
-/// the rotation succeed too.
-const AFTER_A_CHANGE: Duration = Duration::from_millis(1200);
-
 pub(super) type Page = Full<Bytes>;
 pub(super) type Answer = Arc<dyn Fn(&Request<Incoming>) -> Response<Page> + Send + Sync>;
+
+/// An extension of a response that is held back for so long.
+#[derive(Clone, Copy)]
+pub(super) struct Pause(pub(super) Duration);
 
 /// Serves `answer` on this listener until the runtime ends.
 pub(super) async fn serve(listener: TcpListener, answer: Answer) -> std::io::Result<()> {
@@ -28,14 +28,12 @@ pub(super) async fn serve(listener: TcpListener, answer: Answer) -> std::io::Res
         let (stream, _) = listener.accept().await?;
         let answer = Arc::clone(&answer);
         tokio::spawn(async move {
-            let service = service_fn(move |request: Request<Incoming>| {
+            let service = service_fn(move |request| {
                 let response = answer(&request);
-                let pause = match *request.method() {
-                    Method::POST => AFTER_A_CHANGE,
-                    _ => Duration::ZERO,
-                };
                 async move {
-                    tokio::time::sleep(pause).await;
+                    if let Some(Pause(pause)) = response.extensions().get() {
+                        tokio::time::sleep(*pause).await;
+                    }
                     Ok::<_, Infallible>(response)
                 }
             });

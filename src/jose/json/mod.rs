@@ -22,9 +22,20 @@ pub enum Json {
     Object(Object),
 }
 
-/// Members in the order in which they were written.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// Members in the order in which they were written, which says nothing about equality.
+#[derive(Clone, Debug, Default)]
 pub struct Object(Vec<(Box<str>, Json)>);
+
+impl PartialEq for Object {
+    fn eq(&self, other: &Self) -> bool {
+        // No name stands twice in either: equally many, each with its like in the other, are all of them. What is compared with a
+        // token's claim is a value of the configuration, so this is as short as the operator's YAML.
+        self.len() == other.len()
+            && self
+                .iter()
+                .all(|(name, value)| other.get(name) == Some(value))
+    }
+}
 
 /// Where and why text is not acceptable JSON. Shows a position, never the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,6 +117,15 @@ impl Json {
 impl Object {
     pub fn get(&self, name: &str) -> Option<&Json> {
         self.0.iter().find(|(n, _)| &**n == name).map(|(_, v)| v)
+    }
+    /// The value at the end of a path of member names; no name is split.
+    pub fn at(&self, path: &[impl AsRef<str>]) -> Option<&Json> {
+        let (first, inner) = path.split_first()?;
+        inner
+            .iter()
+            .try_fold(self.get(first.as_ref())?, |value, name| {
+                value.as_object()?.get(name.as_ref())
+            })
     }
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Json)> {
         self.0.iter().map(|(n, v)| (&**n, v))

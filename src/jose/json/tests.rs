@@ -331,3 +331,21 @@ proptest! {
         let _ = parse(&text);
     }
 }
+
+#[test]
+fn objects_are_equal_whatever_the_order_of_their_members() {
+    let parsed = |text: &str| parse(text.as_bytes()).unwrap();
+    assert_eq!(
+        parsed(r#"{"a":1,"b":{"c":[1,2],"d":null}}"#),
+        parsed(r#"{"b":{"d":null,"c":[1,2]},"a":1.0}"#)
+    );
+    for other in [
+        r#"{"a":1}"#,
+        r#"{"a":1,"c":2}"#,
+        r#"{"a":1,"b":3}"#,
+        r#"{"a":1,"b":2,"c":3}"#,
+    ] {
+        assert_ne!(parsed(r#"{"a":1,"b":2}"#), parsed(other));
+    }
+    assert_ne!(parsed("[1,2]"), parsed("[2,1]"));
+}

@@ -176,3 +176,35 @@ async fn a_reloaded_configuration_goes_on_with_the_keys_of_unchanged_sources_onl
     assert!(new.keys.key_set(SourceId(1), late).is_none());
     assert_eq!(new.keys.status()[1].next_refresh, Some(Duration::ZERO));
 }
+
+#[tokio::test]
+async fn k07_a_shorter_retention_ends_what_a_longer_one_kept_when_the_configuration_is_reloaded() {
+    let issuer = Issuer::start().await;
+    let (a, b) = (jwk("a"), jwk("b"));
+    issuer.json("/jwks", &document(&[&a, &b]));
+    let retaining = |retention| {
+        let mut source = config("one", jwks_origin(&issuer.url("/jwks")));
+        source.timing.retention = Duration::from_secs(retention);
+        source
+    };
+    let old = bench(vec![retaining(86_400)]);
+    old.keys.fetch_once().await;
+    issuer.json("/jwks", &document(&[&b]));
+    old.keys.fetch_once().await;
+    assert_eq!(kids(&old.keys, 0), ["b", "a"]);
+    for (retention, at, expected) in [
+        (0, 0, &["b"][..]),
+        (60, 0, &["b", "a"]),
+        (60, 60, &["b"]),
+        (172_800, 86_399, &["b", "a"]),
+        (172_800, 86_400, &["b"]),
+    ] {
+        let new = bench(vec![retaining(retention)]);
+        new.keys.inherit(&old.keys);
+        let set = new.keys.key_set(FIRST, Duration::ZERO).unwrap();
+        let good = set.keys().iter();
+        let good = good.filter(|held| held.is_good(Duration::from_secs(at)));
+        let good: Vec<_> = good.filter_map(|held| held.key.kid.as_deref()).collect();
+        assert_eq!(good, expected, "retention {retention}, at {at}");
+    }
+}

@@ -3,6 +3,7 @@
 mod algorithm;
 mod cache;
 mod claims;
+mod cost;
 mod encoding;
 mod issuer;
 mod key;
