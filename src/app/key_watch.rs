@@ -73,14 +73,22 @@ fn tell(source: &SourceStatus, change: Change<'_>) {
     let keys = source.keys.len();
     match change {
         Change::Keys => tracing::info!(issuer, origin, keys, "keys are here"),
-        Change::Failed(error) => tracing::warn!(
-            issuer,
-            origin,
-            keys,
-            age_seconds = source.age.map(|age| age.as_secs()),
-            error,
-            "keys cannot be fetched"
-        ),
+        Change::Failed(error) => {
+            let (error, hint) = match error.split_once("\nhint: ") {
+                Some((error, hint)) => (error, Some(hint)),
+                None => (error, None),
+            };
+            tracing::warn!(
+                issuer,
+                origin,
+                keys,
+                age_seconds = source.age.map(|age| age.as_secs()),
+                error,
+                hint,
+                "{}",
+                consequence(source)
+            );
+        }
         Change::Skipped(key) => tracing::warn!(
             issuer,
             origin,
@@ -89,6 +97,15 @@ fn tell(source: &SourceStatus, change: Change<'_>) {
             explanation = key.reason.explanation(),
             "a key is skipped"
         ),
+    }
+}
+
+/// What a failed fetch means for requests, which is what the reader of the line wants to know first.
+fn consequence(source: &SourceStatus) -> &'static str {
+    if source.keys.is_empty() {
+        "keys cannot be fetched: tokens of this issuer are answered with 503 until they can"
+    } else {
+        "keys cannot be fetched: the last good ones stay in use, at most `max_stale` long"
     }
 }
 
@@ -155,5 +172,11 @@ mod tests {
             [Change::Skipped(&key)]
         );
         assert_eq!(changes(Some(&now.clone()), &now), []);
+    }
+
+    #[test]
+    fn a_failure_says_what_it_means_for_requests() {
+        assert!(consequence(&status(0, Some("refused"))).contains("503"));
+        assert!(consequence(&status(2, Some("refused"))).contains("stay in use"));
     }
 }

@@ -9,7 +9,7 @@ use crate::app;
 use crate::clock::SystemClock;
 
 use crate::config::{self, Config, LoadOptions, Problem, Severity, to_json};
-use crate::keys::source::SourceStatus;
+use crate::keys::source::{Origin, SourceStatus};
 use crate::policy::{Access, RouteConfig};
 
 #[derive(Debug, clap::Args)]
@@ -17,7 +17,7 @@ pub(super) struct Arguments {
     #[command(flatten)]
     file: ConfigFile,
     /// Also fetch discovery documents and keys, and show what is there
-    #[arg(long, conflicts_with = "no_files")]
+    #[arg(long)]
     online: bool,
     /// Leave secret and key files unread, where they do not exist (in CI)
     #[arg(long)]
@@ -53,7 +53,9 @@ pub(super) fn check(arguments: &Arguments) -> u8 {
             Ok(results) => {
                 for ((source, owner), result) in gate.keys.status().iter().zip(&owners).zip(results)
                 {
-                    if let Err(error) = result {
+                    if let Err(error) = result
+                        && (owner.fetched || !arguments.no_files)
+                    {
                         problems.push(unreachable_keys(
                             &file.display().to_string(),
                             owner,
@@ -102,7 +104,11 @@ fn is_bad(problems: &[Problem]) -> bool {
 /// Whose a source is: the issuer's position in the file, and its provider.
 struct Owner {
     index: usize,
+    line: usize,
+    column: usize,
     provider: &'static str,
+    /// Over the network, and not from a file that `--no-files` leaves unread.
+    fetched: bool,
 }
 
 /// One for each source, in the order of their numbers.
@@ -112,7 +118,16 @@ fn owners(config: &Config) -> Vec<Owner> {
         issuer
             .sources
             .iter()
-            .map(move |_| Owner { index, provider })
+            .map(move |source| Owner {
+                index,
+                line: issuer.line,
+                column: issuer.column,
+                provider,
+                fetched: matches!(
+                    source.origin,
+                    Origin::JwksUrl { .. } | Origin::Discovery { .. }
+                ),
+            })
             .collect::<Vec<_>>()
     };
     config
@@ -124,20 +139,29 @@ fn owners(config: &Config) -> Vec<Owner> {
 }
 
 fn unreachable_keys(file: &str, owner: &Owner, source: &SourceStatus, error: &str) -> Problem {
+    // An error may know what to do, on a line of its own.
+    let (error, hint) = match error.split_once("\nhint: ") {
+        Some((error, hint)) => (error, hint),
+        None => (error, ABOUT_ISSUERS),
+    };
     Problem {
         file: file.to_owned(),
-        line: 0,
-        column: 0,
+        line: owner.line,
+        column: owner.column,
         path: format!("issuers[{}].keys", owner.index),
         message: format!(
             "no keys for issuer `{}` from {}: {error}",
             source.issuer, source.origin
         ),
-        hint: Some("the gate would start, and answer 503 to this issuer's tokens until its keys can be had".to_owned()),
+        hint: Some(format!("{hint}; {UNTIL_THEN}")),
         severity: Severity::Error,
         snippet: None,
     }
 }
+
+const ABOUT_ISSUERS: &str = "look at the issuer's address, DNS, the network policy, `keys.ca_file` for a private certificate, `keys.proxy`";
+const UNTIL_THEN: &str =
+    "the gate would start, and answer 503 to this issuer's tokens until its keys can be had";
 
 fn server(config: &Config) -> String {
     let row = |name: &str, value: String| vec![name.to_owned(), value];
@@ -273,10 +297,46 @@ mod tests {
         };
         let owner = Owner {
             index: 0,
+            line: 4,
+            column: 5,
             provider: "oidc",
+            fetched: true,
         };
         let text = issuers(&[source], &[owner], true);
         assert!(text.contains("kid `k1`: RS256 RS384"), "{text}");
         assert!(text.contains("no kid: skipped, weak_key: "), "{text}");
+    }
+
+    #[test]
+    fn keys_that_cannot_be_had_are_shown_at_their_issuer_with_what_to_do() {
+        let (source, owner) = held_by_nobody();
+        let problem = unreachable_keys("c.yaml", &owner, &source, "no answer");
+        assert_eq!((problem.line, problem.column), (4, 5));
+        assert!(problem.hint.unwrap().contains("ca_file"));
+        let redirected = "redirects\nhint: configure the address where the document is";
+        let problem = unreachable_keys("c.yaml", &owner, &source, redirected);
+        assert!(problem.message.ends_with(": redirects"));
+        assert!(problem.hint.unwrap().starts_with("configure the address"));
+    }
+
+    fn held_by_nobody() -> (SourceStatus, Owner) {
+        let source = SourceStatus {
+            issuer: Arc::from("staff"),
+            origin: "https://id.example/keys".to_owned(),
+            required_for_ready: true,
+            keys: vec![],
+            skipped: vec![],
+            age: None,
+            last_error: None,
+            next_refresh: None,
+        };
+        let owner = Owner {
+            index: 0,
+            line: 4,
+            column: 5,
+            provider: "oidc",
+            fetched: true,
+        };
+        (source, owner)
     }
 }

@@ -210,7 +210,7 @@ impl Decoder<'_> {
             return self.mismatch(node, kind, place);
         };
         let fields: Vec<&'static Field> = table.fields().collect();
-        let mut record = self.fields(entries, &fields, None, place);
+        let mut record = self.fields(entries, &fields, &fields, None, place);
         if let Some(one_of) = &table.one_of {
             self.only_one(one_of, &mut record);
         }
@@ -269,11 +269,18 @@ impl Decoder<'_> {
         let mut record = match chosen {
             Some(variant) => {
                 let fields: Vec<_> = common.chain(variant.fields()).collect();
-                self.fields(entries, &fields, Some((variants, variant.name)), place)
+                self.fields(
+                    entries,
+                    &fields,
+                    &fields,
+                    Some((variants, variant.name)),
+                    place,
+                )
             }
             // Without the variant nobody knows which keys are missing; those that are there are still checked.
             None => {
-                if variants.by == By::Presence {
+                let meant = |entry: &Entry| nearest(&entry.name, variants.names()).is_some();
+                if variants.by == By::Presence && !entries.iter().any(meant) {
                     self.problems.error(
                         place,
                         Mistake::new(format!("one of {} is needed here", variant_names(variants)))
@@ -281,20 +288,25 @@ impl Decoder<'_> {
                     );
                 }
                 let every = variants.list.iter().flat_map(|variant| variant.fields());
-                let present =
-                    every.filter(|field| entries.iter().any(|entry| entry.name == field.name));
+                let every: Vec<_> = every.collect();
+                let known: Vec<_> = common.clone().chain(every.iter().copied()).collect();
+                let present = every
+                    .into_iter()
+                    .filter(|field| entries.iter().any(|entry| entry.name == field.name));
                 let fields: Vec<_> = common.chain(present).collect();
-                self.fields(entries, &fields, None, place)
+                self.fields(entries, &fields, &known, None, place)
             }
         };
         record.variant = chosen.map(|variant| variant.name);
         Some(record)
     }
 
+    /// `known` is what a wrong name may have meant: all of `fields`, or more.
     fn fields(
         &mut self,
         entries: &[Entry],
         fields: &[&'static Field],
+        known: &[&'static Field],
         variants: Option<(&'static Variants, &'static str)>,
         place: &Place,
     ) -> Record {
@@ -306,7 +318,7 @@ impl Decoder<'_> {
         let mut misspelt = Vec::new();
         for entry in unique(entries, place, self.problems) {
             let Some(field) = fields.iter().find(|field| field.name == entry.name) else {
-                misspelt.extend(self.unknown_key(entry, fields, variants, place));
+                misspelt.extend(self.unknown_key(entry, known, variants, place));
                 continue;
             };
             let place = value_place(place, entry);

@@ -106,6 +106,8 @@ impl Settings<'_> {
             return None;
         }
         Some(IssuerSetup {
+            line: self.record.place.at.line,
+            column: self.record.place.at.column,
             sources,
             algorithms: algorithms?,
             token_types: self.token_types(&profile),

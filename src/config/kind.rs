@@ -130,6 +130,10 @@ impl Variants {
         self.list.iter().find(|variant| variant.name == name)
     }
 
+    pub fn names(&self) -> impl Iterator<Item = &'static str> + use<> {
+        self.list.iter().map(|variant| variant.name)
+    }
+
     /// The key `name` of a variant, and the names of the variants that have it.
     pub fn owners(&self, name: &str) -> Vec<&'static str> {
         self.list

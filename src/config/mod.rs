@@ -81,6 +81,9 @@ pub struct Config {
 
 /// One entry of `issuers:`; `app` numbers the sources and makes a `verify::IssuerConfig`.
 pub struct IssuerSetup {
+    /// Where the entry begins in the file, from 1.
+    pub line: usize,
+    pub column: usize,
     pub name: Arc<str>,
     pub profile: Profile,
     /// One for each form of the profile, or a single one that serves all forms (`keys:` was given).

@@ -16,7 +16,7 @@ pub(super) fn read_scalar(scalar: &Scalar, kind: &Kind) -> Result<Data, Mistake>
     if text.is_empty() {
         return Err(
             Mistake::new("the value is empty").hint(match scalar.written {
-                Some(_) => "the environment variable is set but empty".to_owned(),
+                Some(_) => "the environment variable, or its default here, is empty".to_owned(),
                 None => format!("expected {}", expected(kind)),
             }),
         );

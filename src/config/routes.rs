@@ -126,6 +126,9 @@ fn entry<'r>(record: &'r Record, problems: &mut Problems) -> Entry<'r> {
 }
 
 fn rule(record: &Record) -> Option<Rule> {
+    if record.has_broken() {
+        return None;
+    }
     let values = |name: &str| -> Option<Vec<Json>> {
         match &record.item(name)?.data {
             Data::List(items) => items.iter().map(json).collect(),

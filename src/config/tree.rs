@@ -96,7 +96,13 @@ pub(super) fn read(text: &str) -> (Option<Node>, Vec<Fault>) {
     };
     match reader.document() {
         Ok(node) => (node, reader.faults),
-        Err(fault) => {
+        Err(mut fault) => {
+            let line = text.lines().nth(fault.at.line.saturating_sub(1));
+            if line.is_some_and(|line| line.contains("${")) {
+                fault.mistake = fault
+                    .mistake
+                    .hint("inside `{...}` and `[...]` a variable must be quoted: `\"${NAME}\"`");
+            }
             reader.faults.push(fault);
             (None, reader.faults)
         }

@@ -109,7 +109,7 @@ fn json(record: &AccessRecord<'_>, time: i64) -> String {
     );
     member(&mut line, "message", Some(message(record)), MAX_DETAIL);
     member(&mut line, "http.request.method", record.method, MAX_WORD);
-    member(&mut line, "url.path", record.path, MAX_PATH);
+    member(&mut line, "url.path", path(record), MAX_PATH);
     member(&mut line, "http.route", record.route, MAX_WORD);
     match record.status {
         Some(status) => {
@@ -147,6 +147,11 @@ fn json(record: &AccessRecord<'_>, time: i64) -> String {
     line
 }
 
+/// A request for `host:port` has none.
+fn path<'r>(record: &AccessRecord<'r>) -> Option<&'r str> {
+    record.path.filter(|path| !path.is_empty())
+}
+
 fn member(line: &mut String, name: &str, value: Option<&str>, max_bytes: usize) {
     line.push_str(",\"");
     line.push_str(name);
@@ -167,7 +172,7 @@ fn text(record: &AccessRecord<'_>, time: i64) -> String {
     );
     push_text(&mut line, record.method.unwrap_or("-"), MAX_WORD);
     line.push(' ');
-    push_text(&mut line, record.path.unwrap_or("-"), MAX_PATH);
+    push_text(&mut line, path(record).unwrap_or("-"), MAX_PATH);
     match record.status {
         Some(status) => {
             let _ = write!(line, " {status}");
@@ -258,6 +263,19 @@ mod tests {
 
     fn read(line: &str) -> serde_json::Map<String, serde_json::Value> {
         serde_json::from_str(line).unwrap()
+    }
+
+    #[test]
+    fn a_request_that_could_not_be_read_has_no_method_and_no_path() {
+        let unread = AccessRecord {
+            method: None,
+            path: Some(""),
+            ..unknown()
+        };
+        let line = read(&json(&unread, 0));
+        assert!(line["http.request.method"].is_null());
+        assert!(line["url.path"].is_null());
+        assert!(text(&unread, 0).contains(" - - "));
     }
 
     #[test]

@@ -154,8 +154,35 @@ fn explain_judges_as_the_gate_would() {
         (status, &verdict["decision"], &verdict["reason"]),
         (1, &json!("unavailable"), &json!("keys_unavailable"))
     );
+    assert!(
+        verdict["detail"].as_str().unwrap().contains("`--offline`"),
+        "{verdict:#}"
+    );
     let (status, verdict) = explain(&[&Key::new("other").token(&claims(&issuer.url, json!({})))]);
     assert_eq!((status, &verdict["reason"]), (1, &json!("unknown_key")));
+}
+
+#[test]
+fn check_online_points_at_the_issuer_and_leaves_files_unread_when_asked() {
+    let file = file_with(
+        "upstream: http://127.0.0.1:3000\nissuers:\n  - {name: file, provider: oidc, issuer: a, audiences: [a], keys: {jwks_file: /nonexistent}}\n  - {name: gone, provider: oidc, issuer: 'http://127.0.0.1:1', audiences: [a]}\n",
+    );
+    let output = claimgate(&[
+        "check",
+        "--online",
+        "--no-files",
+        "--json",
+        "--config",
+        &file,
+    ]);
+    assert_eq!(output.status.code(), Some(78));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let problems = report["problems"].as_array().unwrap();
+    assert_eq!(problems.len(), 1, "{report:#}");
+    assert_eq!(
+        (&problems[0]["line"], &problems[0]["path"]),
+        (&json!(4), &json!("issuers[1].keys"))
+    );
 }
 
 #[test]

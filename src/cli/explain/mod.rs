@@ -18,11 +18,14 @@ use crate::config::{self, Config, LoadOptions};
 use crate::keys::source::Origin;
 use crate::keys::{KeyLookup, KeySet, Keys, SourceId};
 use crate::proxy::Gate;
-use crate::verify::Decision;
+use crate::verify::{Decision, Reason};
 use judge::{Question, judge};
 
 /// Bytes of a token that are read from standard input; beyond any configurable limit of the gate.
 const MAX_INPUT: u64 = 1024 * 1024;
+
+/// In place of what the gate would say, which is about fetches that failed.
+const OFFLINE: &str = "the keys of this issuer must be fetched, and `--offline` forbids it; take `--offline` out, or give the keys in a file (`keys.jwks_file`)";
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -111,7 +114,10 @@ pub(super) fn explain(arguments: &Arguments) -> u8 {
         keys: &gate.keys,
         out_of_reach,
     };
-    let judgement = judge(&gate, &question, &keys);
+    let mut judgement = judge(&gate, &question, &keys);
+    if arguments.offline && judgement.reason == Some(Reason::KeysUnavailable) {
+        judgement.detail = Some(OFFLINE.to_owned());
+    }
     print(&if arguments.json {
         report::json(&judgement)
     } else {

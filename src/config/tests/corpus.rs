@@ -38,6 +38,12 @@ const MISTAKES: &[(&str, usize, &str, &str)] = &[
         "anchors",
         "write the value out",
     ),
+    (
+        "log: {level: ${LEVEL:-info}}\n",
+        1,
+        "not valid YAML",
+        "must be quoted",
+    ),
     // Scalars.
     ("workers: 0\n", 1, "`0` is out of bounds", "from 1 to 256"),
     (

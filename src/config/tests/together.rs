@@ -160,6 +160,24 @@ fn one_issuer_twice_is_seen_beside_other_mistakes() {
 }
 
 #[test]
+fn a_misspelt_token_source_is_one_mistake() {
+    each_once(
+        &file("token: {sources: [{headr: X-Token}]}\n"),
+        &[("sources[0].headr", "unknown key `headr`")],
+    );
+    let problems = refused(&file("token: {sources: [{headr: X-Token}]}\n"));
+    assert_eq!(problems[0].hint.as_deref(), Some("did you mean `header`?"));
+}
+
+#[test]
+fn a_rule_whose_claim_is_missing_is_one_mistake() {
+    each_once(
+        &file("routes: [{path: /a, require: [{any_of: [1]}]}]\n"),
+        &[("require[0].claim", "missing")],
+    );
+}
+
+#[test]
 fn nothing_is_named_none() {
     each_once(
         &file("routes: [{name: none, path: /a}]\n")
