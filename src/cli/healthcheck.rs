@@ -100,10 +100,9 @@ fn ask(address: SocketAddr, limit: Duration) -> std::io::Result<Answer> {
     };
     let mut stream = TcpStream::connect_timeout(&address, left()?)?;
     stream.set_write_timeout(Some(left()?))?;
-    write!(
-        stream,
-        "GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
-    )?;
+    // One write: a server that answers and closes early must not meet the rest of the question.
+    let question = format!("GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(question.as_bytes())?;
     let mut answer = Vec::new();
     let mut part = [0; 4096];
     while answer.len() < MAX_ANSWER {
