@@ -5,11 +5,7 @@ ARG RUST_VERSION=1.95
 ARG DEBIAN_VERSION=bookworm
 
 FROM rust:${RUST_VERSION}-slim-${DEBIAN_VERSION} AS build
-# aws-lc is C; no cmake is needed on this platform, but a compiler and make are.
-# hadolint ignore=DL3008
-RUN apt-get update \
-    && apt-get install -y --no-install-recommends cmake g++ make \
-    && rm -rf /var/lib/apt/lists/*
+# aws-lc is C: the compiler that the image brings for linking is all it needs.
 WORKDIR /src
 COPY Cargo.toml Cargo.lock ./
 COPY src ./src
