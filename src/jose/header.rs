@@ -26,8 +26,12 @@ pub struct Header {
 pub enum BadHeader {
     /// Not base64url, not a JSON object, a member of a wrong type; the text says what.
     Malformed(Box<str>),
-    /// `crit` or `b64` is there, whatever its value (RFC 7515 §4.1.11, RFC 7797 §7).
-    Critical(&'static str),
+    /// `crit` or `b64` is there, whatever its value (RFC 7515 §4.1.11, RFC 7797 §7). What else was legible, for the log.
+    Critical {
+        member: &'static str,
+        algorithm: Option<Algorithm>,
+        kid: Option<Box<str>>,
+    },
 }
 
 impl Header {
@@ -41,7 +45,7 @@ impl Header {
         })?;
         for name in ["crit", "b64"] {
             if members.get(name).is_some() {
-                return Err(BadHeader::Critical(name));
+                return Err(critical(name, &members));
             }
         }
         let alg = string(&members, "alg")?
@@ -61,6 +65,17 @@ impl Header {
             typ: string(&members, "typ")?,
             members,
         })
+    }
+}
+
+fn critical(member: &'static str, members: &Object) -> BadHeader {
+    let text = |name| members.get(name).and_then(Json::as_str);
+    BadHeader::Critical {
+        member,
+        algorithm: text("alg").and_then(Algorithm::from_name),
+        kid: text("kid")
+            .filter(|kid| kid.len() <= MAX_KID_BYTES)
+            .map(Box::from),
     }
 }
 
@@ -84,6 +99,24 @@ mod tests {
 
     fn is_malformed(text: &str) -> bool {
         matches!(read(text), Err(BadHeader::Malformed(_)))
+    }
+
+    fn member(found: Result<Header, BadHeader>) -> &'static str {
+        match found {
+            Err(BadHeader::Critical { member, .. }) => member,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_critical_member_leaves_algorithm_and_kid_for_the_log() {
+        let found = read(r#"{"alg":"ES256","kid":"k1","crit":["x"]}"#);
+        let seen = BadHeader::Critical {
+            member: "crit",
+            algorithm: Some(Algorithm::Es256),
+            kid: Some("k1".into()),
+        };
+        assert_eq!(found.unwrap_err(), seen);
     }
 
     #[test]
@@ -153,7 +186,7 @@ mod tests {
             "0",
         ] {
             let found = read(&format!(r#"{{"alg":"RS256","crit":{value}}}"#));
-            assert_eq!(found.unwrap_err(), BadHeader::Critical("crit"), "{value}");
+            assert_eq!(member(found), "crit", "{value}");
         }
     }
 
@@ -161,10 +194,10 @@ mod tests {
     fn j09_b64_is_refused_with_and_without_crit() {
         for value in ["false", "true", "null", "\"false\""] {
             let found = read(&format!(r#"{{"alg":"RS256","b64":{value}}}"#));
-            assert_eq!(found.unwrap_err(), BadHeader::Critical("b64"), "{value}");
+            assert_eq!(member(found), "b64", "{value}");
         }
         let found = read(r#"{"alg":"RS256","b64":false,"crit":["b64"]}"#);
-        assert_eq!(found.unwrap_err(), BadHeader::Critical("crit"));
+        assert_eq!(member(found), "crit");
     }
 
     #[test]

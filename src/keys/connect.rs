@@ -133,6 +133,12 @@ fn explain_tls(error: &io::Error) -> String {
         Some(Error::InvalidCertificate(
             CertificateError::Expired | CertificateError::ExpiredContext { .. },
         )) => "\nhint: the issuer's certificate must be renewed, or this machine's clock is wrong",
+        Some(Error::InvalidCertificate(
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+        )) => "\nhint: the certificate is for another host; the address must be one of its names",
+        Some(Error::InvalidCertificate(_)) => {
+            "\nhint: `ca_file` wants the certificate of the authority, and the issuer must send one of a server that it signed"
+        }
         Some(Error::InvalidMessage(_)) => "\nhint: does this port speak TLS?",
         _ => "",
     };

@@ -220,6 +220,12 @@ pub(super) fn printable(text: &str) -> String {
     const MAX_CHARACTERS: usize = 200;
     text.chars()
         .take(MAX_CHARACTERS)
-        .map(|c| if c.is_control() || c == '`' { '?' } else { c })
+        .map(|c| if c == '`' || misleads(c) { '?' } else { c })
         .collect()
+}
+
+/// Controls, and what turns the direction of a line around.
+fn misleads(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

@@ -34,7 +34,7 @@ pub(super) async fn read(
                 FileFormat::Jwks => jwk::read_set(&document, policy).map_err(|error| error.0),
                 FileFormat::Pem => pem::read(&document, policy).map_err(|error| error.0),
             };
-            read.map_err(|why| not_a_key_set(&place, &why))
+            read.map_err(|why| not_a_key_set(&place, &printable(&why)))
         }
         Origin::Fixed { .. } => Err(FetchError::new(
             FetchResult::Unreadable,
@@ -50,11 +50,22 @@ async fn jwks(
     limits: FetchLimits,
 ) -> Result<ReadKeys, FetchError> {
     let document = fetch::get(url, settings, limits).await?;
-    jwk::read_set(&document, policy).map_err(|error| not_a_key_set(&format!("`{url}`"), &error.0))
+    jwk::read_set(&document, policy).map_err(|error| {
+        let why = format!("{}{}", printable(&error.0), hint_of(&document));
+        not_a_key_set(&format!("`{url}`"), &why)
+    })
+}
+
+/// A page instead of a document: what a portal, a proxy or an outage puts in its place.
+fn hint_of(document: &[u8]) -> &'static str {
+    match document.trim_ascii_start().first() {
+        Some(b'<') => "\nhint: it is HTML: a log-in or error page of something on the way?",
+        _ => "",
+    }
 }
 
 fn not_a_key_set(place: &str, why: &str) -> FetchError {
-    let text = format!("{place} is not a key set: {}", printable(why));
+    let text = format!("{place} is not a key set: {why}");
     FetchError::new(FetchResult::NotAKeySet, text)
 }
 
@@ -70,7 +81,7 @@ pub(super) fn jwks_uri(
         FetchError::new(FetchResult::BadDocument, text)
     };
     let members = json::parse_object(document)
-        .map_err(|error| bad(format!("{} at byte {}", error.problem, error.offset)))?;
+        .map_err(|error| bad(format!("{error}{}", hint_of(document))))?;
     let found = members
         .get("issuer")
         .and_then(Json::as_str)

@@ -32,7 +32,15 @@ pub(super) fn read_header(segment: &str, seen: &mut Seen) -> Result<Header, Reje
         BadHeader::Malformed(what) => Rejection::MalformedToken {
             what: what.into_string(),
         },
-        BadHeader::Critical(member) => Rejection::UnsupportedCriticalHeader { member },
+        BadHeader::Critical {
+            member,
+            algorithm,
+            kid,
+        } => {
+            seen.alg = algorithm.map(Algorithm::name);
+            seen.kid = kid;
+            Rejection::UnsupportedCriticalHeader { member }
+        }
     })?;
     seen.kid.clone_from(&header.kid);
     seen.alg = header.algorithm.map(Algorithm::name);
