@@ -63,9 +63,8 @@ pub(super) async fn serve(
                 let phase = changed.map_or(Phase::Aborting, |()| *phase.borrow_and_update());
                 match phase {
                     Phase::Running => {}
-                    // hyper would close a connection without a request at once, whatever is under way on it.
-                    Phase::Draining if !state.drain() => {}
-                    Phase::Draining => std::pin::Pin::new(&mut connection).graceful_shutdown(),
+                    // Not hyper's graceful shutdown: it closes at once where no request is being handled, whatever is under way.
+                    Phase::Draining => state.drain(),
                     Phase::Aborting => return,
                 }
             }

@@ -91,7 +91,12 @@ impl ConnectionState {
 
     fn wait_for_next(&self) {
         if !self.response_open.get() && !self.body_open.get() {
-            self.read_deadline.set(Some(Instant::now() + IDLE_TIMEOUT));
+            let idle = if self.draining() {
+                LAST_REQUEST_WAIT
+            } else {
+                IDLE_TIMEOUT
+            };
+            self.read_deadline.set(Some(Instant::now() + idle));
         }
     }
 
@@ -108,20 +113,19 @@ impl ConnectionState {
         }
     }
 
-    /// The drain begins. A connection between two requests has [`LAST_REQUEST_WAIT`] for one more; the answer is whether one is being handled.
-    pub(super) fn drain(&self) -> bool {
+    /// The drain begins. A connection between two requests has [`LAST_REQUEST_WAIT`] for one more, and so has one whose answer has begun: its
+    /// client could not be told that it was the last.
+    pub(super) fn drain(&self) {
         self.draining.set(true);
-        let Some(deadline) = self.read_deadline.get() else {
-            return true;
-        };
-        if !self.mid_head.get() {
+        if let Some(deadline) = self.read_deadline.get()
+            && !self.mid_head.get()
+        {
             let last = Instant::now() + LAST_REQUEST_WAIT;
             self.read_deadline.set(Some(deadline.min(last)));
         }
-        false
     }
 
-    /// Every answer closes its connection.
+    /// Every answer that begins now closes its connection.
     pub(super) fn draining(&self) -> bool {
         self.draining.get()
     }

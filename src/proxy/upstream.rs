@@ -255,8 +255,10 @@ fn is_stream(headers: &HeaderMap) -> bool {
         .get(http::header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
         .is_some_and(|kind| {
-            let kind = kind.trim_start().to_ascii_lowercase();
-            kind.starts_with("text/event-stream") || kind.starts_with("application/grpc")
+            ["text/event-stream", "application/grpc"].iter().any(|s| {
+                kind.get(..s.len())
+                    .is_some_and(|start| start.eq_ignore_ascii_case(s))
+            })
         })
 }
 

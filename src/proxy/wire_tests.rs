@@ -878,6 +878,39 @@ fn a_request_that_is_under_way_when_the_drain_begins_is_answered_as_the_last() {
 }
 
 #[test]
+fn a_client_whose_answer_had_begun_before_the_drain_can_ask_once_more() {
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    let released = std::sync::Mutex::new(released);
+    let app = App::start(move |stream, request| {
+        if !request.line().contains("/begun") {
+            return std::io::Write::write_all(stream, OK).is_ok();
+        }
+        let (head, body) = (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhe", b"llo");
+        std::io::Write::write_all(stream, head).unwrap();
+        released.lock().unwrap().recv().unwrap();
+        std::io::Write::write_all(stream, body).is_ok()
+    });
+    let gate = Running::before(&app);
+    let mut client = gate.connect();
+    client.write(get("/begun", &bearer()));
+    assert_eq!(client.stream.peek(&mut [0; 1]).unwrap(), 1);
+    gate.tell(Phase::Draining);
+    wait_until("the listener's end", || {
+        std::net::TcpStream::connect(gate.address).is_err()
+    });
+    release.send(()).unwrap();
+    let begun = client.answer();
+    assert_eq!((begun.status, begun.header("connection")), (200, None));
+    client.write(get("/", &bearer()));
+    let last = client.answer();
+    assert_eq!(
+        (last.status, last.header("connection")),
+        (200, Some("close"))
+    );
+    gate.join();
+}
+
+#[test]
 fn an_abort_ends_everything_now() {
     let app = App::start(|_, _| {
         std::thread::sleep(BOUND);
