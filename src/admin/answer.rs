@@ -108,6 +108,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::keys::source::KeyStatus;
 
     fn source(issuer: &str, required: bool, error: Option<&str>) -> SourceStatus {
         SourceStatus {
@@ -125,7 +126,11 @@ mod tests {
     #[test]
     fn the_reason_names_the_issuers_that_are_waited_for() {
         let with_keys = SourceStatus {
-            keys: vec![(None, vec!["RS256"], None)],
+            keys: vec![KeyStatus {
+                kid: None,
+                algorithms: vec!["RS256"],
+                retained: None,
+            }],
             ..source("bank", true, None)
         };
         let reason = waiting(&[

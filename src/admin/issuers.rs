@@ -44,12 +44,12 @@ fn issuer(name: &str, sources: &[&SourceStatus]) -> Value {
 }
 
 fn keys(source: &SourceStatus) -> impl Iterator<Item = Value> {
-    source.keys.iter().map(|(kid, algorithms, retained)| {
+    source.keys.iter().map(|key| {
         json!({
-            "kid": kid,
-            "alg": algorithms,
+            "kid": key.kid,
+            "alg": key.algorithms,
             "source": source.origin,
-            "retained_seconds": retained,
+            "retained_seconds": key.retained.map(|left| left.as_secs()),
         })
     })
 }
@@ -84,13 +84,18 @@ mod tests {
 
     use super::*;
     use crate::jose::jwk::{SkipReason, SkippedKey};
+    use crate::keys::source::KeyStatus;
 
     fn status(issuer: &str, age: Option<u64>) -> SourceStatus {
         SourceStatus {
             issuer: Arc::from(issuer),
             origin: format!("https://{issuer}.example/keys"),
             required_for_ready: true,
-            keys: vec![(Some("k1".to_owned()), vec!["RS256"], None)],
+            keys: vec![KeyStatus {
+                kid: Some("k1".into()),
+                algorithms: vec!["RS256"],
+                retained: None,
+            }],
             skipped: vec![],
             age: age.map(Duration::from_secs),
             last_error: None,

@@ -142,7 +142,7 @@ mod tests {
     fn gate(text: &str) -> Gate {
         let options = LoadOptions {
             read_files: false,
-            environment: None,
+            ..LoadOptions::default()
         };
         let config =
             config::parse(text, "test", &options).unwrap_or_else(|problems| panic!("{problems:?}"));

@@ -113,13 +113,21 @@ fn consequence(source: &SourceStatus) -> &'static str {
 mod tests {
     use super::*;
     use crate::jose::jwk::SkipReason;
+    use crate::keys::source::KeyStatus;
 
     fn status(keys: usize, error: Option<&str>) -> SourceStatus {
         SourceStatus {
             issuer: Arc::from("staff"),
             origin: "https://id.example/keys".to_owned(),
             required_for_ready: true,
-            keys: vec![(None, vec!["RS256"], None); keys],
+            keys: vec![
+                KeyStatus {
+                    kid: None,
+                    algorithms: vec!["RS256"],
+                    retained: None
+                };
+                keys
+            ],
             skipped: vec![],
             age: None,
             last_error: error.map(str::to_owned),

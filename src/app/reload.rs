@@ -125,11 +125,7 @@ impl Reloader {
     }
 
     async fn replacement(&self, old: &Gate) -> Option<(Gate, Shutdown)> {
-        let options = LoadOptions {
-            read_files: true,
-            environment: None,
-        };
-        let config = match config::load(&self.file, &options) {
+        let config = match config::load(&self.file, &LoadOptions::default()) {
             Ok(config) => config,
             Err(problems) => {
                 for problem in &problems {
@@ -217,12 +213,8 @@ mod tests {
             let file =
                 std::env::temp_dir().join(format!("claimgate-{}-{name}", std::process::id()));
             fs::write(&file, ISSUERS).unwrap();
-            let options = LoadOptions {
-                read_files: true,
-                environment: None,
-            };
-            let config =
-                config::load(&file, &options).unwrap_or_else(|problems| panic!("{problems:?}"));
+            let config = config::load(&file, &LoadOptions::default())
+                .unwrap_or_else(|problems| panic!("{problems:?}"));
             let mut reloader = Reloader::new(file.clone(), &config);
             reloader.keys_within = Duration::from_millis(200);
             let gate = assemble(config, Arc::new(SystemClock), None).unwrap();

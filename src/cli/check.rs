@@ -11,6 +11,7 @@ use crate::clock::SystemClock;
 use crate::config::{self, Config, LoadOptions, Problem, Severity, to_json};
 use crate::keys::source::{Origin, SourceStatus};
 use crate::policy::{Access, RouteConfig};
+use crate::verify::Verifier;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -31,7 +32,7 @@ pub(super) fn check(arguments: &Arguments) -> u8 {
     let file = arguments.file.path();
     let options = LoadOptions {
         read_files: !arguments.no_files,
-        environment: None,
+        ..LoadOptions::default()
     };
     let mut config = match config::load(&file, &options) {
         Ok(config) => config,
@@ -48,6 +49,7 @@ pub(super) fn check(arguments: &Arguments) -> u8 {
             return BAD_CONFIG;
         }
     };
+    let owners = by_source(&gate.verifier, &owners);
     if arguments.online {
         match fetch_once(&gate.keys) {
             Ok(results) => {
@@ -101,41 +103,45 @@ fn is_bad(problems: &[Problem]) -> bool {
         .any(|problem| problem.severity == Severity::Error)
 }
 
-/// Whose a source is: the issuer's position in the file, and its provider.
+/// An entry of `issuers`, as far as its sources need it.
+#[derive(Clone, Copy)]
 struct Owner {
     index: usize,
     line: usize,
     column: usize,
     provider: &'static str,
-    /// Over the network, and not from a file that `--no-files` leaves unread.
+    /// Its keys come over the network, and not from a file that `--no-files` leaves unread.
     fetched: bool,
 }
 
-/// One for each source, in the order of their numbers.
+/// One for each issuer, in the order of the file.
 fn owners(config: &Config) -> Vec<Owner> {
-    let of_issuer = |(index, issuer): (usize, &config::IssuerSetup)| {
-        let provider = issuer.profile.kind.name();
-        issuer
-            .sources
-            .iter()
-            .map(move |source| Owner {
-                index,
-                line: issuer.line,
-                column: issuer.column,
-                provider,
-                fetched: matches!(
-                    source.origin,
-                    Origin::JwksUrl { .. } | Origin::Discovery { .. }
-                ),
-            })
-            .collect::<Vec<_>>()
+    let owner = |(index, issuer): (usize, &config::IssuerSetup)| Owner {
+        index,
+        line: issuer.line,
+        column: issuer.column,
+        provider: issuer.profile.kind.name(),
+        fetched: issuer.sources.iter().any(|source| {
+            matches!(
+                source.origin,
+                Origin::JwksUrl { .. } | Origin::Discovery { .. }
+            )
+        }),
     };
-    config
-        .issuers
+    config.issuers.iter().enumerate().map(owner).collect()
+}
+
+/// One for each source, in the order of their numbers: an issuer's forms may share one.
+fn by_source(verifier: &Verifier, owners: &[Owner]) -> Vec<Owner> {
+    let mut numbered: Vec<(usize, Owner)> = verifier
+        .issuers()
         .iter()
-        .enumerate()
-        .flat_map(of_issuer)
-        .collect()
+        .zip(owners)
+        .flat_map(|(issuer, owner)| issuer.sources.iter().map(|id| (id.0, *owner)))
+        .collect();
+    numbered.sort_by_key(|(number, _)| *number);
+    numbered.dedup_by_key(|(number, _)| *number);
+    numbered.into_iter().map(|(_, owner)| owner).collect()
 }
 
 fn unreachable_keys(file: &str, owner: &Owner, source: &SourceStatus, error: &str) -> Problem {
@@ -194,10 +200,13 @@ fn issuers(sources: &[SourceStatus], owners: &[Owner], online: bool) -> String {
 /// A line for each key that a source holds or skipped.
 fn held(source: &SourceStatus) -> Vec<String> {
     let kid = |kid: Option<&str>| kid.map_or("no kid".to_owned(), |kid| format!("kid `{kid}`"));
-    let usable = source
-        .keys
-        .iter()
-        .map(|(id, algorithms, _)| format!("  {}: {}", kid(id.as_deref()), algorithms.join(" ")));
+    let usable = source.keys.iter().map(|key| {
+        format!(
+            "  {}: {}",
+            kid(key.kid.as_deref()),
+            key.algorithms.join(" ")
+        )
+    });
     let skipped = source.skipped.iter().map(|key| {
         format!(
             "  {}: skipped, {}: {}",
@@ -256,6 +265,7 @@ mod tests {
 
     use super::*;
     use crate::jose::jwk::{SkipReason, SkippedKey};
+    use crate::keys::source::KeyStatus;
 
     #[test]
     fn routes_say_who_may_pass() {
@@ -286,7 +296,11 @@ mod tests {
             issuer: Arc::from("staff"),
             origin: "https://id.example/keys".to_owned(),
             required_for_ready: true,
-            keys: vec![(Some("k1".to_owned()), vec!["RS256", "RS384"], None)],
+            keys: vec![KeyStatus {
+                kid: Some("k1".into()),
+                algorithms: vec!["RS256", "RS384"],
+                retained: None,
+            }],
             skipped: vec![SkippedKey {
                 kid: None,
                 reason: SkipReason::WeakKey,
@@ -305,6 +319,27 @@ mod tests {
         let text = issuers(&[source], &[owner], true);
         assert!(text.contains("kid `k1`: RS256 RS384"), "{text}");
         assert!(text.contains("no kid: skipped, weak_key: "), "{text}");
+    }
+
+    #[test]
+    fn a_source_belongs_to_its_issuer_although_two_forms_share_one() {
+        let text = "upstream: http://127.0.0.1:3000\nissuers:\n\
+            \x20 - {provider: cognito, user_pool_id: us-east-1_AbCdEfGhI, client_ids: [c]}\n\
+            \x20 - {provider: entra, tenant: 9122040d-6c67-4c5b-b112-36a304b66dad, audiences: [a]}\n\
+            \x20 - {provider: oidc, issuer: 'https://id.example/', audiences: [a]}\n";
+        let config = config::parse(text, "c.yaml", &LoadOptions::default())
+            .unwrap_or_else(|problems| panic!("{problems:?}"));
+        let owners = owners(&config);
+        let gate = app::assemble(config, Arc::new(SystemClock), None).unwrap();
+        let sources = gate.keys.status();
+        let owners = by_source(&gate.verifier, &owners);
+        assert_eq!(sources.len(), owners.len());
+        for (source, owner) in sources.iter().zip(&owners) {
+            // The name's default is the provider's.
+            assert_eq!(&*source.issuer, owner.provider);
+        }
+        let lines: Vec<_> = owners.iter().map(|owner| owner.line).collect();
+        assert_eq!(lines, [3, 4, 4, 5]);
     }
 
     #[test]

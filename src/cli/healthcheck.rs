@@ -29,7 +29,7 @@ pub(super) fn healthcheck(arguments: &Arguments) -> u8 {
         None => {
             let options = LoadOptions {
                 read_files: false,
-                environment: None,
+                ..LoadOptions::default()
             };
             match config::load(&arguments.file.path(), &options) {
                 Ok(config) => config.admin,

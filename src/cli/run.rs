@@ -1,5 +1,7 @@
 //! `claimgate run`: the gate itself.
 
+use std::path::PathBuf;
+
 use super::output::{complain, complain_of};
 use super::{BAD_CONFIG, ConfigFile, FAILURE, SUCCESS};
 use crate::config::{self, LoadOptions};
@@ -11,12 +13,12 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> u8 {
-    let options = LoadOptions {
-        read_files: true,
-        environment: None,
-    };
-    let file = arguments.file.path();
-    let config = match config::load(&file, &options) {
+    serve(arguments.file.path())
+}
+
+/// Runs the gate of this file until it is stopped. The exit code.
+pub(super) fn serve(file: PathBuf) -> u8 {
+    let config = match config::load(&file, &LoadOptions::default()) {
         Ok(config) => config,
         Err(problems) => {
             complain_of(&problems);

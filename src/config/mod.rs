@@ -121,6 +121,16 @@ pub struct LoadOptions {
     pub environment: Option<HashMap<String, String>>,
 }
 
+/// As the gate itself reads its file.
+impl Default for LoadOptions {
+    fn default() -> Self {
+        Self {
+            read_files: true,
+            environment: None,
+        }
+    }
+}
+
 impl std::fmt::Debug for LoadOptions {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter

@@ -99,14 +99,23 @@ pub struct SourceStatus {
     /// The address or path, or `inline`; never a secret.
     pub origin: String,
     pub required_for_ready: bool,
-    /// kid and algorithm names of usable keys; third: seconds left when the key is only retained.
-    pub keys: Vec<(Option<String>, Vec<&'static str>, Option<u64>)>,
+    pub keys: Vec<KeyStatus>,
     pub skipped: Vec<SkippedKey>,
     /// Since the last successful fetch.
     pub age: Option<Duration>,
     pub last_error: Option<String>,
     /// How long until the next background fetch; none while one is in flight, and for what never changes.
     pub next_refresh: Option<Duration>,
+}
+
+/// A key that can be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyStatus {
+    pub kid: Option<Box<str>>,
+    /// By their registered names.
+    pub algorithms: Vec<&'static str>,
+    /// Set when the key has left the issuer's document: how much longer it is good.
+    pub retained: Option<Duration>,
 }
 
 impl Keys {

@@ -12,7 +12,7 @@ use super::fetch::{FetchError, FetchLimits, printable};
 use super::merge::{merge, retained_at_most};
 use super::plan::{Answer, Ended, Jitter, Plan, Step, fresh_enough};
 use super::read;
-use super::source::{FileFormat, Origin, SourceConfig, SourceStatus};
+use super::source::{FileFormat, KeyStatus, Origin, SourceConfig, SourceStatus};
 use super::{FetchResult, KeyObserver, KeySet, SourceId};
 use crate::clock::Clock;
 use crate::jose::jwk::{ReadKeys, SkippedKey};
@@ -196,13 +196,10 @@ impl Source {
         let now = self.now();
         let set = self.key_set(now);
         let held = set.iter().flat_map(|set| set.keys());
-        let keys = held.filter(|held| held.is_good(now)).map(|held| {
-            let kid = held.key.kid.as_deref().map(str::to_owned);
-            let algorithms = held.key.algorithms.iter().map(|a| a.name()).collect();
-            let left = held
-                .good_until
-                .map(|until| until.saturating_sub(now).as_secs());
-            (kid, algorithms, left)
+        let keys = held.filter(|held| held.is_good(now)).map(|held| KeyStatus {
+            kid: held.key.kid.clone(),
+            algorithms: held.key.algorithms.iter().map(|a| a.name()).collect(),
+            retained: held.good_until.map(|until| until.saturating_sub(now)),
         });
         let keys = keys.collect();
         let state = self.state();

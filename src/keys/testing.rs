@@ -104,8 +104,8 @@ pub fn jwks_origin(url: &str) -> Origin {
 
 pub fn kids(keys: &Keys, source: usize) -> Vec<String> {
     let status = &keys.status()[source];
-    let kids = status.keys.iter().map(|(kid, ..)| kid.clone());
-    kids.map(Option::unwrap_or_default).collect()
+    let kids = status.keys.iter().map(|key| key.kid.as_deref());
+    kids.map(|kid| kid.unwrap_or_default().to_owned()).collect()
 }
 
 /// A clock that moves when it is told to.

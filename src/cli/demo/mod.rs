@@ -15,9 +15,8 @@ use std::sync::Arc;
 use std::thread;
 
 use self::issuer::{AUDIENCE, DemoIssuer};
-use super::output::{complain, complain_of};
-use super::{BAD_CONFIG, FAILURE, SUCCESS};
-use crate::config::{self, LoadOptions};
+use super::FAILURE;
+use super::output::complain;
 
 /// Taken when they are free, so that the printed lines look like those of the documentation.
 const GATE_PORT: u16 = 8080;
@@ -42,7 +41,8 @@ struct Addresses {
 pub(super) fn demo(arguments: &Arguments) -> u8 {
     match set_up(arguments) {
         Ok(file) => {
-            let exit = run(&file);
+            // From here on it is `claimgate run`.
+            let exit = super::run::serve(file.clone());
             if arguments.write_config.is_none() {
                 // A file of ours in the temporary folder: gone is all we want.
                 let _gone = std::fs::remove_file(&file);
@@ -83,28 +83,6 @@ fn set_up(arguments: &Arguments) -> io::Result<PathBuf> {
         .name("tour".to_owned())
         .spawn(move || tour::guide(&addresses, &issuer, shown.as_deref()))?;
     Ok(file)
-}
-
-/// From here on it is `claimgate run`.
-fn run(file: &Path) -> u8 {
-    let options = LoadOptions {
-        read_files: true,
-        environment: None,
-    };
-    let config = match config::load(file, &options) {
-        Ok(config) => config,
-        Err(problems) => {
-            complain_of(&problems);
-            return BAD_CONFIG;
-        }
-    };
-    match crate::app::run(config, file.to_owned()) {
-        Ok(()) => SUCCESS,
-        Err(error) => {
-            complain(&format!("claimgate: error: {error}\n"));
-            FAILURE
-        }
-    }
 }
 
 fn configuration(addresses: &Addresses) -> String {

@@ -319,7 +319,7 @@ routes:
         );
         let options = LoadOptions {
             read_files: false,
-            environment: None,
+            ..LoadOptions::default()
         };
         let config = config::parse(&text, "test", &options)
             .unwrap_or_else(|problems| panic!("{problems:?}"));

@@ -71,11 +71,7 @@ pub(super) fn explain(arguments: &Arguments) -> u8 {
             return USAGE;
         }
     };
-    let options = LoadOptions {
-        read_files: true,
-        environment: None,
-    };
-    let mut config = match config::load(&arguments.file.path(), &options) {
+    let mut config = match config::load(&arguments.file.path(), &LoadOptions::default()) {
         Ok(config) => config,
         Err(problems) => {
             complain_of(&problems);
