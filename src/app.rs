@@ -14,7 +14,7 @@ mod workers;
 use std::fmt;
 use std::path::PathBuf;
 
-pub use assemble::{CannotAssemble, assemble};
+pub use assemble::assemble;
 
 use crate::config::Config;
 

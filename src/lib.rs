@@ -40,16 +40,17 @@
 //! | [`jose`] | *pure*: bytes, JSON, algorithms, keys, signatures |
 //! | [`clock`] | the only place that reads the time |
 
-pub mod admin;
-pub mod app;
+// What only the binary uses is private, so that the compiler tells of what nobody uses. Tests outside see `jose` and `verify`.
+mod admin;
+mod app;
 pub mod cli;
-pub mod clock;
-pub mod config;
-pub mod identity;
+mod clock;
+mod config;
+mod identity;
 pub mod jose;
-pub mod keys;
-pub mod policy;
-pub mod provider;
-pub mod proxy;
-pub mod telemetry;
+mod keys;
+mod policy;
+mod provider;
+mod proxy;
+mod telemetry;
 pub mod verify;

@@ -71,7 +71,7 @@ fn refusals() -> Vec<Rejection> {
         },
         Rejection::AlgorithmNotAllowed {
             alg: text(),
-            limit: AlgorithmLimit::Issuer(AlgorithmSet::EMPTY),
+            limit: AlgorithmLimit::Issuer(AlgorithmSet::default()),
         },
         Rejection::UnknownKey {
             kid: None,

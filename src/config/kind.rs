@@ -84,7 +84,13 @@ pub(super) struct Field {
 pub(super) enum Presence {
     Required,
     /// Absent means what the text says, if it says anything.
-    Optional(&'static str),
+    Optional(
+        #[cfg_attr(
+            not(test),
+            expect(dead_code, reason = "for the reference page, which a test writes")
+        )]
+        &'static str,
+    ),
     Default(Preset),
 }
 

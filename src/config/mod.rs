@@ -19,6 +19,7 @@ mod problem;
 mod profile;
 mod read_scalar;
 mod record;
+#[cfg(test)]
 mod reference;
 mod routes;
 mod scalar;
@@ -56,7 +57,6 @@ use problem::{Mistake, Place, Problems};
 use tree::Position;
 
 pub use problem::{Problem, Severity, render, to_json};
-pub use reference::reference;
 pub use schema::schema;
 
 /// A whole, valid configuration.

@@ -5,7 +5,7 @@ use super::kind::{By, Field, Kind, Presence, Preset};
 use super::units;
 
 /// A Markdown table: key, type, default, meaning.
-pub fn reference() -> String {
+pub(super) fn reference() -> String {
     let mut rows = Rows(String::from(
         "| key | type | default | meaning |\n|---|---|---|---|\n",
     ));

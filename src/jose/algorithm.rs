@@ -74,8 +74,6 @@ impl Algorithm {
 pub struct AlgorithmSet(u16);
 
 impl AlgorithmSet {
-    pub const EMPTY: Self = Self(0);
-
     pub fn of(algorithms: &[Algorithm]) -> Self {
         algorithms.iter().copied().collect()
     }
@@ -185,6 +183,6 @@ mod tests {
         );
         assert_eq!(AlgorithmSet::asymmetric().iter().count(), 11);
         assert_eq!(AlgorithmSet::symmetric().iter().count(), 3);
-        assert_eq!(AlgorithmSet::EMPTY.iter().count(), 0);
+        assert_eq!(AlgorithmSet::default().iter().count(), 0);
     }
 }

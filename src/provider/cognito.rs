@@ -22,7 +22,6 @@ pub enum TokenUse {
 }
 
 impl TokenUse {
-    pub const ALL: [Self; 2] = [Self::Id, Self::Access];
     /// As the claim `token_use` and the configuration have it.
     pub fn name(self) -> &'static str {
         match self {
@@ -337,7 +336,7 @@ mod tests {
     fn an_access_token_names_its_client_in_client_id_and_has_no_aud() {
         let access = &[TokenUse::Access];
         assert!(judged(access, ACCESS).is_ok());
-        assert!(judged(&TokenUse::ALL, ACCESS).is_ok());
+        assert!(judged(&[TokenUse::Id, TokenUse::Access], ACCESS).is_ok());
         let foreign = with(ACCESS, "client_id", Some(r#""foreign""#));
         assert_eq!(judged(access, &foreign), wrong_client());
         let elsewhere = with(&foreign, "aud", Some(r#""1example23456789""#));
@@ -374,7 +373,10 @@ mod tests {
             r#"["id"]"#,
             "true",
         ] {
-            let verdict = judged(&TokenUse::ALL, &with(ID, "token_use", Some(shape)));
+            let verdict = judged(
+                &[TokenUse::Id, TokenUse::Access],
+                &with(ID, "token_use", Some(shape)),
+            );
             assert!(
                 matches!(verdict, Err(Refusal::TokenTypeNotAllowed { .. })),
                 "{shape}"
@@ -385,7 +387,10 @@ mod tests {
     #[test]
     fn j13_a_token_without_token_use_is_refused() {
         assert_eq!(
-            judged(&TokenUse::ALL, &with(ID, "token_use", None)),
+            judged(
+                &[TokenUse::Id, TokenUse::Access],
+                &with(ID, "token_use", None)
+            ),
             Err(Refusal::ClaimMissing { claim: "token_use" })
         );
     }

@@ -26,6 +26,7 @@ pub enum ProviderKind {
 }
 
 impl ProviderKind {
+    #[cfg(test)]
     pub const ALL: [Self; 5] = [
         Self::Oidc,
         Self::Cognito,
@@ -189,6 +190,7 @@ pub enum Rules {
 
 impl Profile {
     /// The form that `iss` has, if any. Exact forms first.
+    #[cfg(test)]
     pub fn form(&self, iss: &str) -> Option<usize> {
         let exact = |form: &IssuerForm| matches!(form.pattern, IssuerPattern::Exact(_));
         let position = |wanted: bool| {

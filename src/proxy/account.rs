@@ -12,8 +12,7 @@ use super::upstream::Failure;
 use crate::policy::Route;
 use crate::telemetry::AccessRecord;
 use crate::telemetry::metrics::RequestOutcome;
-use crate::verify::pipeline::Seen;
-use crate::verify::{Decision, Reason, Rejection, VerifiedToken};
+use crate::verify::{Decision, Reason, Rejection, Seen, VerifiedToken};
 
 /// Filled along the walk of a request; telling is dropping it, so that no way out of the walk goes untold.
 pub(super) struct Account {

@@ -35,7 +35,6 @@ mod vector_tests;
 #[cfg(test)]
 mod wire_tests;
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -121,6 +120,3 @@ pub enum TokenSource {
         name: String,
     },
 }
-
-/// A client's address, after PROXY protocol where that is configured.
-pub type ClientAddress = IpAddr;

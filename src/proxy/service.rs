@@ -29,8 +29,7 @@ use super::upstream::{self, Failure};
 use super::{TokenSource, cross_site, respond, target};
 use crate::keys::SourceId;
 use crate::policy::Access;
-use crate::verify::pipeline::Seen;
-use crate::verify::{Outcome, Rejection, VerifiedToken};
+use crate::verify::{Outcome, Rejection, Seen, VerifiedToken};
 
 /// Longest wait for keys. The fetch has its own bound (5 s); this one holds whatever becomes of the control thread.
 const KEYS_WAIT: Duration = Duration::from_secs(6);

@@ -226,11 +226,6 @@ impl Metrics {
         self.connections.dec();
     }
 
-    /// Open client connections: what a drain waits for.
-    pub fn open_connections(&self) -> i64 {
-        self.connections.get()
-    }
-
     /// Requests that are being served: what a drain reports as left behind.
     pub fn in_flight(&self) -> i64 {
         self.in_flight.get()

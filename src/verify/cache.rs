@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use aws_lc_rs::digest;
 
+use super::check::NoLog;
 use super::lru::{Key, Lru};
-use super::pipeline::{NoLog, Outcome, Seen};
-use super::{Rejection, VerifiedToken, Verifier};
+use super::{Outcome, Seen, VerifiedToken, Verifier};
 use crate::clock::Moment;
 use crate::jose::json::{Json, Object};
 use crate::keys::KeyLookup;
@@ -72,28 +72,6 @@ impl TokenCache {
         }
     }
 
-    /// The token's verified form if it was verified by a verifier of this generation, its key is still held by its source, and its lifetime holds at `now`.
-    /// A token that is known but no longer in its lifetime is the rejection that the pipeline would give.
-    pub fn get(
-        &mut self,
-        token: &[u8],
-        verifier: &Verifier,
-        now: Moment,
-        keys: &dyn KeyLookup,
-    ) -> Option<Result<Arc<VerifiedToken>, Rejection>> {
-        let remembered = self.look_up(&fingerprint(token), verifier, now, keys)?;
-        Some(
-            verifier
-                .lifetime_holds(&remembered, now)
-                .map(|()| remembered),
-        )
-    }
-
-    /// Remembers `verified` as what `verifier` made of `token`.
-    pub fn insert(&mut self, token: &[u8], verifier: &Verifier, verified: Arc<VerifiedToken>) {
-        self.store(fingerprint(token), verifier, verified);
-    }
-
     /// How many tokens are remembered.
     pub fn entries(&self) -> usize {
         self.entries.len()
@@ -104,7 +82,9 @@ impl TokenCache {
         std::mem::take(&mut self.counts)
     }
 
-    fn look_up(
+    /// The token of this fingerprint, if it was verified by a verifier of this generation and its key is still held by its source. Its lifetime is
+    /// not looked at.
+    pub(super) fn look_up(
         &mut self,
         key: &Key,
         verifier: &Verifier,
@@ -132,7 +112,8 @@ impl TokenCache {
         hit
     }
 
-    fn store(&mut self, key: Key, verifier: &Verifier, verified: Arc<VerifiedToken>) {
+    /// Remembers `verified` as what `verifier` made of the token of this fingerprint.
+    pub(super) fn store(&mut self, key: Key, verifier: &Verifier, verified: Arc<VerifiedToken>) {
         if !self.serves(verifier) {
             return;
         }
@@ -153,7 +134,7 @@ impl TokenCache {
 }
 
 /// The whole token, so that one byte more or less is another entry (threat C2).
-fn fingerprint(token: &[u8]) -> Key {
+pub(super) fn fingerprint(token: &[u8]) -> Key {
     let digest = digest::digest(&digest::SHA256, token);
     let mut key = Key::default();
     // SHA-256 has the length of a key; `zip` needs no proof of it.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-pub use super::check::{Check, CheckLog, NoLog};
+use super::check::{Check, CheckLog};
 use super::issuers::{FoundIssuer, Issuers};
 use super::text::{quoted, span};
 use super::token::Parts;

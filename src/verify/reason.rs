@@ -11,6 +11,7 @@ pub enum Decision {
 }
 
 impl Decision {
+    #[cfg(test)]
     pub const ALL: [Self; 5] = [
         Self::Allow,
         Self::Deny,

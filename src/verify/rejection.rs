@@ -1,7 +1,7 @@
 //! Every way to refuse a request: one closed list with its status, its reason and its decision. The words are in `wording.rs`.
 //! The matches have no `_`: a new variant does not compile until each of its answers is decided.
 
-pub use super::reason::{Decision, Reason};
+use super::reason::{Decision, Reason};
 use crate::jose::algorithm::AlgorithmSet;
 
 /// A refusal by the gate, with what the operator needs to act on. Variants carry names and times, never token text.

@@ -68,11 +68,6 @@ impl VerifiedToken {
         self.parts.findings
     }
 
-    /// When the token is good.
-    pub fn lifetime(&self) -> Lifetime {
-        self.parts.lifetime
-    }
-
     /// What it was signed with.
     pub fn algorithm(&self) -> Algorithm {
         self.parts.algorithm

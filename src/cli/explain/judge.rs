@@ -10,8 +10,7 @@ use crate::identity::HeaderLines;
 use crate::keys::KeyLookup;
 use crate::policy::{Access, Route};
 use crate::proxy::{Gate, TokenSource, cross_site, source};
-use crate::verify::pipeline::Seen;
-use crate::verify::{Decision, Outcome, Reason, Rejection, VerifiedToken};
+use crate::verify::{Decision, Outcome, Reason, Rejection, Seen, VerifiedToken};
 
 /// What is asked.
 pub(super) struct Question {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::validator::errors;
 use super::*;
+use crate::config::reference::reference;
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::config::reference::reference;
 
 /// Text that looks enough like a configuration to get far.
 fn yaml_like() -> impl Strategy<Value = String> {

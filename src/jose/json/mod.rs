@@ -76,6 +76,7 @@ impl Json {
             None
         }
     }
+    #[cfg(test)]
     pub fn as_array(&self) -> Option<&[Json]> {
         if let Self::Array(a) = self {
             Some(a)

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use crate::clock::Moment;
 use crate::jose::algorithm::Algorithm;
 use crate::keys::KeyLookup;
-use crate::verify::cache::CacheCounts;
+use crate::verify::cache::{CacheCounts, fingerprint};
 use crate::verify::testing::*;
 use crate::verify::{NoLog, Outcome, TokenCache, VerifiedToken, Verifier, judge};
 
@@ -280,7 +280,11 @@ fn c06_memory_is_bounded_whatever_the_tokens_hold() {
     let in_memory = 4_001 * size_of::<crate::jose::json::Json>();
     let fits = |verified: &Arc<VerifiedToken>, room: usize| {
         let mut cache = TokenCache::new(room);
-        cache.insert(token.as_bytes(), &verifier, Arc::clone(verified));
+        cache.store(
+            fingerprint(token.as_bytes()),
+            &verifier,
+            Arc::clone(verified),
+        );
         cache.entries() == 1
     };
     assert!(!fits(&dense, in_memory));
@@ -292,7 +296,7 @@ fn c06_memory_is_bounded_whatever_the_tokens_hold() {
     let mut cache = TokenCache::new(100 * 1024);
     let mut most = 0;
     for n in 0..20_000_u32 {
-        cache.insert(&n.to_le_bytes(), &verifier, Arc::clone(&plain));
+        cache.store(fingerprint(&n.to_le_bytes()), &verifier, Arc::clone(&plain));
         most = most.max(cache.entries());
     }
     assert!((10..200).contains(&most), "{most}");
@@ -303,12 +307,22 @@ fn c06_memory_is_bounded_whatever_the_tokens_hold() {
     // The newest are those that stay.
     assert!(
         cache
-            .get(&19_999_u32.to_le_bytes(), &verifier, at(NOW), &keys)
+            .look_up(
+                &fingerprint(&19_999_u32.to_le_bytes()),
+                &verifier,
+                at(NOW),
+                &keys
+            )
             .is_some()
     );
     assert!(
         cache
-            .get(&0_u32.to_le_bytes(), &verifier, at(NOW), &keys)
+            .look_up(
+                &fingerprint(&0_u32.to_le_bytes()),
+                &verifier,
+                at(NOW),
+                &keys
+            )
             .is_none()
     );
 }
@@ -320,7 +334,7 @@ fn told(outcome: &Outcome) -> String {
             "{token:?} {} {:?} {:?} {:?}",
             token.claims().to_ascii(),
             token.findings(),
-            token.lifetime(),
+            token.parts().lifetime,
             token.issuer_index()
         ),
         refused => format!("{refused:?}"),

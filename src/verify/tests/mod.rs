@@ -46,7 +46,7 @@ fn a_good_token_is_verified() {
     assert_eq!(token.kid(), Some("k1"));
     assert_eq!(token.algorithm().name(), "RS256");
     assert_eq!(token.claims().get("sub").unwrap().as_str(), Some("alice"));
-    assert_eq!(token.lifetime().expires.0, NOW + 600);
+    assert_eq!(token.parts().lifetime.expires.0, NOW + 600);
     assert!(!token.findings().email_verified);
 }
 
