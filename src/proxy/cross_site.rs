@@ -1,9 +1,10 @@
 //! A cookie goes along with requests that another site's page makes: those may not change anything (CONTRACT, `cross_site`). Pure.
 
 use http::header::{HOST, ORIGIN, UPGRADE};
-use http::request::Parts;
 use http::{HeaderMap, HeaderName, Method};
 
+use super::source::FoundToken;
+use super::{TokenSettings, TokenSource};
 use crate::verify::Rejection;
 
 /// W3C Fetch Metadata Request Headers §2.3; a page cannot set or change it.
@@ -11,12 +12,30 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Refuses an unsafe method or an upgrade whose token came in a cookie, when the browser says that another site made it. Requests that carry neither
 /// Sec-Fetch-Site nor Origin come from programs, or from browsers too old to be told apart from them: they pass.
-pub fn check(head: &Parts) -> Result<(), Rejection> {
-    let safe = matches!(head.method, Method::GET | Method::HEAD | Method::OPTIONS);
-    if safe && !head.headers.contains_key(UPGRADE) {
+///
+/// # Errors
+/// [`Rejection::CrossSite`], unless the cookie's source allows it.
+pub fn check(
+    settings: &TokenSettings,
+    found: &FoundToken,
+    method: &Method,
+    headers: &HeaderMap,
+) -> Result<(), Rejection> {
+    match settings.sources.get(found.source) {
+        Some(TokenSource::Cookie {
+            allow_cross_site: false,
+            ..
+        }) => check_site(method, headers),
+        _ => Ok(()),
+    }
+}
+
+fn check_site(method: &Method, headers: &HeaderMap) -> Result<(), Rejection> {
+    let safe = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
+    if safe && !headers.contains_key(UPGRADE) {
         return Ok(());
     }
-    let mut sites = head.headers.get_all(SEC_FETCH_SITE).iter().peekable();
+    let mut sites = headers.get_all(SEC_FETCH_SITE).iter().peekable();
     if sites.peek().is_some() {
         let same =
             sites.all(|site| matches!(site.as_bytes(), b"same-origin" | b"same-site" | b"none"));
@@ -28,11 +47,11 @@ pub fn check(head: &Parts) -> Result<(), Rejection> {
             })
         };
     }
-    if head.headers.get_all(ORIGIN).iter().all(|origin| {
-        origin
-            .to_str()
-            .is_ok_and(|origin| is_own(origin, &head.headers))
-    }) {
+    if headers
+        .get_all(ORIGIN)
+        .iter()
+        .all(|origin| origin.to_str().is_ok_and(|origin| is_own(origin, headers)))
+    {
         Ok(())
     } else {
         Err(Rejection::CrossSite {
@@ -74,7 +93,36 @@ mod tests {
         for (name, value) in headers {
             builder = builder.header(*name, *value);
         }
-        check(&builder.body(()).unwrap().into_parts().0).is_ok()
+        let (head, ()) = builder.body(()).unwrap().into_parts();
+        check_site(&head.method, &head.headers).is_ok()
+    }
+
+    #[test]
+    fn only_a_cookie_that_does_not_allow_it_minds_the_site() {
+        let cookie = |allow_cross_site| TokenSource::Cookie {
+            name: "session".to_owned(),
+            allow_cross_site,
+        };
+        let settings = TokenSettings {
+            sources: vec![
+                cookie(false),
+                cookie(true),
+                TokenSource::Query {
+                    name: "token".to_owned(),
+                },
+            ],
+            forward: false,
+            max_bytes: TokenSettings::DEFAULT_MAX_BYTES,
+        };
+        let headers = HeaderMap::from_iter([(SEC_FETCH_SITE, "cross-site".parse().unwrap())]);
+        for (source, passes) in [(0, false), (1, true), (2, true)] {
+            let found = FoundToken {
+                token: "a.b.c".to_owned(),
+                source,
+            };
+            let checked = check(&settings, &found, &Method::POST, &headers);
+            assert_eq!(checked.is_ok(), passes, "source {source}");
+        }
     }
 
     #[test]

@@ -90,8 +90,8 @@ impl Outgoing {
         headers.insert(HOST, host);
         frame(&mut headers, &method, &body);
         if let Some(token) = permit.token() {
-            for (name, value) in gate.mapping.lines(token)?.iter() {
-                headers.insert(name.clone(), value.clone());
+            for (name, value) in gate.mapping.lines(token)? {
+                headers.insert(name, value);
             }
         }
         Ok(Self {

@@ -26,10 +26,10 @@ use super::response_body::{Download, Reply};
 use super::source::{self, FoundToken};
 use super::timed_io::ConnectionState;
 use super::upstream::{self, Failure};
-use super::{TokenSource, cross_site, respond, target};
+use super::{cross_site, respond, target};
 use crate::keys::SourceId;
 use crate::policy::Access;
-use crate::verify::{Outcome, Rejection, Seen, VerifiedToken};
+use crate::verify::{Outcome, Rejection, VerifiedToken};
 
 /// Longest wait for keys. The fetch has its own bound (5 s); this one holds whatever becomes of the control thread.
 const KEYS_WAIT: Duration = Duration::from_secs(6);
@@ -126,7 +126,10 @@ async fn walk(
             source::find(&gate.token, &head.headers, target.query())
         }
     };
-    let from_elsewhere = cross_site::check(&head);
+    let from_elsewhere = match &found {
+        Ok(Some(found)) => cross_site::check(&gate.token, found, &head.method, &head.headers),
+        Ok(None) | Err(_) => Ok(()),
+    };
     let clean = Clean::of(head, target, &gate.managed)?;
     gate.metrics.headers_stripped(clean.stripped);
 
@@ -134,13 +137,7 @@ async fn walk(
     let verified = match &found {
         None => None,
         Some(found) => {
-            if let Some(TokenSource::Cookie {
-                allow_cross_site: false,
-                ..
-            }) = gate.token.sources.get(found.source)
-            {
-                from_elsewhere?;
-            }
+            from_elsewhere?;
             let token = verify(local, found, account).await?;
             account.verified(&token);
             Some(token)
@@ -168,31 +165,15 @@ async fn verify(
         (outcome, cached) = local.judge(found);
     }
     local.gate.metrics.verified(cached, started.elapsed());
-    let (rejection, seen) = match outcome {
-        Outcome::Verified(token) => return Ok(token),
-        Outcome::Rejected { rejection, seen } => (rejection, seen),
-        Outcome::NeedsKeys {
-            otherwise, seen, ..
-        } => (otherwise, seen),
-    };
-    let rejection = with_retry_after(local, rejection, &seen);
+    let (judged, seen) = outcome.settled(|source| local.gate.keys.retry_after(source));
     account.seen(seen);
-    Err(rejection)
+    judged
 }
 
 async fn fetched_anew(local: &Local, source: SourceId) -> bool {
     timeout(KEYS_WAIT, local.gate.keys.refetch(source))
         .await
         .unwrap_or(false)
-}
-
-fn with_retry_after(local: &Local, rejection: Rejection, seen: &Seen) -> Rejection {
-    match (&rejection, seen.source) {
-        (Rejection::KeysUnavailable { .. }, Some(source)) => Rejection::KeysUnavailable {
-            retry_after: local.gate.keys.retry_after(source).max(1),
-        },
-        _ => rejection,
-    }
 }
 
 /// Runs one request; a panic in it is none of the other requests' business.

@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
-use http::header::{CONNECTION, CONTENT_LENGTH, TE, TRANSFER_ENCODING, UPGRADE};
+use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, TE, TRANSFER_ENCODING, UPGRADE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
@@ -251,15 +251,16 @@ fn strip_hop_by_hop(headers: &mut HeaderMap) {
 
 /// Event streams and gRPC may be silent for as long as they like.
 fn is_stream(headers: &HeaderMap) -> bool {
-    headers
-        .get(http::header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .is_some_and(|kind| {
-            ["text/event-stream", "application/grpc"].iter().any(|s| {
-                kind.get(..s.len())
-                    .is_some_and(|start| start.eq_ignore_ascii_case(s))
-            })
-        })
+    let kind = headers
+        .get(CONTENT_TYPE)
+        .map(|kind| kind.as_bytes().trim_ascii_start());
+    kind.is_some_and(|kind| {
+        let begins = |name: &[u8]| {
+            kind.get(..name.len())
+                .is_some_and(|start| start.eq_ignore_ascii_case(name))
+        };
+        begins(b"text/event-stream") || begins(b"application/grpc")
+    })
 }
 
 /// An error with its causes, on one line.

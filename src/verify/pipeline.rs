@@ -50,6 +50,30 @@ pub enum Outcome {
     },
 }
 
+impl Outcome {
+    /// The end of the question, when no more keys will come: the token or its refusal, and what a refused token said of itself.
+    /// `retry_after`, in seconds, is asked of whoever holds the keys.
+    pub fn settled(
+        self,
+        retry_after: impl FnOnce(SourceId) -> u64,
+    ) -> (Result<Arc<VerifiedToken>, Rejection>, Seen) {
+        let (rejection, seen) = match self {
+            Self::Verified(token) => return (Ok(token), Seen::default()),
+            Self::Rejected { rejection, seen } => (rejection, seen),
+            Self::NeedsKeys {
+                otherwise, seen, ..
+            } => (otherwise, seen),
+        };
+        let rejection = match (rejection, seen.source) {
+            (Rejection::KeysUnavailable { .. }, Some(source)) => Rejection::KeysUnavailable {
+                retry_after: retry_after(source),
+            },
+            (rejection, _) => rejection,
+        };
+        (Err(rejection), seen)
+    }
+}
+
 impl Verifier {
     /// `max_token_bytes`: of the whole compact serialization.
     pub fn new(issuers: Vec<IssuerConfig>, max_token_bytes: usize) -> Self {
@@ -66,7 +90,7 @@ impl Verifier {
         self.issuers.configs()
     }
 
-    /// Judges `token` at `now`. `retry_after` of `KeysUnavailable` is filled by the caller (it asks [`crate::keys::Keys::retry_after`]).
+    /// Judges `token` at `now`. `retry_after` of `KeysUnavailable` is filled by [`Outcome::settled`].
     pub fn verify(
         &self,
         token: &[u8],

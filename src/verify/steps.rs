@@ -61,10 +61,7 @@ pub(super) fn read_header(segment: &str, seen: &mut Seen) -> Result<Header, Reje
 pub(super) fn read_claims(segment: &str) -> Result<Object, Rejection> {
     let payload = decode(segment, "payload")?;
     json::parse_object(&payload).map_err(|error| Rejection::MalformedToken {
-        what: format!(
-            "the payload is not acceptable JSON: {} at byte {}",
-            error.problem, error.offset
-        ),
+        what: format!("the payload is not acceptable JSON: {error}"),
     })
 }
 

@@ -9,8 +9,8 @@ use crate::clock::Moment;
 use crate::identity::HeaderLines;
 use crate::keys::KeyLookup;
 use crate::policy::{Access, Route};
-use crate::proxy::{Gate, TokenSource, cross_site, source};
-use crate::verify::{Decision, Outcome, Reason, Rejection, Seen, VerifiedToken};
+use crate::proxy::{Gate, cross_site, source};
+use crate::verify::{Decision, Reason, Rejection, VerifiedToken};
 
 /// What is asked.
 pub(super) struct Question {
@@ -150,7 +150,11 @@ impl<'w> Walk<'w> {
                 Ok(Some(token))
             }
             (None, Some(found)) => {
-                self.check_site(found.source)?;
+                let Question {
+                    method, headers, ..
+                } = self.question;
+                cross_site::check(settings, &found, method, headers)
+                    .map_err(|rejection| self.refuse(TOKEN, rejection))?;
                 let number = found.source + 1;
                 self.steps
                     .pass(TOKEN, format!("found in entry {number} of `token.sources`"));
@@ -161,22 +165,6 @@ impl<'w> Walk<'w> {
                 Ok(None)
             }
         }
-    }
-
-    /// A token in a cookie is refused where another site made the request.
-    fn check_site(&mut self, source: usize) -> Result<(), Rejection> {
-        let Some(TokenSource::Cookie {
-            allow_cross_site: false,
-            ..
-        }) = self.gate.token.sources.get(source)
-        else {
-            return Ok(());
-        };
-        let mut request = http::Request::new(());
-        *request.method_mut() = self.question.method.clone();
-        *request.headers_mut() = self.question.headers.clone();
-        let (head, ()) = request.into_parts();
-        cross_site::check(&head).map_err(|rejection| self.refuse(TOKEN, rejection))
     }
 
     fn clean_headers(&mut self) -> Result<(), Rejection> {
@@ -200,31 +188,17 @@ impl<'w> Walk<'w> {
             self.keys,
             &mut self.steps,
         );
-        let (rejection, seen) = match outcome {
-            Outcome::Verified(verified) => {
-                self.issuer = Some(Arc::clone(verified.issuer()));
-                return Ok(verified);
+        // For an unknown key the keys were fetched a moment ago: asking again would change nothing.
+        let (judged, seen) = outcome.settled(|source| self.gate.keys.retry_after(source));
+        match &judged {
+            Ok(verified) => self.issuer = Some(Arc::clone(verified.issuer())),
+            Err(rejection) => {
+                self.issuer = seen.issuer;
+                self.steps
+                    .fail_next_token_check(rejection.operator_detail());
             }
-            // The keys were fetched a moment ago: asking again would change nothing.
-            Outcome::NeedsKeys {
-                otherwise, seen, ..
-            } => (otherwise, seen),
-            Outcome::Rejected { rejection, seen } => (rejection, seen),
-        };
-        let rejection = self.with_retry_after(rejection, &seen);
-        self.issuer = seen.issuer;
-        self.steps
-            .fail_next_token_check(rejection.operator_detail());
-        Err(rejection)
-    }
-
-    fn with_retry_after(&self, rejection: Rejection, seen: &Seen) -> Rejection {
-        match (rejection, seen.source) {
-            (Rejection::KeysUnavailable { .. }, Some(source)) => Rejection::KeysUnavailable {
-                retry_after: self.gate.keys.retry_after(source),
-            },
-            (rejection, _) => rejection,
         }
+        judged
     }
 
     fn admit(
