@@ -1,6 +1,6 @@
 //! HTTP on both sides: accept, judge, forward.
 //!
-//! * [`listen`] is the workers and their socket, `connection` one client under limits, `timed_io` its timers,
+//! * [`listen`] is the workers and their socket, `connection` one client under limits, `timed_io` its timeouts (by `timer`),
 //! * `service` is the walk of one request: `target` checks its head, [`source`] finds the token, `cross_site` minds whose page sent a cookie,
 //!   `local` judges with the worker's cache,
 //! * `outgoing` writes the head for the application (with `credentials` and `forwarded`); only it makes what `upstream` sends,
@@ -27,6 +27,7 @@ mod target;
 #[cfg(test)]
 mod testing;
 mod timed_io;
+mod timer;
 mod upstream;
 #[cfg(test)]
 mod upstream_tests;

@@ -11,9 +11,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
-use tokio::time::{Instant, Sleep};
+use tokio::time::Instant;
 
 use super::timed_io::ConnectionState;
+use super::timer::Timer;
 use crate::verify::Rejection;
 
 /// How long a client may send nothing in the middle of a body (threat D2).
@@ -63,7 +64,7 @@ struct Stream {
     connection: Rc<ConnectionState>,
     request: u64,
     progress: Rc<BodyProgress>,
-    stall: Option<Pin<Box<Sleep>>>,
+    stall: Timer,
     ended: bool,
 }
 
@@ -85,7 +86,7 @@ impl RequestBody {
                 connection: Rc::clone(connection),
                 request,
                 progress: Rc::new(progress),
-                stall: None,
+                stall: Timer::default(),
                 ended: false,
             }),
         }
@@ -149,24 +150,10 @@ impl Stream {
                 if !self.progress.waiting_for_client.replace(true) {
                     self.progress.last.set(Instant::now());
                 }
-                ready!(self.poll_stall(cx));
+                let deadline = self.progress.last.get() + BODY_STALL_TIMEOUT;
+                ready!(self.stall.poll(cx, deadline));
                 Poll::Ready(Some(Err(self.fail(BodyFault::Stalled))))
             }
-        }
-    }
-
-    /// Ready when nothing has come for [`BODY_STALL_TIMEOUT`]. The timer is made on the first wait and set again only when it fires.
-    fn poll_stall(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        loop {
-            let deadline = self.progress.last.get() + BODY_STALL_TIMEOUT;
-            let stall = self
-                .stall
-                .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
-            ready!(stall.as_mut().poll(cx));
-            if Instant::now() >= deadline {
-                return Poll::Ready(());
-            }
-            stall.as_mut().reset(deadline);
         }
     }
 }

@@ -9,12 +9,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
-use tokio::time::{Instant, Sleep};
+use tokio::time::Instant;
 
 use super::account::Account;
 use super::local::Local;
 use super::pool::Connection;
 use super::timed_io::ConnectionState;
+use super::timer::Timer;
 use super::upstream::Ticket;
 use crate::telemetry::metrics::UpstreamOutcome;
 use crate::verify::Reason;
@@ -131,7 +132,7 @@ pub(super) struct Download {
     waiting_since: Option<Instant>,
     /// None: an event stream.
     stall_timeout: Option<Duration>,
-    stall: Option<Pin<Box<Sleep>>>,
+    stall: Timer,
 }
 
 impl Download {
@@ -150,7 +151,7 @@ impl Download {
             ended: false,
             waiting_since: None,
             stall_timeout: (!streams).then_some(DOWNLOAD_STALL_TIMEOUT),
-            stall: None,
+            stall: Timer::default(),
         };
         if download.inner.is_end_stream() {
             download.end();
@@ -202,16 +203,6 @@ impl Download {
             return Poll::Pending;
         };
         let since = *self.waiting_since.get_or_insert_with(Instant::now);
-        let deadline = since + limit;
-        loop {
-            let stall = self
-                .stall
-                .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
-            ready!(stall.as_mut().poll(cx));
-            if Instant::now() >= deadline {
-                return Poll::Ready(());
-            }
-            stall.as_mut().reset(deadline);
-        }
+        self.stall.poll(cx, since + limit)
     }
 }

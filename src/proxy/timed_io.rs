@@ -1,5 +1,5 @@
 //! The client's socket under our own timers, because hyper's header timer also ends idle keep-alive connections and its first byte has none
-//! (threats D1, D2). One timer a connection, armed again only when it has fired.
+//! (threats D1, D2). One timer a connection.
 
 use std::cell::Cell;
 use std::io;
@@ -9,7 +9,9 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Instant, Sleep};
+use tokio::time::Instant;
+
+use super::timer::Timer;
 
 /// From accept, or from the first byte of a later request, to the end of its head. Slow heads hold a connection, never a request.
 pub(super) const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
@@ -144,9 +146,7 @@ impl ConnectionState {
 pub(super) struct TimedIo<S> {
     stream: S,
     state: Rc<ConnectionState>,
-    timer: Pin<Box<Sleep>>,
-    /// When `timer` fires; none when it has fired.
-    armed: Option<Instant>,
+    timer: Timer,
     write_deadline: Option<Instant>,
     linger: Option<Linger>,
 }
@@ -158,29 +158,12 @@ struct Linger {
 
 impl<S> TimedIo<S> {
     pub(super) fn new(stream: S, state: Rc<ConnectionState>) -> Self {
-        let first = Instant::now() + HEAD_TIMEOUT;
         Self {
             stream,
             state,
-            timer: Box::pin(tokio::time::sleep_until(first)),
-            armed: Some(first),
+            timer: Timer::default(),
             write_deadline: None,
             linger: None,
-        }
-    }
-
-    /// Ready when `deadline` has passed. A timer that is set for earlier is left alone: when it fires, it is set again, once.
-    fn poll_deadline(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {
-        loop {
-            if self.armed.is_none_or(|at| at > deadline) {
-                self.timer.as_mut().reset(deadline);
-                self.armed = Some(deadline);
-            }
-            ready!(self.timer.as_mut().poll(cx));
-            self.armed = None;
-            if Instant::now() >= deadline {
-                return Poll::Ready(());
-            }
         }
     }
 
@@ -197,7 +180,7 @@ impl<S> TimedIo<S> {
         let deadline = *self
             .write_deadline
             .get_or_insert_with(|| Instant::now() + WRITE_STALL_TIMEOUT);
-        ready!(self.poll_deadline(cx, deadline));
+        ready!(self.timer.poll(cx, deadline));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 }
@@ -221,7 +204,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for TimedIo<S> {
                 let Some(deadline) = this.state.read_deadline.get() else {
                     return Poll::Pending;
                 };
-                ready!(this.poll_deadline(cx, deadline));
+                ready!(this.timer.poll(cx, deadline));
                 this.state.head_timed_out.set(this.state.mid_head.get());
                 Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
             }
@@ -279,7 +262,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for TimedIo<S> {
                 }
                 Poll::Ready(_) => linger.bytes = 0,
                 Poll::Pending => {
-                    if this.poll_deadline(cx, linger.until).is_pending() {
+                    if this.timer.poll(cx, linger.until).is_pending() {
                         this.linger = Some(linger);
                         return Poll::Pending;
                     }

@@ -1,0 +1,34 @@
+//! A timer for deadlines that move: one that moves away is noticed when the timer fires, so that progress costs nothing.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use tokio::time::{Instant, Sleep};
+
+/// Costs nothing before the first wait.
+#[derive(Default)]
+pub(super) struct Timer {
+    sleep: Option<Pin<Box<Sleep>>>,
+    /// When `sleep` fires; none when it has fired.
+    armed: Option<Instant>,
+}
+
+impl Timer {
+    /// Ready when `deadline` has passed. Set for earlier, the timer is left alone: when it fires, it is set again, once.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {
+        loop {
+            let sleep = self
+                .sleep
+                .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+            if self.armed.is_none_or(|at| at > deadline) {
+                sleep.as_mut().reset(deadline);
+                self.armed = Some(deadline);
+            }
+            ready!(sleep.as_mut().poll(cx));
+            self.armed = None;
+            if Instant::now() >= deadline {
+                return Poll::Ready(());
+            }
+        }
+    }
+}
