@@ -18,7 +18,7 @@ const LAST_LINES: Duration = Duration::from_secs(1);
 /// Drains, at most `shutdown.drain_timeout` after `shutdown.delay`. A second signal to stop ends it at once, as an error.
 pub(super) async fn drain(
     admin: &Admin,
-    workers: Workers,
+    workers: &Workers,
     gate: &Arc<ArcSwap<Gate>>,
     shutdown: Shutdown,
     signals: &mut Signals,

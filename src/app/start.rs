@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::available_parallelism;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::net::TcpListener;
@@ -20,10 +21,12 @@ use crate::config::Config;
 use crate::proxy::{Gate, listen};
 use crate::telemetry::{AccessLog, LineWriter, LogSettings, tracing_setup};
 
+/// For the last log lines; a reader that is gone does not hold the process.
+const FLUSH: Duration = Duration::from_secs(1);
+
 /// Starts everything, serves until a signal says stop, and drains.
 pub(super) async fn start_and_serve(mut config: Config, file: PathBuf) -> Result<(), CannotRun> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    clock.now();
     let listener = listen::bind(config.listen)
         .map_err(|error| cannot_listen("listen", config.listen, &error))?;
     let admin_listener = TcpListener::bind(config.admin)
@@ -59,20 +62,12 @@ pub(super) async fn start_and_serve(mut config: Config, file: PathBuf) -> Result
     warn_of(&warnings);
     tokio::spawn(key_watch::watch(Arc::clone(&gate)));
 
-    let ended = loop {
-        tokio::select! {
-            asked = signals.next() => match asked {
-                Asked::Stop => break drain(&admin, workers, &gate, reloader.shutdown(), &mut signals).await,
-                Asked::Reload => tokio::select! {
-                    () = reloader.reload(&gate, &admin) => {}
-                    () = signals.stop() => {
-                        break drain(&admin, workers, &gate, reloader.shutdown(), &mut signals).await;
-                    }
-                },
-            },
-            () = workers.one_ended() => {
-                break Err(CannotRun::new("a worker has ended by itself; the log says more"));
-            }
+    let ended = tokio::select! {
+        () = serve(&mut reloader, &gate, &admin, &mut signals) => {
+            drain(&admin, &workers, &gate, reloader.shutdown(), &mut signals).await
+        }
+        () = workers.one_ended() => {
+            Err(CannotRun::new("a worker has ended by itself; the log says more"))
         }
     };
     gate.load().keys.stop();
@@ -80,8 +75,20 @@ pub(super) async fn start_and_serve(mut config: Config, file: PathBuf) -> Result
     ended
 }
 
-/// For the last log lines; a reader that is gone does not hold the process.
-const FLUSH: std::time::Duration = std::time::Duration::from_secs(1);
+/// Reloads when asked to, until a signal says stop; that does not wait for a reload.
+async fn serve(
+    reloader: &mut Reloader,
+    gate: &ArcSwap<Gate>,
+    admin: &Admin,
+    signals: &mut Signals,
+) {
+    while signals.next().await == Asked::Reload {
+        tokio::select! {
+            () = reloader.reload(gate, admin) => {}
+            () = signals.stop() => return,
+        }
+    }
+}
 
 pub(super) fn view(gate: &Gate) -> admin::View {
     admin::View {
