@@ -8,7 +8,7 @@ use super::record::{Data, Item, Record};
 use crate::identity::encoding::Encoding;
 use crate::identity::format::Format;
 use crate::identity::mapping::{ClaimSource, DEFAULT_MAX_BYTES, Missing};
-use crate::identity::{HeaderRule, Mapping, Underscores};
+use crate::identity::{HeaderRule, Mapping, Underscores, fold};
 use crate::proxy::{TokenSettings, TokenSource};
 
 /// Without them a request is no request any more.
@@ -57,13 +57,13 @@ fn rules(
     token: Option<&TokenSettings>,
     problems: &mut Problems,
 ) -> Vec<HeaderRule> {
-    let mut seen: Vec<(String, &Item)> = Vec::new();
+    let mut seen: Vec<(Vec<u8>, &Item)> = Vec::new();
     let mut rules = Vec::new();
     for (name, value) in entries {
         let Some(rule) = rule(name, value, token, problems) else {
             continue;
         };
-        let folded = folded(&rule.spelling);
+        let folded = fold(&rule.spelling);
         if let Some((_, other)) = seen.iter().find(|(fold, _)| *fold == folded) {
             problems.error(
                 &name.place,
@@ -186,17 +186,4 @@ fn check_strip(items: &[Item], problems: &mut Problems) {
             );
         }
     }
-}
-
-/// CGI and its heirs: upper or lower case, `-` or `_` or any other sign are the same to them (threat H2).
-fn folded(name: &str) -> String {
-    name.chars()
-        .map(|c| {
-            if c.is_ascii_alphanumeric() {
-                c.to_ascii_lowercase()
-            } else {
-                '_'
-            }
-        })
-        .collect()
 }

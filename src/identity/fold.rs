@@ -15,7 +15,8 @@ pub(super) fn bucket(first: u8) -> usize {
 /// Longer than any name of everyday requests, so that folding them needs no allocation.
 pub(super) const BUFFER: usize = 64;
 
-pub(super) fn fold(name: &str) -> Vec<u8> {
+/// Equal for two names that any server could take for each other.
+pub fn fold(name: &str) -> Vec<u8> {
     let mut folded = vec![0; name.len()];
     let length = fold_into(name, &mut folded).map_or(0, <[u8]>::len);
     folded.truncate(length);

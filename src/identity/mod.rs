@@ -12,6 +12,7 @@ pub mod hygiene;
 pub mod mapping;
 mod target;
 
+pub use fold::fold;
 pub use hygiene::{ManagedNames, Underscores};
 pub use mapping::{HeaderLines, HeaderRule, Mapping};
 
