@@ -98,6 +98,7 @@ pub struct IssuerSetup {
     pub unverified_email: bool,
 }
 
+/// `identity:`; `app` makes the mapping and the managed names of it.
 pub struct IdentitySettings {
     /// Absent: the default set.
     pub headers: Option<Vec<HeaderRule>>,
@@ -106,6 +107,7 @@ pub struct IdentitySettings {
     pub strip: Vec<String>,
 }
 
+/// `shutdown:`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shutdown {
     pub delay: Duration,

@@ -23,6 +23,7 @@ pub struct Problem {
     pub snippet: Option<String>,
 }
 
+/// Whether a gate can run all the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Severity {
     Error,

@@ -8,6 +8,7 @@ use std::fmt::Write;
 use super::Unusable;
 use crate::jose::base64url;
 
+/// `encoding` of an entry of `identity.headers`, for `text` and `csv`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Encoding {
     /// Non-ASCII, `%` and edge spaces as `%XX` of their UTF-8 bytes; inner spaces stay.

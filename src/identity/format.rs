@@ -10,6 +10,7 @@ const CSV_SEPARATOR: char = ',';
 /// Between scopes (RFC 6749 §3.3).
 const SCOPE_SEPARATOR: char = ' ';
 
+/// `format` of an entry of `identity.headers`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Format {
     /// A string, or a number or truth value as written.

@@ -29,6 +29,7 @@ pub struct HeaderRule {
     pub max_bytes: Option<usize>,
 }
 
+/// `claim` or `claims` of an entry of `identity.headers`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClaimSource {
     /// One name is one top-level claim, literally; several are a path.
@@ -37,6 +38,7 @@ pub enum ClaimSource {
     AllClaims,
 }
 
+/// `missing` of an entry of `identity.headers`: no header, or a refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Missing {
     #[default]
@@ -93,6 +95,7 @@ impl Mapping {
         }
     }
 
+    /// Exactly these headers, at most `max_bytes` of names and values together.
     pub fn of(rules: Vec<HeaderRule>, max_bytes: usize) -> Self {
         Self {
             headers: Headers::Configured(rules),

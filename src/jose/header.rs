@@ -22,6 +22,7 @@ pub struct Header {
     pub members: Object,
 }
 
+/// Why a header is not read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BadHeader {
     /// Not base64url, not a JSON object, a member of a wrong type; the text says what.

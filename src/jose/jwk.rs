@@ -42,6 +42,7 @@ pub struct SkippedKey {
     pub reason: SkipReason,
 }
 
+/// The closed set of reasons not to use a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SkipReason {
     UnknownKeyType,

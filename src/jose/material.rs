@@ -24,6 +24,7 @@ pub enum Material {
     Ed25519([u8; 32]),
 }
 
+/// NIST curves (FIPS 186-5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Curve {
     P256,

@@ -85,6 +85,7 @@ impl FetchResult {
         Self::BadDocument,
         Self::Unreadable,
     ];
+    /// snake_case, as in metrics.
     pub fn name(self) -> &'static str {
         match self {
             Self::Ok => "ok",

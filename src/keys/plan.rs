@@ -26,8 +26,11 @@ pub struct Timing {
 }
 
 impl Timing {
+    /// A key that the issuer takes back is gone within it. 10 s to 24 h.
     pub const DEFAULT_REFRESH_INTERVAL: Duration = Duration::from_secs(300);
+    /// A new key is known within it, and tokens with made-up keys cost the issuer two fetches a minute. 1 s to 10 min.
     pub const DEFAULT_REFETCH_INTERVAL: Duration = Duration::from_secs(30);
+    /// An issuer's outage of a day is lived through. At least `refresh_interval`, at most a week.
     pub const DEFAULT_MAX_STALE: Duration = Duration::from_secs(24 * 3600);
 }
 

@@ -29,6 +29,7 @@ pub struct KeySet {
     index: Index,
 }
 
+/// A key, and how long it is good.
 pub struct HeldKey {
     pub key: Arc<VerificationKey>,
     /// Set when the key has left the issuer's document: good until then (retention), on the monotonic clock.

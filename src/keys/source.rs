@@ -26,6 +26,7 @@ pub struct SourceConfig {
     pub required_for_ready: bool,
 }
 
+/// Where a source's keys are.
 pub enum Origin {
     /// Inline document, or a secret: never changes. The flag: keys fit any kid.
     Fixed {
@@ -78,6 +79,7 @@ impl Origin {
     }
 }
 
+/// What a key file holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileFormat {
     Jwks,
@@ -230,6 +232,7 @@ impl Keys {
             .map_or(1, |source| source.retry_after())
     }
 
+    /// One for each source, in the order of their numbers.
     pub fn status(&self) -> Vec<SourceStatus> {
         self.sources.iter().map(|source| source.status()).collect()
     }

@@ -10,6 +10,7 @@ use super::readings;
 use super::{Rule, StrictPaths};
 use crate::verify::{Rejection, VerifiedToken};
 
+/// `access` of a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     /// No token is asked for; one that is there is not judged. `pass_credentials`: the application checks its own bearer tokens here.

@@ -2,6 +2,7 @@
 
 use crate::jose::json::{Json, Object};
 
+/// One entry of a route's `require`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rule {
     /// One name is one top-level claim, literally; several are a path.

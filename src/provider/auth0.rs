@@ -11,6 +11,7 @@ use super::{
 use crate::jose::algorithm::{Algorithm, AlgorithmSet};
 use crate::jose::json::Object;
 
+/// What an entry says.
 pub struct Settings {
     /// The tenant's domain and custom domains, without scheme.
     pub domains: Vec<String>,
@@ -18,6 +19,7 @@ pub struct Settings {
     pub organization: Option<String>,
 }
 
+/// What its tokens must carry.
 #[derive(Clone, Debug)]
 pub struct Rules {
     pub organization: Option<String>,

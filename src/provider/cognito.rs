@@ -15,6 +15,7 @@ use super::{
 use crate::jose::algorithm::{Algorithm, AlgorithmSet};
 use crate::jose::json::Object;
 
+/// The two kinds of tokens of a pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenUse {
     Id,
@@ -34,6 +35,7 @@ impl TokenUse {
 /// ID tokens only: an access token carries no name, no e-mail address and no `custom:` attribute for the application.
 pub const DEFAULT_TOKEN_USE: [TokenUse; 1] = [TokenUse::Id];
 
+/// What an entry says.
 pub struct Settings {
     /// Default: the region that the pool's identifier begins with.
     pub region: Option<String>,
@@ -43,6 +45,7 @@ pub struct Settings {
     pub token_use: Vec<TokenUse>,
 }
 
+/// Which tokens are for the application.
 #[derive(Clone, Debug)]
 pub struct Rules {
     pub client_ids: Vec<String>,

@@ -22,12 +22,14 @@ pub const CONSUMERS_TENANT: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";
 /// Entra's key documents flap: keys vanish for hours and come back. 24 h is how long Microsoft asks to keep a key ("Signing key rollover").
 pub const RETENTION: Duration = Duration::from_secs(24 * 3600);
 
+/// What becomes of a token whose groups did not fit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GroupsOverage {
     Flag,
     Deny,
 }
 
+/// Of the token, not of the application's endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Version {
     V1,
@@ -66,6 +68,7 @@ impl Version {
 /// each is bound to its own issuer, document and `ver`.
 pub const DEFAULT_VERSIONS: [Version; 2] = Version::ALL;
 
+/// What an entry says.
 pub struct Settings {
     /// A GUID, `common`, `organizations` or `consumers`.
     pub tenant: String,
@@ -76,6 +79,7 @@ pub struct Settings {
     pub groups_overage: GroupsOverage,
 }
 
+/// Whose tokens are accepted.
 #[derive(Clone, Debug)]
 pub struct Rules {
     /// In lower case. None: any tenant.
@@ -88,6 +92,7 @@ pub struct Rules {
     pub groups_overage: GroupsOverage,
 }
 
+/// A form for each version, with the keys that its own discovery document names.
 pub fn profile(settings: Settings) -> Result<Profile, Vec<BadSetting>> {
     let authority = Authority::of(&settings.tenant).map_err(|problem| vec![problem])?;
     let problems = problems(&settings, &authority);

@@ -34,6 +34,7 @@ impl ProviderKind {
         Self::Entra,
         Self::Wso2,
     ];
+    /// As the configuration has it, and the default name of an issuer.
     pub fn name(self) -> &'static str {
         match self {
             Self::Oidc => "oidc",
@@ -81,6 +82,7 @@ pub struct IssuerForm {
     pub keys: KeyDocument,
 }
 
+/// What an `iss` is compared with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum IssuerPattern {
     /// Compared byte for byte.

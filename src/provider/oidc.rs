@@ -6,6 +6,7 @@ use super::{
 };
 use crate::jose::algorithm::AlgorithmSet;
 
+/// What an entry says.
 pub struct Settings {
     /// The exact `iss`, byte for byte: `https://id.example.com` and `https://id.example.com/` are two issuers.
     pub issuer: String,

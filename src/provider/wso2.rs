@@ -10,6 +10,7 @@ use super::{
 };
 use crate::jose::algorithm::{Algorithm, AlgorithmSet};
 
+/// What an entry says.
 pub struct Settings {
     /// `https://is.example.com:9443`, with or without a trailing slash; a path is kept.
     pub url: String,

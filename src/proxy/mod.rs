@@ -77,6 +77,7 @@ pub struct UpstreamSettings {
     pub pool_idle_timeout: Duration,
 }
 
+/// `upstream.host`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum HostHeader {
     #[default]
@@ -85,8 +86,11 @@ pub enum HostHeader {
 }
 
 impl UpstreamSettings {
+    /// The application is beside the gate: who does not connect within it is down. At most 1 min.
     pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+    /// Below the 60 s after which common load balancers give up, so that the answer is the gate's. At most 1 h.
     pub const DEFAULT_RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
+    /// Below the 2 s of gunicorn, the shortest keep-alive in common use. 0 keeps none; at most 1 h.
     pub const DEFAULT_POOL_IDLE_TIMEOUT: Duration = Duration::from_millis(1500);
 }
 
@@ -101,10 +105,13 @@ pub struct TokenSettings {
 }
 
 impl TokenSettings {
+    /// Of the whole token: what fits the heads that servers usually accept. 256 bytes to [`Self::MAX_MAX_BYTES`].
     pub const DEFAULT_MAX_BYTES: usize = 16 * 1024;
+    /// A worker's buffer for a head is this large at most, for each connection.
     pub const MAX_MAX_BYTES: usize = 64 * 1024;
 }
 
+/// One entry of `token.sources`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TokenSource {
     /// `scheme` none: the whole value is the token.

@@ -199,6 +199,7 @@ impl Metrics {
         self.keys.forget_issuers_of(&other.keys);
     }
 
+    /// Counts a request that has ended.
     pub fn request_finished(&self, outcome: RequestOutcome) {
         self.request_duration
             .observe(outcome.duration.as_secs_f64());
@@ -231,11 +232,13 @@ impl Metrics {
         self.in_flight.get()
     }
 
+    /// Lines that hygiene removed from one request.
     pub fn headers_stripped(&self, lines: usize) {
         self.headers_stripped
             .inc_by(u64::try_from(lines).unwrap_or(u64::MAX));
     }
 
+    /// `duration`: of one judgement, waiting for keys included.
     pub fn verified(&self, from_cache: bool, duration: Duration) {
         let histogram = if from_cache {
             &self.verify_hit
@@ -260,6 +263,7 @@ impl Metrics {
         self.cache_entries.add(entries_delta);
     }
 
+    /// An attempt to load the configuration has ended at `at`.
     pub fn config_loaded(&self, successful: bool, at: UnixTime) {
         self.reload_successful.set(i64::from(successful));
         if successful {

@@ -21,6 +21,7 @@ pub struct LogSettings {
     pub format: LogFormat,
     pub access: AccessMode,
 }
+/// `log.level`, for the gate's own messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Level {
     Error,
@@ -38,6 +39,7 @@ pub enum LogFormat {
     Json,
     Text,
 }
+/// `log.access`: which requests get a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum AccessMode {
     #[default]

@@ -65,7 +65,9 @@ pub struct IssuerConfig {
 }
 
 impl IssuerConfig {
+    /// Clocks that are kept by NTP differ by less.
     pub const DEFAULT_LEEWAY: Duration = Duration::from_secs(30);
+    /// Five minutes, the most that other verifiers forgive by default: beyond it an expired token lives on.
     pub const MAX_LEEWAY: Duration = Duration::from_secs(300);
 }
 

@@ -34,6 +34,7 @@ pub struct Seen {
     pub alg: Option<&'static str>,
 }
 
+/// What one look at a token comes to.
 #[derive(Debug)]
 pub enum Outcome {
     Verified(Arc<VerifiedToken>),

@@ -12,6 +12,7 @@ pub const MAX_DEPTH: usize = 32;
 /// Longest number, in bytes as written: an RSA-8192 modulus in decimal fits, a token full of digits does not.
 pub const MAX_NUMBER_BYTES: usize = 2500;
 
+/// A JSON value.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Json {
     Null,
@@ -65,13 +66,6 @@ impl Json {
     pub fn as_str(&self) -> Option<&str> {
         if let Self::String(s) = self {
             Some(s)
-        } else {
-            None
-        }
-    }
-    pub fn as_bool(&self) -> Option<bool> {
-        if let Self::Bool(b) = self {
-            Some(*b)
         } else {
             None
         }
