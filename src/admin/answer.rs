@@ -64,6 +64,8 @@ fn waiting(sources: &[SourceStatus]) -> String {
         .filter(|source| source.required_for_ready && source.keys.is_empty())
         .map(|source| {
             let error = source.last_error.as_deref().unwrap_or("not fetched yet");
+            // What to do stands on a line of its own elsewhere.
+            let error = error.replace('\n', "; ");
             format!("no keys yet for issuer `{}`: {error}", source.issuer)
         })
         .collect();
@@ -134,14 +136,14 @@ mod tests {
             ..source("bank", true, None)
         };
         let reason = waiting(&[
-            source("staff", true, Some("connection refused")),
+            source("staff", true, Some("redirects\nhint: name the place")),
             source("partners", true, None),
             source("extra", false, Some("timeout")),
             with_keys,
         ]);
         assert_eq!(
             reason,
-            "no keys yet for issuer `staff`: connection refused; no keys yet for issuer `partners`: not fetched yet"
+            "no keys yet for issuer `staff`: redirects; hint: name the place; no keys yet for issuer `partners`: not fetched yet"
         );
     }
 }
