@@ -11,12 +11,13 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
+use super::TokenSettings;
 use super::account;
+use super::forwarded::Peer;
 use super::listen::Phase;
 use super::local::Worker;
 use super::service::{self, Client};
 use super::timed_io::{ConnectionState, TimedIo};
-use super::{TokenSettings, forwarded};
 
 /// Room in a head for everything but the token.
 const HEAD_BESIDE_TOKEN: usize = 16 * 1024;
@@ -30,7 +31,8 @@ pub(super) async fn serve(
 ) {
     // Answers are written whole; waiting for acknowledgements only delays them.
     let _ = stream.set_nodelay(true);
-    let peer = forwarded::canonical(peer.ip());
+    let peer = Peer::new(peer.ip());
+    let address = peer.address;
     let state = ConnectionState::new();
     let max_head = worker
         .current()
@@ -76,7 +78,7 @@ pub(super) async fn serve(
         Ok(()) => {
             let _ = connection.into_parts().io.into_inner().shutdown().await;
         }
-        Err(error) => tell(&worker, peer, &state, &error),
+        Err(error) => tell(&worker, address, &state, &error),
     }
 }
 

@@ -23,7 +23,7 @@ static TOLD_OF_UNTRUSTED_PROTO: AtomicBool = AtomicBool::new(false);
 /// What a trusted peer said of the request, read before hygiene removes it.
 #[derive(Debug)]
 pub(super) struct Forwarded {
-    peer: IpAddr,
+    peer: Peer,
     trusted: bool,
     chain: Option<HeaderValue>,
     proto: Option<HeaderValue>,
@@ -32,18 +32,33 @@ pub(super) struct Forwarded {
     passed: [Option<HeaderValue>; PASSED_COUNT],
 }
 
-/// An address as people write it: an IPv4 address that came through an IPv6 socket is IPv4.
-pub(super) fn canonical(peer: IpAddr) -> IpAddr {
-    peer.to_canonical()
+/// The other end of a client's connection.
+#[derive(Clone, Debug)]
+pub(super) struct Peer {
+    /// As people write it: an IPv4 address that came through an IPv6 socket is IPv4.
+    pub(super) address: IpAddr,
+    /// The same, written once for all requests of the connection.
+    text: HeaderValue,
+}
+
+impl Peer {
+    pub(super) fn new(address: IpAddr) -> Self {
+        let address = address.to_canonical();
+        // An address is always a header value; `unknown` is what RFC 7239 §6.2 has for none.
+        let text = HeaderValue::try_from(address.to_string())
+            .unwrap_or(HeaderValue::from_static("unknown"));
+        Self { address, text }
+    }
 }
 
 impl Forwarded {
-    pub(super) fn read(headers: &HeaderMap, peer: IpAddr, trusted_proxies: &[IpNet]) -> Self {
-        if !is_trusted(peer, trusted_proxies) {
+    pub(super) fn read(headers: &HeaderMap, peer: &Peer, trusted_proxies: &[IpNet]) -> Self {
+        let peer = peer.clone();
+        if !is_trusted(peer.address, trusted_proxies) {
             if headers.contains_key(PROTO) && !TOLD_OF_UNTRUSTED_PROTO.swap(true, Ordering::Relaxed)
             {
                 tracing::warn!(
-                    peer = %peer,
+                    peer = %peer.address,
                     "a peer outside `trusted_proxies` sends X-Forwarded-Proto; it is replaced (said once). \
                      hint: name the load balancer's network in `trusted_proxies`"
                 );
@@ -71,13 +86,13 @@ impl Forwarded {
 
     /// The client's address for the log: of what trusted proxies told, the last address that is not one of them.
     pub(super) fn client(&self, trusted_proxies: &[IpNet]) -> IpAddr {
-        let mut client = self.peer;
+        let mut client = self.peer.address;
         let chain = self.chain.as_ref().and_then(|c| c.to_str().ok());
         for hop in chain.unwrap_or_default().rsplit(',') {
             let Some(address) = address_of(hop.trim()) else {
                 break;
             };
-            client = canonical(address);
+            client = address.to_canonical();
             if !is_trusted(client, trusted_proxies) {
                 break;
             }
@@ -87,12 +102,15 @@ impl Forwarded {
 
     /// Writes the lines; hygiene has removed whatever the client sent.
     pub(super) fn write(self, headers: &mut HeaderMap, host: Option<&HeaderValue>) {
-        let peer_text = self.peer.to_string();
-        let chain = match self.chain.as_ref().map(HeaderValue::as_bytes) {
-            Some(before) => [before, b", ", peer_text.as_bytes()].concat(),
-            None => peer_text.into_bytes(),
+        let Peer { address, text } = self.peer;
+        let chain = match self.chain {
+            Some(before) => {
+                let chain = [before.as_bytes(), b", ", text.as_bytes()].concat();
+                HeaderValue::try_from(chain).ok()
+            }
+            None => Some(text),
         };
-        insert(headers, FOR, HeaderValue::from_bytes(&chain).ok());
+        insert(headers, FOR, chain);
         let proto = self.proto.unwrap_or(HeaderValue::from_static("http"));
         insert(headers, PROTO, Some(proto));
         insert(headers, HOST, self.host.or_else(|| host.cloned()));
@@ -101,7 +119,7 @@ impl Forwarded {
                 insert(headers, name, value);
             }
             if let Some(standard) = self.standard {
-                let element = match self.peer {
+                let element = match address {
                     IpAddr::V4(v4) => format!(", for={v4}"),
                     IpAddr::V6(v6) => format!(", for=\"[{v6}]\""),
                 };
@@ -168,9 +186,9 @@ mod tests {
     ];
 
     fn after(peer: &str, trusted: &[&str]) -> (Vec<String>, String) {
-        let peer: IpAddr = peer.parse().unwrap();
+        let peer = Peer::new(peer.parse().unwrap());
         let trusted: Vec<IpNet> = trusted.iter().map(|t| t.parse().unwrap()).collect();
-        let read = Forwarded::read(&headers(SENT), peer, &trusted);
+        let read = Forwarded::read(&headers(SENT), &peer, &trusted);
         let client = read.client(&trusted).to_string();
         let mut clean = HeaderMap::new();
         read.write(&mut clean, Some(&HeaderValue::from_static("app")));
@@ -219,7 +237,7 @@ mod tests {
 
     #[test]
     fn an_unreadable_chain_ends_the_search_for_the_client() {
-        let peer: IpAddr = "10.0.0.8".parse().unwrap();
+        let peer = Peer::new("10.0.0.8".parse().unwrap());
         let trusted: Vec<IpNet> = vec!["10.0.0.0/8".parse().unwrap()];
         for (chain, client) in [
             ("evil, 10.0.0.7", "10.0.0.7"),
@@ -227,7 +245,7 @@ mod tests {
             ("[2001:db8::1]:80", "2001:db8::1"),
             ("", "10.0.0.8"),
         ] {
-            let read = Forwarded::read(&headers(&[("x-forwarded-for", chain)]), peer, &trusted);
+            let read = Forwarded::read(&headers(&[("x-forwarded-for", chain)]), &peer, &trusted);
             assert_eq!(read.client(&trusted).to_string(), client, "{chain}");
         }
     }

@@ -3,7 +3,6 @@
 //! Nothing is forwarded but an [`Outgoing`], which is made of a [`Clean`] head and a permit of the route.
 
 use std::future::poll_fn;
-use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::rc::Rc;
@@ -18,7 +17,7 @@ use hyper::body::Incoming;
 use tokio::time::{Instant, timeout};
 
 use super::account::Account;
-use super::forwarded::Forwarded;
+use super::forwarded::{Forwarded, Peer};
 use super::local::{Local, Worker};
 use super::outgoing::{Clean, Outgoing};
 use super::request_body::RequestBody;
@@ -37,7 +36,7 @@ const KEYS_WAIT: Duration = Duration::from_secs(6);
 /// What every request of one connection needs.
 pub(super) struct Client {
     pub(super) worker: Rc<Worker>,
-    pub(super) peer: IpAddr,
+    pub(super) peer: Peer,
     pub(super) connection: Rc<ConnectionState>,
 }
 
@@ -64,9 +63,9 @@ pub(super) async fn answer(client: &Client, request: Request<Incoming>) -> Respo
         head.method.clone(),
         head.uri.clone(),
         &head.headers,
-        client.peer,
+        client.peer.address,
     );
-    let walked = unless_it_panics(walk(&local, client.peer, head, body, &mut account)).await;
+    let walked = unless_it_panics(walk(&local, &client.peer, head, body, &mut account)).await;
     let mut response = match walked {
         Some(Ok(mut response)) => {
             account.status = Some(response.status().as_u16());
@@ -106,7 +105,7 @@ pub(super) async fn answer(client: &Client, request: Request<Incoming>) -> Respo
 
 async fn walk(
     local: &Rc<Local>,
-    peer: IpAddr,
+    peer: &Peer,
     head: Parts,
     body: RequestBody,
     account: &mut Account,
