@@ -6,7 +6,6 @@ use std::io::{ErrorKind, Read};
 
 use super::problem::{Mistake, shown};
 use super::substitute::Lookup;
-use super::text;
 use crate::jose::base64url;
 
 /// As much as a fetched key set may have.
@@ -24,7 +23,7 @@ pub(super) fn read_file(path: &str) -> Result<Vec<u8>, Mistake> {
         ErrorKind::IsADirectory => cannot("it is a directory"),
         kind => cannot(&kind.to_string()),
     };
-    let file = File::open(text::path(path)).map_err(reason)?;
+    let file = File::open(path).map_err(reason)?;
     let mut bytes = Vec::new();
     file.take(MAX_FILE_BYTES + 1)
         .read_to_end(&mut bytes)

@@ -1,7 +1,6 @@
 //! What a text may be: addresses, names, closed sets of words. Each is checked where it stands in the file.
 
 use std::net::SocketAddr;
-use std::path::Path;
 
 use http::HeaderName;
 use ipnet::IpNet;
@@ -9,6 +8,7 @@ use ipnet::IpNet;
 use super::kind::TextKind;
 use super::problem::{Mistake, shown};
 use super::substitute::is_name;
+use crate::proxy::source::is_token_character;
 
 /// Any text on one line.
 pub(super) static ANY: TextKind = free("a text", one_line);
@@ -210,10 +210,7 @@ fn token(text: &str, noun: &str) -> Result<(), Mistake> {
 }
 
 fn is_token(text: &str) -> bool {
-    !text.is_empty()
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+    !text.is_empty() && text.bytes().all(is_token_character)
 }
 
 /// Compared with the raw query, so only what stands there unencoded.
@@ -251,11 +248,6 @@ fn algorithm(text: &str) -> Result<(), Mistake> {
             .hint("an unsigned token proves nothing; take it out of the list"));
     }
     Ok(())
-}
-
-/// A path from the file, as the process sees it.
-pub(super) fn path(text: &str) -> &Path {
-    Path::new(text)
 }
 
 #[cfg(test)]

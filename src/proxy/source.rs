@@ -120,7 +120,7 @@ fn has_scheme(part: &[u8], scheme: &str) -> bool {
 }
 
 /// RFC 9110 §5.6.2, `tchar`.
-fn is_token_character(byte: u8) -> bool {
+pub fn is_token_character(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
