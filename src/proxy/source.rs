@@ -78,14 +78,9 @@ fn in_header<'h>(
         // Another scheme is data for the application.
         return Ok(None);
     }
-    let text = line
-        .to_str()
+    let text = std::str::from_utf8(line.as_bytes())
         .map_err(|_| malformed(format!("the header `{name}` is not ASCII")))?;
-    if text
-        .split(',')
-        .skip(1)
-        .any(|part| has_scheme(part.trim().as_bytes(), scheme))
-    {
+    if further_parts(line.as_bytes()).any(|part| has_scheme(part, scheme)) {
         return Err(ambiguous(format!("more than one token in `{name}`")));
     }
     text.get(scheme.len()..)
@@ -98,17 +93,30 @@ fn in_header<'h>(
 /// RFC 9110 §11.2: `1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`.
 fn is_token68(text: &str) -> bool {
     let body = text.trim_end_matches('=');
+    // All of it is looked at, without a way out in between: so the compiler takes many bytes at a time.
     !body.is_empty()
-        && body.bytes().all(|b| {
-            b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~' | b'+' | b'/')
-        })
+        && body
+            .bytes()
+            .fold(true, |so_far, byte| so_far & is_token68_byte(byte))
+}
+
+fn is_token68_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/')
 }
 
 /// Whether any comma-separated part of the line is of this scheme (RFC 9110 §11.1: case does not matter), however badly the rest is written.
 pub(super) fn bears(line: &HeaderValue, scheme: &str) -> bool {
-    line.as_bytes()
-        .split(|b| *b == b',')
-        .any(|part| has_scheme(part.trim_ascii(), scheme))
+    let text = line.as_bytes();
+    has_scheme(text.trim_ascii_start(), scheme)
+        || further_parts(text).any(|part| has_scheme(part, scheme))
+}
+
+/// What stands after the first comma. Nearly always nothing: to see that there is no comma is fast, a walk over the parts is not.
+fn further_parts(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let parts = text
+        .contains(&b',')
+        .then(|| text.split(|byte| *byte == b','));
+    parts.into_iter().flatten().skip(1).map(<[u8]>::trim_ascii)
 }
 
 fn has_scheme(part: &[u8], scheme: &str) -> bool {
