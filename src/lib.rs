@@ -54,3 +54,7 @@ mod provider;
 mod proxy;
 mod telemetry;
 pub mod verify;
+
+#[cfg(test)]
+#[path = "../tests/public_vectors.rs"]
+mod public_vectors;

@@ -7,18 +7,8 @@ use super::*;
 
 /// The vectors are not part of the project: without them these tests say so and pass.
 fn vectors(file: &str) -> Option<serde_json::Value> {
-    let root = std::env::var_os("CLAIMGATE_VECTORS").map_or_else(
-        || std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/vectors"),
-        std::path::PathBuf::from,
-    );
-    let path = root.join("http").join(file);
-    match std::fs::read(&path) {
-        Ok(text) => Some(serde_json::from_slice(&text).unwrap()),
-        Err(error) => {
-            eprintln!("SKIPPED: {} is not there: {error}", path.display());
-            None
-        }
-    }
+    let path = crate::public_vectors::folder()?.join("http").join(file);
+    Some(serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap())
 }
 
 fn bytes_of(text: &str) -> Vec<u8> {

@@ -1,31 +1,10 @@
 //! Where the vectors are, and what came of them.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use serde_json::Value;
 
-/// The folder of the vectors, or nothing, said loudly.
-pub fn folder() -> Option<PathBuf> {
-    let folder = match std::env::var_os("CLAIMGATE_VECTORS") {
-        Some(named) => PathBuf::from(named),
-        None => PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/vectors"),
-    };
-    if folder.join("wycheproof").is_dir() {
-        return Some(folder);
-    }
-    // A folder that was asked for by name must be there.
-    assert!(
-        std::env::var_os("CLAIMGATE_VECTORS").is_none(),
-        "CLAIMGATE_VECTORS names {}, which holds no vectors",
-        folder.display()
-    );
-    eprintln!(
-        "SKIPPED: no test vectors in {}; set CLAIMGATE_VECTORS to run the conformance tests",
-        folder.display()
-    );
-    None
-}
+pub use crate::public_vectors::folder;
 
 /// One JSON file below the folder.
 pub fn json(folder: &std::path::Path, name: &str) -> Value {

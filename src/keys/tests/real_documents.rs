@@ -14,16 +14,7 @@ use crate::keys::url::KeyUrl;
 
 /// The folder of real documents; none, said loudly, when it is not there.
 fn wellknown() -> Option<PathBuf> {
-    let vectors = std::env::var_os("CLAIMGATE_VECTORS").map_or_else(
-        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/vectors")),
-        PathBuf::from,
-    );
-    let folder = vectors.join("wellknown");
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    eprintln!("SKIPPED: no {}; set CLAIMGATE_VECTORS", folder.display());
-    None
+    Some(crate::public_vectors::folder()?.join("wellknown"))
 }
 
 #[test]

@@ -1,30 +1,15 @@
 //! Real tokens of real issuers with their real keys, from outside the tree, through the whole pipeline.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::Value;
 
 use crate::jose::jwk::{self, KeyPolicy};
 use crate::keys::KeySet;
 use crate::provider::{entra, wso2};
+use crate::public_vectors;
 use crate::verify::testing::*;
 use crate::verify::{NoLog, Verifier};
-
-/// Where the vectors are, or nothing, said loudly.
-fn folder() -> Option<PathBuf> {
-    let folder = std::env::var_os("CLAIMGATE_VECTORS").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/vectors"),
-        PathBuf::from,
-    );
-    if folder.join("entra-real").is_dir() {
-        return Some(folder);
-    }
-    eprintln!(
-        "SKIPPED: no test vectors in {}; set CLAIMGATE_VECTORS to judge real tokens",
-        folder.display()
-    );
-    None
-}
 
 fn json(folder: &Path, name: &str) -> Value {
     serde_json::from_slice(&std::fs::read(folder.join(name)).unwrap()).unwrap()
@@ -61,7 +46,9 @@ fn judged(verifier: &Verifier, keys: &TestKeys, token: &str, now: i64) -> &'stat
 
 #[test]
 fn printed_entra_tokens_are_refused_for_the_right_reason() {
-    let Some(folder) = folder() else { return };
+    let Some(folder) = public_vectors::folder() else {
+        return;
+    };
     for (name, keys, tenant, audience, issued, expected) in [
         (
             "v1.0-id_token.jwt",
@@ -100,7 +87,9 @@ fn printed_entra_tokens_are_refused_for_the_right_reason() {
 
 #[test]
 fn a_real_entra_token_is_allowed_in_its_time() {
-    let Some(folder) = folder() else { return };
+    let Some(folder) = public_vectors::folder() else {
+        return;
+    };
     let mut document = json(&folder, "entra-real/aad-2014.jwks.json");
     for key in document["keys"].as_array_mut().unwrap() {
         // An impossible value, which skips a key: `SHA256`.
@@ -135,7 +124,9 @@ fn a_real_entra_token_is_allowed_in_its_time() {
 
 #[test]
 fn real_wso2_tokens_are_allowed_in_their_time_but_for_those_under_a_weak_key() {
-    let Some(folder) = folder() else { return };
+    let Some(folder) = public_vectors::folder() else {
+        return;
+    };
     let keys = keys_of(&json(&folder, "wso2/wso2carbon-default.jwks.json"));
     let tests = json(&folder, "wso2/is-tests-verified.json");
     let mut allowed = 0;
