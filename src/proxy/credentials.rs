@@ -6,15 +6,19 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::source::{FoundToken, bears, decoded, same_name, split_pair};
 use super::{TokenSettings, TokenSource};
+use crate::verify::Rejection;
 
 /// Takes every credential out: Bearer lines of Authorization, and what every configured source names, with what an application may take for
 /// it. `keep`, the verified token when it is to be forwarded, stays where it was, alone.
+///
+/// # Errors
+/// [`Rejection::BadRequest`] when the target cannot be written without the token.
 pub(super) fn strip(
     settings: &TokenSettings,
     headers: &mut HeaderMap,
     path_and_query: &mut PathAndQuery,
     keep: Option<&FoundToken>,
-) {
+) -> Result<(), Rejection> {
     strip_lines(headers, &AUTHORIZATION, |line| may_bear(line, "bearer"));
     for (index, source) in settings.sources.iter().enumerate() {
         let kept = keep.filter(|found| found.source == index);
@@ -28,9 +32,10 @@ pub(super) fn strip(
                 }
             }
             TokenSource::Cookie { name, .. } => strip_cookie(headers, name, kept.is_some()),
-            TokenSource::Query { name } => strip_parameter(path_and_query, name, kept.is_some()),
+            TokenSource::Query { name } => strip_parameter(path_and_query, name, kept.is_some())?,
         }
     }
+    Ok(())
 }
 
 /// Also with the scheme in the middle of another one's data: `/Bearer\s(\S+)/` is how half of the world's applications look for a token.
@@ -145,15 +150,17 @@ fn cookie_name(pair: &[u8]) -> &[u8] {
     split_pair(pair.trim_ascii()).0
 }
 
-fn strip_parameter(target: &mut PathAndQuery, name: &str, keep: bool) {
-    let Some(query) = target.query() else { return };
+fn strip_parameter(target: &mut PathAndQuery, name: &str, keep: bool) -> Result<(), Rejection> {
+    let Some(query) = target.query() else {
+        return Ok(());
+    };
     let named = |pair: &str| {
         let found = pair.split_once('=').map_or(pair, |(n, _)| n);
         let found = found.as_bytes();
         looks_like(found, name) && !(keep && same_name(found, name))
     };
     if !query.split(['&', ';']).any(named) {
-        return;
+        return Ok(());
     }
     let mut kept = String::with_capacity(query.len());
     let mut first = true;
@@ -177,52 +184,19 @@ fn strip_parameter(target: &mut PathAndQuery, name: &str, keep: bool) {
     } else {
         format!("{path}?{kept}")
     };
-    // Parts of a valid target make a valid target.
-    if let Ok(stripped) = PathAndQuery::try_from(rest) {
-        *target = stripped;
-    }
+    // Parts of a valid target make a valid target; if they ever did not, the token must not go on.
+    *target = PathAndQuery::try_from(rest).map_err(|_| Rejection::BadRequest {
+        status: 400,
+        why: "the query cannot be written without its token".to_owned(),
+    })?;
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::source::find;
+    use super::super::source_testing::*;
     use super::*;
-
-    fn settings(sources: Vec<TokenSource>) -> TokenSettings {
-        TokenSettings {
-            sources,
-            forward: false,
-            max_bytes: TokenSettings::DEFAULT_MAX_BYTES,
-        }
-    }
-
-    fn bearer() -> TokenSource {
-        TokenSource::Header {
-            name: AUTHORIZATION,
-            scheme: Some("Bearer".to_owned()),
-        }
-    }
-
-    fn cookie() -> TokenSource {
-        TokenSource::Cookie {
-            name: "id_token".to_owned(),
-            allow_cross_site: false,
-        }
-    }
-
-    fn query() -> TokenSource {
-        TokenSource::Query {
-            name: "access_token".to_owned(),
-        }
-    }
-
-    fn headers(lines: &[(&'static str, &str)]) -> HeaderMap {
-        let mut map = HeaderMap::new();
-        for (name, value) in lines {
-            map.append(*name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
-        }
-        map
-    }
 
     fn stripped(
         sources: Vec<TokenSource>,
@@ -237,7 +211,7 @@ mod tests {
             token: "x.y.z".to_owned(),
             source,
         });
-        strip(&settings, &mut map, &mut target, keep.as_ref());
+        strip(&settings, &mut map, &mut target, keep.as_ref()).unwrap();
         let lines = map
             .iter()
             .map(|(n, v)| format!("{n}: {}", String::from_utf8_lossy(v.as_bytes())))
@@ -407,10 +381,10 @@ mod tests {
             let settings = settings(vec![bearer(), cookie(), query()]);
             let mut map = headers(&[("cookie", &line)]);
             let mut target = PathAndQuery::try_from(format!("/?{query_text}")).unwrap();
-            strip(&settings, &mut map, &mut target, None);
+            strip(&settings, &mut map, &mut target, None).unwrap();
             proptest::prop_assert_eq!(find(&settings, &map, target.query()).unwrap(), None);
             let again = target.clone();
-            strip(&settings, &mut map, &mut target, None);
+            strip(&settings, &mut map, &mut target, None).unwrap();
             proptest::prop_assert_eq!(again, target);
         }
     }

@@ -8,6 +8,8 @@
 //! * `respond` builds every answer of the gate's own, `account` tells telemetry once.
 
 pub mod source;
+#[cfg(test)]
+mod source_testing;
 
 mod account;
 mod connect;
@@ -34,7 +36,11 @@ mod upstream_tests;
 #[cfg(test)]
 mod vector_tests;
 #[cfg(test)]
-mod wire_tests;
+mod wire_framing_tests;
+#[cfg(test)]
+mod wire_identity_tests;
+#[cfg(test)]
+mod wire_life_tests;
 
 use std::sync::Arc;
 use std::time::Duration;

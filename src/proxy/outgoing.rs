@@ -76,7 +76,7 @@ impl Outgoing {
         );
         if !passes {
             let keep = found.filter(|_| gate.token.forward && permit.token().is_some());
-            credentials::strip(&gate.token, &mut headers, &mut path_and_query, keep);
+            credentials::strip(&gate.token, &mut headers, &mut path_and_query, keep)?;
         }
         forwarded.write(&mut headers, host.as_ref());
         let host = match gate.upstream.host {

@@ -221,45 +221,8 @@ fn hex(digit: u8) -> Option<u8> {
 
 #[cfg(test)]
 mod tests {
-    use http::header::AUTHORIZATION;
-
+    use super::super::source_testing::*;
     use super::*;
-
-    fn settings(sources: Vec<TokenSource>) -> TokenSettings {
-        TokenSettings {
-            sources,
-            forward: false,
-            max_bytes: TokenSettings::DEFAULT_MAX_BYTES,
-        }
-    }
-
-    fn bearer() -> TokenSource {
-        TokenSource::Header {
-            name: AUTHORIZATION,
-            scheme: Some("Bearer".to_owned()),
-        }
-    }
-
-    fn cookie() -> TokenSource {
-        TokenSource::Cookie {
-            name: "id_token".to_owned(),
-            allow_cross_site: false,
-        }
-    }
-
-    fn query() -> TokenSource {
-        TokenSource::Query {
-            name: "access_token".to_owned(),
-        }
-    }
-
-    fn headers(lines: &[(&'static str, &str)]) -> HeaderMap {
-        let mut map = HeaderMap::new();
-        for (name, value) in lines {
-            map.append(*name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
-        }
-        map
-    }
 
     fn outcome(
         sources: Vec<TokenSource>,

@@ -1,5 +1,6 @@
 """The real programmes of the end-to-end tests: an OpenID provider, a legacy application, and the gate between them."""
 
+import atexit
 import base64
 import http.client
 import http.cookiejar
@@ -45,6 +46,8 @@ class Child:
 
     def __init__(self, command, **options):
         self.process = subprocess.Popen(command, **options)
+        # Also when an assertion fails before `stop`.
+        atexit.register(self.process.kill)
 
     def stop(self, how=signal.SIGTERM, seconds=20):
         """Sends a signal, waits, and returns the exit code."""

@@ -1,0 +1,42 @@
+//! Token sources and headers for the tests of those who look for tokens and of those who take them out.
+
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderValue};
+
+use super::{TokenSettings, TokenSource};
+
+pub(super) fn settings(sources: Vec<TokenSource>) -> TokenSettings {
+    TokenSettings {
+        sources,
+        forward: false,
+        max_bytes: TokenSettings::DEFAULT_MAX_BYTES,
+    }
+}
+
+pub(super) fn bearer() -> TokenSource {
+    TokenSource::Header {
+        name: AUTHORIZATION,
+        scheme: Some("Bearer".to_owned()),
+    }
+}
+
+pub(super) fn cookie() -> TokenSource {
+    TokenSource::Cookie {
+        name: "id_token".to_owned(),
+        allow_cross_site: false,
+    }
+}
+
+pub(super) fn query() -> TokenSource {
+    TokenSource::Query {
+        name: "access_token".to_owned(),
+    }
+}
+
+pub(super) fn headers(lines: &[(&'static str, &str)]) -> HeaderMap {
+    let mut map = HeaderMap::new();
+    for (name, value) in lines {
+        map.append(*name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
+    }
+    map
+}
