@@ -56,17 +56,17 @@ impl Header {
         if members.get("zip").is_some() {
             return Err(BadHeader::Compressed);
         }
-        if let Some(content) = string(&members, "cty")?
-            && !is_token(content)
-        {
-            return Err(BadHeader::NotAToken(content.into()));
-        }
         let alg = required(&members, "alg")?;
         let enc = required(&members, "enc")?;
         let algorithm =
             KeyManagement::from_name(alg).ok_or_else(|| BadHeader::Algorithm(alg.into()))?;
         let encryption =
             Encryption::from_name(enc).ok_or_else(|| BadHeader::Encryption(enc.into()))?;
+        if let Some(content) = string(&members, "cty")?
+            && !is_token(content)
+        {
+            return Err(BadHeader::NotAToken(content.into()));
+        }
         let kid = string(&members, "kid")?;
         if kid.is_some_and(|kid| kid.len() > MAX_KID_BYTES) {
             return Err(malformed(format!(
