@@ -17,6 +17,8 @@ mod kind;
 mod near;
 mod problem;
 mod profile;
+#[cfg(test)]
+mod provider_page;
 mod providers;
 mod read_scalar;
 mod record;

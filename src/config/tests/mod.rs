@@ -5,6 +5,7 @@ mod defaults;
 mod examples;
 mod issuers;
 mod laws;
+mod providers;
 mod settings;
 mod together;
 
