@@ -63,6 +63,7 @@ fn refusals() -> Vec<Rejection> {
         Rejection::MalformedToken { what: text() },
         Rejection::TokenTooLarge { bytes: 2, limit: 1 },
         Rejection::EncryptedToken,
+        Rejection::DecryptionFailed { why: text() },
         Rejection::UnknownIssuer {
             iss: text(),
             similar: None,

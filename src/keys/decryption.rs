@@ -185,8 +185,9 @@ pub fn reasons(skipped: &[UnusableKey]) -> String {
     let reasons: Vec<String> = skipped
         .iter()
         .map(|key| {
-            let kid = key.kid.as_deref().unwrap_or("without `kid`");
-            format!("{}: {}", printable(kid), key.reason.explanation())
+            let kid = key.kid.as_deref().map(printable);
+            let kid = kid.as_deref().unwrap_or("without `kid`");
+            format!("{kid}: {}", key.reason.explanation())
         })
         .collect();
     reasons.join("; ")

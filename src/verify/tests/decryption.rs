@@ -351,7 +351,11 @@ fn what_failed_is_named_to_the_operator_and_nobody_else() {
             "names key `d9`, which is not among",
         ),
         (keys_of(&minting::RSA), &other_tag, "the tag does not fit"),
-        (keys_of(&minting::RSA), &"a.b.c.d.e".to_owned(), "not base64url"),
+        (
+            keys_of(&minting::RSA),
+            &"a.b.c.d.e".to_owned(),
+            "not base64url",
+        ),
         (
             keys_of(&minting::RSA),
             &encrypted(&minting::RSA, json!({}), "x"),
