@@ -394,7 +394,7 @@ fn the_log_knows_the_inner_token_and_nothing_before_it() {
 }
 
 #[test]
-fn c02_a_remembered_token_dies_with_its_decryption_key() {
+fn c05_a_remembered_token_dies_with_its_decryption_key() {
     let verifier = decrypting_verifier();
     let mut keys = keys_of(&minting::RSA);
     let mut cache = TokenCache::new(1024 * 1024);
