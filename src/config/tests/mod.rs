@@ -1,6 +1,7 @@
 //! Whole files: what is accepted, what is refused and how it is said.
 
 mod corpus;
+mod decryption;
 mod defaults;
 mod examples;
 mod issuers;
