@@ -29,6 +29,7 @@ const PURE: &[&str] = &[
     "keys/merge",
     "keys/plan",
     "keys/set",
+    "proxy/bound",
     "proxy/credentials",
     "proxy/cross_site",
     "proxy/source",

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::fields::{hours, minutes};
+use super::fields_bindings::BINDINGS;
 use super::kind::{By, Field, Kind, OneOf, Preset, Table, Variant, Variants};
 use super::text;
 use crate::keys::plan::Timing;
@@ -236,9 +237,11 @@ static COMMON: &[Field] = &[
         "decryption",
         "let the issuer send signed tokens that are not encrypted",
     ),
-    Field::unsupported(
+    Field::optional(
         "bindings",
-        "take it out; the token is then not tied to another part of the request",
+        Kind::Table(&BINDINGS),
+        "none",
+        "What a token must match in the request that it comes in.",
     ),
 ];
 

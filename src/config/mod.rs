@@ -5,8 +5,10 @@
 //! [`fields`], and one file for each part ([`issuers`], [`keys`], [`routes`] ...) makes settings of what it found. [`schema()`] and the
 //! reference page come from the same tables.
 
+mod bindings;
 mod decode;
 mod fields;
+mod fields_bindings;
 mod fields_identity;
 mod fields_issuer;
 mod identity;
@@ -51,6 +53,7 @@ use crate::policy::{RouteConfig, StrictPaths};
 use crate::provider::Profile;
 use crate::proxy::{TokenSettings, UpstreamSettings};
 use crate::telemetry::LogSettings;
+use crate::verify::Binding;
 
 use kind::Kind;
 use problem::{Mistake, Place, Problems};
@@ -96,6 +99,7 @@ pub struct IssuerSetup {
     pub max_age: Option<Duration>,
     pub required_claims: Vec<(String, Vec<Json>)>,
     pub unverified_email: bool,
+    pub bindings: Vec<Binding>,
 }
 
 /// `identity:`; `app` makes the mapping and the managed names of it.
@@ -252,6 +256,7 @@ fn build(text: &str, options: &LoadOptions, problems: &mut Problems) -> Option<C
     let issuers = issuers::issuers(root, unverified_email, options, problems);
     let token = token::settings(root, problems);
     let identity = identity::settings(root, token.as_ref(), problems);
+    bindings::check_places(root, token.as_ref(), identity.as_ref(), problems);
     let strict_paths = routes::strict_paths(root);
     let routes = routes::routes(root, strict_paths, problems);
     Some(Config {

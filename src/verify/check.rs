@@ -16,10 +16,11 @@ pub enum Check {
     Provider,
     Key,
     Signature,
+    Binding,
 }
 
 impl Check {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Size,
         Self::Structure,
         Self::Header,
@@ -33,6 +34,7 @@ impl Check {
         Self::Provider,
         Self::Key,
         Self::Signature,
+        Self::Binding,
     ];
 
     /// snake_case, as `explain --json` prints it.
@@ -51,6 +53,7 @@ impl Check {
             Self::Provider => "provider",
             Self::Key => "key",
             Self::Signature => "signature",
+            Self::Binding => "binding",
         }
     }
 }
