@@ -44,8 +44,8 @@ static NONCE: Variants = Variants {
     list: PLACES,
 };
 
-const PLACES: &[Variant] = &[
-    Variant {
+const PLACES: &[&Variant] = &[
+    &Variant {
         name: "header",
         groups: &[&[
             Field::required(
@@ -61,7 +61,7 @@ const PLACES: &[Variant] = &[
             ),
         ]],
     },
-    Variant {
+    &Variant {
         name: "cookie",
         groups: &[&[Field::required(
             "cookie",
@@ -69,7 +69,7 @@ const PLACES: &[Variant] = &[
             "The cookie that holds the value, as it is on the wire.",
         )]],
     },
-    Variant {
+    &Variant {
         name: "query",
         groups: &[&[Field::required(
             "query",

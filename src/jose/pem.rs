@@ -105,7 +105,7 @@ fn thumbprint(algorithm: &'static digest::Algorithm, der: &[u8]) -> Box<str> {
 }
 
 /// `LABEL` of `-----BEGIN LABEL-----`.
-fn label<'l>(line: &'l str, word: &str) -> Option<&'l str> {
+pub(super) fn label<'l>(line: &'l str, word: &str) -> Option<&'l str> {
     line.strip_prefix("-----")?
         .strip_prefix(word)?
         .strip_prefix(' ')?
@@ -113,7 +113,10 @@ fn label<'l>(line: &'l str, word: &str) -> Option<&'l str> {
 }
 
 /// Decodes the lines up to the end of the section.
-fn body<'t>(lines: &mut impl Iterator<Item = &'t str>, section: &str) -> Result<Vec<u8>, NotPem> {
+pub(super) fn body<'t>(
+    lines: &mut impl Iterator<Item = &'t str>,
+    section: &str,
+) -> Result<Vec<u8>, NotPem> {
     let mut encoded = String::new();
     for line in lines {
         if let Some(end) = label(line, "END") {
