@@ -30,6 +30,7 @@ const PURE: &[&str] = &[
     "keys/merge",
     "keys/plan",
     "keys/set",
+    "proxy/bound",
     "proxy/credentials",
     "proxy/cross_site",
     "proxy/source",

@@ -13,7 +13,7 @@ use crate::policy::RouteTable;
 use crate::proxy::{Gate, TokenSettings, TokenSource};
 use crate::telemetry::Metrics;
 use crate::telemetry::metrics::Freshness;
-use crate::verify::{Decryption, IssuerConfig, Verifier, cache};
+use crate::verify::{Decryption, IssuerConfig, Place, Verifier, cache};
 
 /// A configuration that was read well and still cannot be put together: its reading should have refused it.
 #[derive(Debug)]
@@ -55,10 +55,11 @@ pub fn assemble(
             metrics.keys_held(&source.issuer, id, keys.keys.len(), Freshness::Always);
         }
     }
-    let (managed, mapping) = identity(config.identity, &config.token);
+    let verifier = Verifier::new(issuers, config.token.max_bytes);
+    let (managed, mapping) = identity(config.identity, &config.token, &verifier);
     let keys = Keys::new(sources, Arc::clone(&clock), metrics.clone()).with_decryption(decryption);
     Ok(Gate {
-        verifier: Verifier::new(issuers, config.token.max_bytes),
+        verifier,
         keys: Arc::new(keys),
         routes,
         managed,
@@ -116,22 +117,32 @@ fn number_sources(
                     required: setup.required,
                 }
             }),
+            bindings: setup.bindings.into(),
         });
     }
     (issuers, sources, private)
 }
 
-fn identity(settings: IdentitySettings, token: &TokenSettings) -> (ManagedNames, Mapping) {
+fn identity(
+    settings: IdentitySettings,
+    token: &TokenSettings,
+    verifier: &Verifier,
+) -> (ManagedNames, Mapping) {
     let mapping = match settings.headers {
         None => Mapping::default_set(settings.max_bytes),
         Some(rules) => Mapping::of(rules, settings.max_bytes),
     };
-    let carriers = token.sources.iter().filter_map(|source| match source {
+    let sources = token.sources.iter().filter_map(|source| match source {
         TokenSource::Header { name, .. } => Some(name.as_str()),
         TokenSource::Cookie { .. } | TokenSource::Query { .. } => None,
     });
+    let bound = verifier.access_token_places().iter();
+    let bound = bound.filter_map(|place| match place {
+        Place::Header { name, .. } => Some(name.as_str()),
+        Place::Cookie { .. } | Place::Query { .. } => None,
+    });
     let managed = ManagedNames::new(&mapping.names(), &settings.strip, settings.underscores)
-        .without_look_alikes(carriers);
+        .without_look_alikes(sources.chain(bound));
     (managed, mapping)
 }
 

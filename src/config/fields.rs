@@ -207,7 +207,7 @@ static TOKEN: Table = Table {
             "forward",
             Kind::Bool,
             Preset::Bool(false),
-            "The verified token goes on to the application, where it came from.",
+            "The verified token, and the access token that its `at_hash` binds it to, go on to the application, where they came from.",
         ),
         Field::with_default(
             "max_bytes",

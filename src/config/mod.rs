@@ -5,9 +5,11 @@
 //! [`fields`], and one file for each part ([`issuers`], [`keys`], [`routes`] ...) makes settings of what it found. [`schema()`] and the
 //! reference page come from the same tables.
 
+mod bindings;
 mod decode;
 mod decryption;
 mod fields;
+mod fields_bindings;
 mod fields_decryption;
 mod fields_identity;
 mod fields_issuer;
@@ -67,6 +69,7 @@ use crate::policy::{RouteConfig, StrictPaths};
 use crate::provider::Profile;
 use crate::proxy::{TokenSettings, UpstreamSettings};
 use crate::telemetry::LogSettings;
+use crate::verify::Binding;
 
 use kind::Kind;
 use problem::{Mistake, Place, Problems};
@@ -113,6 +116,7 @@ pub struct IssuerSetup {
     pub required_claims: Vec<(String, Vec<Json>)>,
     pub unverified_email: bool,
     pub decryption: Option<DecryptionSetup>,
+    pub bindings: Vec<Binding>,
 }
 
 /// `issuers[].decryption`; `app` numbers the keys and makes a `verify::Decryption`.
@@ -277,6 +281,7 @@ fn build(text: &str, options: &LoadOptions, problems: &mut Problems) -> Option<C
     let issuers = issuers::issuers(root, unverified_email, options, problems);
     let token = token::settings(root, problems);
     let identity = identity::settings(root, token.as_ref(), problems);
+    bindings::check_places(root, token.as_ref(), identity.as_ref(), problems);
     let strict_paths = routes::strict_paths(root);
     let routes = routes::routes(root, strict_paths, problems);
     Some(Config {

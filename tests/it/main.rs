@@ -9,6 +9,7 @@
 
 mod harness;
 
+mod bindings;
 mod commands;
 mod demo;
 mod encrypted;

@@ -1,6 +1,7 @@
-//! The catalogue of threats against tokens (J) and against remembered decisions (C), row by row.
+//! The catalogue of threats against tokens (J) and against remembered decisions (C), row by row; and what tokens are bound to.
 
 mod algorithm;
+mod binding;
 mod cache;
 mod claims;
 mod cost;
