@@ -78,6 +78,17 @@ impl TokenCache {
         self.entries.len()
     }
 
+    /// What all entries cost.
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> usize {
+        self.entries.bytes()
+    }
+
+    #[cfg(test)]
+    pub(super) fn max_bytes(&self) -> usize {
+        self.entries.max_bytes()
+    }
+
     /// The counts, which then start again at 0.
     pub fn take_counts(&mut self) -> CacheCounts {
         std::mem::take(&mut self.counts)
@@ -170,7 +181,7 @@ const ALLOCATION: usize = 16;
 
 /// Bytes that remembering a token costs, rounded up rather than down: the bound must hold for tokens that are made to be
 /// small on the wire and large in memory (`[0,0,0,...]`).
-fn cost(verified: &VerifiedToken) -> usize {
+pub(super) fn cost(verified: &VerifiedToken) -> usize {
     let kid = verified.kid().map_or(0, |kid| kid.len() + ALLOCATION);
     Lru::<Arc<VerifiedToken>>::OVERHEAD
         + size_of::<VerifiedToken>()

@@ -3,6 +3,8 @@
 mod algorithm;
 mod binding;
 mod cache;
+mod cache_bounds;
+mod cache_model;
 mod claims;
 mod cost;
 mod decryption;
