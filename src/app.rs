@@ -4,6 +4,8 @@
 //! what they share is immutable and swapped whole.
 
 mod assemble;
+#[cfg(test)]
+mod differential_tests;
 mod drain;
 mod key_watch;
 mod reload;
