@@ -5,6 +5,8 @@
 
 mod assemble;
 mod decryption_watch;
+#[cfg(test)]
+mod differential_tests;
 mod drain;
 mod key_watch;
 mod reload;

@@ -227,7 +227,7 @@ impl Verifier {
         log.passed(Check::Header, &|| steps::said_by(&header));
 
         let claims = steps::read_claims(jws.payload)?;
-        claims::check_subject(&claims)?;
+        claims::check_names(&claims)?;
         log.passed(Check::Claims, &|| format!("{} claims", claims.len()));
 
         let iss = claims::issuer(&claims)?;
