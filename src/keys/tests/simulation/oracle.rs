@@ -1,6 +1,7 @@
 //! What must hold, judged from the outside: from the issuer's life, the fetches that it saw, and the answers that clients got. Nothing of
 //! the code under test is in here; what was fetched is kept as a list, and each question looks through all of it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::documents::Name;
@@ -27,8 +28,8 @@ pub struct Breach {
 
 type Held = Result<(), Breach>;
 
-pub struct Oracle<'l> {
-    life: &'l Life,
+pub struct Oracle {
+    life: Arc<Life>,
     /// How late the other side may do what is due: its timers, its wake-ups.
     late: Duration,
     in_flight: Option<Duration>,
@@ -57,8 +58,8 @@ struct Landing {
     keys: Vec<Name>,
 }
 
-impl<'l> Oracle<'l> {
-    pub fn new(life: &'l Life, late: Duration) -> Self {
+impl Oracle {
+    pub fn new(life: Arc<Life>, late: Duration) -> Self {
         Self {
             life,
             late,
@@ -331,6 +332,25 @@ impl<'l> Oracle<'l> {
         was_trusted && at < missed.ended + self.life.timing.retention
     }
 
+    /// `Retry-After` of an answer without keys: not before the next fetch, and not long after it.
+    pub fn comes_back(&self, verdict: Verdict, retry_after: u64) -> Held {
+        let longest = LONGEST_PAUSE.as_secs() + 1;
+        match verdict {
+            Verdict::Unavailable if !(1..=longest).contains(&retry_after) => {
+                breach("k12_retry_after", format!("{retry_after} s"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Ready from the first keys on, whatever becomes of the issuer.
+    pub fn readiness(&self, ready: bool) -> Held {
+        match ready == self.landings.is_empty() {
+            true => breach("k12_ready_with_the_first_keys", format!("ready: {ready}")),
+            false => Ok(()),
+        }
+    }
+
     /// How many keys are held: current ones, and those that are only retained.
     pub fn holds(&self, current: usize, retained: usize) -> Held {
         match current <= 100 && retained <= 1000 {
@@ -343,6 +363,6 @@ impl<'l> Oracle<'l> {
     }
 }
 
-fn breach(promise: &'static str, what: String) -> Held {
+pub fn breach(promise: &'static str, what: String) -> Held {
     Err(Breach { promise, what })
 }

@@ -1,6 +1,7 @@
 //! One life, lived: time goes from event to event, and nothing waits for anything.
 
 use std::ops::Add;
+use std::sync::Arc;
 use std::time::Duration;
 
 use fastrand::Rng;
@@ -18,10 +19,10 @@ const LATEST_TURN: Duration = Duration::from_millis(20);
 /// The bound on that which the promises are held to.
 pub const LATE: Duration = Duration::from_millis(50);
 
-pub struct World<'l, G> {
-    life: &'l Life,
+pub struct World<G> {
+    life: Arc<Life>,
     gate: G,
-    oracle: Oracle<'l>,
+    oracle: Oracle,
     random: Rng,
     /// When the task looks at the plan next; none while it is in a fetch.
     turn: Option<Duration>,
@@ -75,12 +76,12 @@ enum Event {
     Turn,
 }
 
-impl<'l, G: Gate> World<'l, G> {
-    pub fn new(life: &'l Life, gate: G, seed: u64, told: bool) -> Self {
+impl<G: Gate> World<G> {
+    pub fn new(life: Arc<Life>, gate: G, seed: u64, told: bool) -> Self {
         Self {
-            life,
             gate,
-            oracle: Oracle::new(life, LATE),
+            oracle: Oracle::new(Arc::clone(&life), LATE),
+            life,
             random: Rng::with_seed(!seed),
             turn: Some(Duration::ZERO),
             fetch: None,
@@ -92,7 +93,8 @@ impl<'l, G: Gate> World<'l, G> {
 
     /// To the end, or to the first broken promise.
     pub fn live(mut self) -> Result<Tally, Breach> {
-        let mut arrivals = self.life.arrivals.iter().copied().peekable();
+        let life = Arc::clone(&self.life);
+        let mut arrivals = life.arrivals.iter().copied().peekable();
         loop {
             let (at, event) = self.next(arrivals.peek());
             if at > self.life.end {
