@@ -12,6 +12,7 @@ mod harness;
 mod commands;
 mod demo;
 mod examples;
+mod flood;
 mod headers;
 mod hostile;
 mod issuers;
