@@ -23,6 +23,8 @@ pub mod url;
 mod testing;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod wire_testing;
 
 use std::sync::Arc;
 use std::time::Duration;

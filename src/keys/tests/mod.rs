@@ -6,10 +6,12 @@ mod failures;
 mod fetching;
 mod files;
 mod real_documents;
+mod replay;
 mod rotation;
 mod simulation;
 mod tls;
 mod unknown_keys;
+mod virtual_time;
 
 use std::sync::Arc;
 
