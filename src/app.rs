@@ -5,6 +5,7 @@
 
 mod assemble;
 mod drain;
+mod key_snapshots;
 mod key_watch;
 mod reload;
 mod signals;

@@ -116,10 +116,7 @@ mod tests {
                 continue;
             };
             for key in set.keys {
-                assert!(same(
-                    &key,
-                    &read(&Value::Object(public_jwk(&key).unwrap()))
-                ));
+                assert!(same(&key, &read(&Value::Object(public_jwk(&key).unwrap()))));
                 seen += 1;
             }
         }

@@ -92,6 +92,7 @@ pub fn config(issuer: &str, origin: Origin) -> SourceConfig {
         timing: timing(),
         policy: KeyPolicy::default(),
         required_for_ready: true,
+        snapshot_dir: None,
     }
 }
 

@@ -39,6 +39,7 @@ pub use check::{Check, CheckLog, NoLog};
 pub use pipeline::{Outcome, Seen, Verifier};
 pub use reason::{Decision, Reason};
 pub use rejection::Rejection;
+pub(crate) use text::span;
 pub use token::VerifiedToken;
 
 /// One entry of `issuers:`, ready to judge by.

@@ -275,6 +275,7 @@ mod tests {
     use crate::clock::{SystemClock, UnixTime};
     use crate::config::{self, LoadOptions};
     use crate::jose::algorithm::Algorithm;
+    use crate::keys::{KeySet, SourceId};
     use crate::verify::testing::{NOW, Signer, claims, claims_without, es256, mint};
 
     const ROUTES: &str = r"
@@ -457,14 +458,19 @@ routes:
         assert_eq!(failed(&judgement), ["lifetime"]);
     }
 
+    /// No key was ever had.
+    struct Nothing;
+
+    impl KeyLookup for Nothing {
+        fn key_set(&self, _: SourceId, _: Duration) -> Option<Arc<KeySet>> {
+            None
+        }
+    }
+
     #[test]
     fn a_key_that_is_out_of_reach_is_unavailable() {
         let gate = gate("");
-        let keys = super::super::WithinReach {
-            keys: &gate.keys,
-            out_of_reach: vec![crate::keys::SourceId(0)],
-        };
-        let judgement = judge(&gate, &question(good(), None), &keys);
+        let judgement = judge(&gate, &question(good(), None), &Nothing);
         assert_eq!(judgement.decision, Decision::Unavailable);
         assert_eq!(judgement.status, 503);
         assert_eq!(failed(&judgement), ["key"]);
