@@ -31,6 +31,7 @@ const PURE: &[&str] = &[
     "keys/set",
     "keys/snapshot/age",
     "keys/snapshot/identity",
+    "keys/snapshot/ignored",
     "keys/snapshot/mod",
     "proxy/credentials",
     "proxy/cross_site",

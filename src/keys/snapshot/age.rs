@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::Ignored;
 use crate::clock::{Boot, UnixTime};
 
-/// Longest time that a snapshot may be ahead of this machine's clock: what clocks of two machines may differ by, as for tokens.
-const MAX_AHEAD: i64 = 30;
+/// Longest time in seconds that a snapshot may be ahead of this machine's clock: what clocks of two machines may differ by, as for tokens.
+pub(super) const MAX_AHEAD: i64 = 30;
 /// Both ends are whole seconds: what lies between may be one more.
 const ROUNDING: Duration = Duration::from_secs(1);
 

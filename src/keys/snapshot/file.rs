@@ -160,3 +160,145 @@ fn hint_of(error: &io::Error) -> &'static str {
         _ => "look at the volume and at who may write there",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::Permissions;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::process::Command;
+
+    use super::*;
+    use crate::keys::testing::TestDirectory;
+
+    fn why_not(path: &Path) -> String {
+        match read(path) {
+            Err(Ignored::Unreadable(why)) => why,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_file_is_written_as_a_whole_for_this_user_only_and_read_again() {
+        let directory = TestDirectory::new("snapshot-whole");
+        let path = directory.0.join("a.snapshot");
+        assert_eq!(read(&path), Ok(None));
+        for content in ["first", "second, and longer", "3"] {
+            assert_eq!(write(&path, content.as_bytes()), Ok(()));
+            assert_eq!(read(&path), Ok(Some(content.as_bytes().to_vec())));
+        }
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+        assert_eq!(directory.names(), ["a.snapshot"]);
+    }
+
+    #[test]
+    fn k06_what_is_not_a_regular_file_is_neither_read_nor_waited_for() {
+        let directory = TestDirectory::new("snapshot-kinds");
+        let [file, link, pipe, folder] =
+            ["file", "link", "pipe", "folder"].map(|name| directory.0.join(name));
+        write(&file, b"good").unwrap();
+        symlink(&file, &link).unwrap();
+        let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
+        assert!(made.success());
+        fs::create_dir(&folder).unwrap();
+        for path in [&link, &pipe, &folder] {
+            let why = why_not(path);
+            assert!(why.starts_with("it is not a regular file"), "{why}");
+        }
+        assert!(why_not(&file.join("below")).starts_with("it cannot be read"));
+        // What is written takes their place, and follows no link.
+        assert_eq!(write(&link, b"new"), Ok(()));
+        assert_eq!(write(&pipe, b"new"), Ok(()));
+        assert_eq!(read(&link), Ok(Some(b"new".to_vec())));
+        assert_eq!(read(&file), Ok(Some(b"good".to_vec())));
+        assert!(write(&folder, b"new").is_err());
+        assert_eq!(directory.names(), ["file", "folder", "link", "pipe"]);
+    }
+
+    #[test]
+    fn k06_a_file_that_another_user_made_or_everybody_may_write_is_not_read() {
+        let directory = TestDirectory::new("snapshot-owners");
+        let path = directory.0.join("a");
+        write(&path, b"good").unwrap();
+        let with_mode = |mode| {
+            fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+            read(&path)
+        };
+        // The group: a volume with `fsGroup` is changed to that.
+        for mode in [0o600, 0o640, 0o660, 0o644] {
+            assert!(with_mode(mode).is_ok(), "{mode:o}");
+        }
+        for mode in [0o602, 0o666, 0o777] {
+            assert!(with_mode(mode).is_err(), "{mode:o}");
+        }
+        fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+        let found = fs::metadata(&path).unwrap();
+        let own = own_user().unwrap();
+        assert_eq!(found.uid(), own);
+        assert_eq!(check(&found, Some(own)), Ok(()));
+        // Root may write anywhere; it is no other user.
+        assert_eq!(check(&found, Some(own + 1)).is_ok(), own == 0);
+        assert!(check(&found, None).is_err());
+    }
+
+    #[test]
+    fn k06_a_file_of_another_user_is_refused() {
+        let directory = TestDirectory::new("snapshot-foreign");
+        let path = directory.0.join("a");
+        write(&path, b"good").unwrap();
+        let another = own_user().unwrap() + 1;
+        if std::os::unix::fs::chown(&path, Some(another), None).is_err() {
+            // Only root may give a file away; the check itself is tested above.
+            return;
+        }
+        let why = why_not(&path);
+        assert!(why.contains(&format!("belongs to user {another}")), "{why}");
+        assert!(why.contains("\nhint: "), "{why}");
+    }
+
+    #[test]
+    fn k03_a_giant_is_not_read() {
+        let directory = TestDirectory::new("snapshot-giant");
+        let path = directory.0.join("a");
+        write(&path, &vec![b' '; MAX_BYTES]).unwrap();
+        assert!(read(&path).is_ok());
+        write(&path, &vec![b' '; MAX_BYTES + 1]).unwrap();
+        assert!(why_not(&path).contains("more than 1048576 bytes"));
+        // Without a byte on the disk.
+        File::create(&path).unwrap().set_len(1 << 40).unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+        assert!(why_not(&path).contains("more than"));
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_an_error_and_leaves_nothing_behind() {
+        let directory = TestDirectory::new("snapshot-nowhere");
+        let file = directory.0.join("file");
+        write(&file, b"good").unwrap();
+        for (path, part) in [
+            (directory.0.join("missing/a"), "no such file or directory"),
+            (file.join("a"), "not a directory"),
+            // Not even root makes files there.
+            (PathBuf::from("/proc/a"), "cannot be written to"),
+        ] {
+            let why = write(&path, b"new").unwrap_err();
+            assert!(why.contains(part) && why.contains("\nhint: "), "{why}");
+        }
+        assert_eq!(directory.names(), ["file"]);
+    }
+
+    #[test]
+    fn a_directory_is_examined_without_a_trace() {
+        let directory = TestDirectory::new("snapshot-examined");
+        assert_eq!(examine(&directory.0), Ok(()));
+        assert!(directory.names().is_empty());
+        let missing = examine(&directory.0.join("missing")).unwrap_err();
+        assert!(missing.contains("hint: mount a volume there"), "{missing}");
+        write(&directory.0.join("file"), b"").unwrap();
+        let file = examine(&directory.0.join("file")).unwrap_err();
+        assert!(file.contains("is not a directory"), "{file}");
+        assert!(examine(Path::new("/proc")).is_err());
+        // As Kubernetes makes an emptyDir.
+        fs::set_permissions(&directory.0, Permissions::from_mode(0o777)).unwrap();
+        assert_eq!(examine(&directory.0), Ok(()));
+    }
+}

@@ -9,7 +9,7 @@ use crate::keys::source::{Origin, SourceConfig};
 
 /// All that decides what a fetch could have brought, as canonical JSON.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Identity(pub(super) String);
+pub struct Identity(String);
 
 impl Identity {
     /// None where nothing is fetched: what is configured or in a file is there when the gate starts, and a secret is never written.
@@ -47,6 +47,10 @@ impl Identity {
             })
             .to_string(),
         ))
+    }
+
+    pub fn as_json(&self) -> &str {
+        &self.0
     }
 
     /// Another one for each identity, so that sources, and gates that share a directory, do not meet in a file.

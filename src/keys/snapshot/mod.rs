@@ -4,7 +4,7 @@
 //! fetched, and each key as a JWK. The digest tells damage, not malice: whoever may write the file may write keys. What is in it is read as
 //! strictly as a document that comes over the network, and judged by today's policy; only its age is taken from it.
 //!
-//! * `identity` is whose keys they are, `age` how old they are by clocks that may lie. Both are pure.
+//! * `identity` is whose keys they are, `age` how old they are by clocks that may lie, [`Ignored`] why they are not used. All pure.
 //! * `file` reads and writes, `keeper` decides when for one source.
 
 use std::sync::Arc;
@@ -23,106 +23,58 @@ use crate::jose::public_jwk::public_jwk;
 mod age;
 mod file;
 mod identity;
+mod ignored;
 mod keeper;
 
 pub use age::Fetched;
 pub use file::examine;
 pub use identity::Identity;
 pub(super) use identity::sha256;
+pub use ignored::Ignored;
 pub(super) use keeper::Keeper;
 
 /// Largest snapshot. A document has 512 KiB at most, and its keys less; what is retained takes what room is left.
 pub const MAX_BYTES: usize = 1024 * 1024;
+/// Of it, what the first line and the times take at most.
+const MAX_OVERHEAD: usize = 512;
 
 /// Keys of this format only: another version of it is another word here.
 const FIRST_WORDS: &str = "claimgate-keys 1 ";
 /// What the first words of every version begin with.
 const ANY_VERSION: &str = "claimgate-keys ";
-/// Why a snapshot is not used.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Ignored {
-    /// It cannot be read, or must not be: the text says why.
-    Unreadable(String),
-    Damaged(&'static str),
-    OtherVersion,
-    Foreign,
-    FromTheFuture {
-        ahead: Duration,
-    },
-    TooOld {
-        age: Duration,
-        max_stale: Duration,
-    },
-    NoUsableKey,
-}
 
-impl std::fmt::Display for Ignored {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Unreadable(why) => formatter.write_str(why),
-            Self::Damaged(what) => write!(
-                formatter,
-                "it is damaged: {what}\nhint: the next fetch that succeeds replaces it; look at the disk, and at who else writes there"
-            ),
-            Self::OtherVersion => formatter.write_str(
-                "another version of the gate wrote it\nhint: the next fetch that succeeds replaces it",
-            ),
-            Self::Foreign => formatter.write_str(
-                "it is of another issuer, address, `ca_file` or key policy than its name says\nhint: snapshots are not for copying or renaming",
-            ),
-            Self::FromTheFuture { ahead } => write!(
-                formatter,
-                "it is {} s ahead of this machine's clock, so that its age is not known\nhint: check the clock of this machine",
-                ahead.as_secs()
-            ),
-            Self::TooOld { age, max_stale } => write!(
-                formatter,
-                "its keys were fetched {} s ago, which is longer than `max_stale` ({} s)",
-                age.as_secs(),
-                max_stale.as_secs()
-            ),
-            Self::NoUsableKey => formatter.write_str("no key in it can be used"),
-        }
-    }
-}
-
-/// The snapshot of `set`. None when there is nothing that can be written.
+/// The snapshot of `saved`. None when there is nothing that can be written.
 ///
 /// Keys that do not fit into [`MAX_BYTES`] are left out from the end, where those stand that left their document first.
-pub fn encode(identity: &Identity, fetched: &Fetched, set: &Saved<'_>) -> Option<Vec<u8>> {
-    let mut body = format!(
-        r#"{{"fetched_at":{},"boot":{},"source":{},"keys":["#,
-        fetched.at.0,
-        boot_members(fetched.boot.as_ref()),
-        identity.0
-    );
-    const END: &str = "]}\n";
-    let room = MAX_BYTES - FIRST_WORDS.len() - 65 - END.len();
-    let mut first = true;
-    for key in &set.set.keys {
-        let Some(jwk) = public_jwk(&key.key) else {
+pub fn encode(identity: &Identity, fetched: &Fetched, saved: &Saved<'_>) -> Option<Vec<u8>> {
+    let source = identity.as_json();
+    let mut room = MAX_BYTES.saturating_sub(MAX_OVERHEAD + source.len());
+    let mut keys: Vec<String> = Vec::new();
+    for held in saved.set.keys() {
+        // A secret has no public half.
+        let Some(jwk) = public_jwk(&held.key) else {
             continue;
         };
-        let good_until = key.good_until.map(|until| {
-            let left = until.saturating_sub(set.as_of).as_secs();
-            fetched
-                .at
-                .0
-                .saturating_add(i64::try_from(left).unwrap_or(i64::MAX))
+        let good_until = held.good_until.map(|until| {
+            let left = until.saturating_sub(saved.as_of).as_secs();
+            let left = i64::try_from(left).unwrap_or(i64::MAX);
+            fetched.at.0.saturating_add(left)
         });
         let entry = json!({"jwk": jwk, "good_until": good_until}).to_string();
-        if body.len() + 1 + entry.len() > room {
-            break;
+        match room.checked_sub(entry.len() + 1) {
+            Some(left) => room = left,
+            None => break,
         }
-        if !first {
-            body.push(',');
-        }
-        first = false;
-        body.push_str(&entry);
+        keys.push(entry);
     }
-    body.push_str(END);
-    let head = format!("{FIRST_WORDS}{}\n", sha256(body.as_bytes()));
-    (!first).then(|| (head + &body).into_bytes())
+    if keys.is_empty() {
+        return None;
+    }
+    let (at, boot) = (fetched.at.0, boot_members(fetched.boot.as_ref()));
+    let keys = keys.join(",");
+    let body = format!(r#"{{"fetched_at":{at},"boot":{boot},"source":{source},"keys":[{keys}]}}"#);
+    let digest = sha256(body.as_bytes());
+    Some(format!("{FIRST_WORDS}{digest}\n{body}").into_bytes())
 }
 
 /// What is to be written.
@@ -156,7 +108,7 @@ pub struct Restored {
 pub fn decode(bytes: &[u8], reading: &Reading<'_>) -> Result<Restored, Ignored> {
     let members =
         json::parse_object(body(bytes)?).map_err(|error| Ignored::Damaged(error.problem))?;
-    let source = json::parse(reading.identity.0.as_bytes()).ok();
+    let source = json::parse(reading.identity.as_json().as_bytes()).ok();
     if members.get("source") != source.as_ref() {
         return Err(Ignored::Foreign);
     }

@@ -7,6 +7,8 @@ mod files;
 mod real_documents;
 mod rotation;
 mod simulation;
+mod snapshot_laws;
+mod snapshot_life;
 mod tls;
 mod unknown_keys;
 

@@ -44,6 +44,16 @@ impl Gate {
 
     /// Waits only until the admin listener answers.
     pub fn start_unready(configuration: &str) -> Self {
+        let mut gate = Self::spawn(configuration);
+        eventually("the admin listener", || {
+            assert!(gate.is_alive(), "the gate did not start: {}", gate.log());
+            (listens(gate.admin) && listens(gate.port)).then_some(())
+        });
+        gate
+    }
+
+    /// Waits for nothing.
+    pub fn spawn(configuration: &str) -> Self {
         let (port, admin) = (free_port(), free_port());
         let file = scratch("yaml");
         let log = scratch("log");
@@ -53,21 +63,13 @@ impl Gate {
         )
         .unwrap();
         let out = File::create(&log).unwrap();
-        let mut process = Command::new(env!("CARGO_BIN_EXE_claimgate"))
+        let process = Command::new(env!("CARGO_BIN_EXE_claimgate"))
             .args(["run", "--config", file.to_str().unwrap()])
             .stdin(Stdio::null())
             .stdout(out.try_clone().unwrap())
             .stderr(out)
             .spawn()
             .unwrap();
-        eventually("the admin listener", || {
-            assert!(
-                process.try_wait().unwrap().is_none(),
-                "the gate did not start: {}",
-                std::fs::read_to_string(&log).unwrap()
-            );
-            (listens(admin) && listens(port)).then_some(())
-        });
         Self {
             port,
             admin,
