@@ -232,7 +232,7 @@ static TOKEN_SOURCE: Variants = Variants {
     by: By::Presence,
     common: &[],
     list: &[
-        Variant {
+        &Variant {
             name: "header",
             groups: &[&[
                 Field::required(
@@ -248,7 +248,7 @@ static TOKEN_SOURCE: Variants = Variants {
                 ),
             ]],
         },
-        Variant {
+        &Variant {
             name: "cookie",
             groups: &[&[
                 Field::required(
@@ -264,7 +264,7 @@ static TOKEN_SOURCE: Variants = Variants {
                 ),
             ]],
         },
-        Variant {
+        &Variant {
             name: "query",
             groups: &[&[Field::required(
                 "query",

@@ -17,6 +17,7 @@ mod kind;
 mod near;
 mod problem;
 mod profile;
+mod providers;
 mod read_scalar;
 mod record;
 #[cfg(test)]
@@ -24,6 +25,15 @@ mod reference;
 mod routes;
 mod scalar;
 mod schema;
+#[cfg(any(test, fuzzing))]
+#[expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "code of tests"
+)]
+pub(crate) mod schema_testing;
 mod secret;
 mod server;
 mod substitute;

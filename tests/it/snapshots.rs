@@ -90,7 +90,7 @@ fn k12_a_gate_that_is_started_while_the_issuer_is_away_serves_with_the_keys_of_i
     let fetches = house.issuer.fetches();
 
     let began = Instant::now();
-    let gate = Gate::spawn(&house.configuration);
+    let gate = Gate::spawn(&[], &house.configuration);
     while TcpStream::connect(("127.0.0.1", gate.port)).is_err() {
         assert!(began.elapsed() < Duration::from_secs(20), "{}", gate.log());
         std::thread::sleep(Duration::from_millis(1));

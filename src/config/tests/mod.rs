@@ -7,7 +7,6 @@ mod issuers;
 mod laws;
 mod settings;
 mod together;
-mod validator;
 
 use std::collections::HashMap;
 use std::path::PathBuf;

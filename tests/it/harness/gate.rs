@@ -35,25 +35,33 @@ pub fn claimgate(arguments: &[&str]) -> Output {
 impl Gate {
     /// Starts with this configuration and waits until it is ready.
     pub fn start(configuration: &str) -> Self {
-        let gate = Self::start_unready(configuration);
+        Self::start_in(&[], configuration)
+    }
+
+    /// As [`Self::start`], with these variables added to the environment.
+    pub fn start_in(environment: &[(&str, &str)], configuration: &str) -> Self {
+        let gate = Self::spawn(environment, configuration).that_listens();
         eventually("readiness", || {
             (gate.admin("/readyz").0 == 200).then_some(())
         });
         gate
     }
 
-    /// Waits only until the admin listener answers.
+    /// Waits only until the listeners answer.
     pub fn start_unready(configuration: &str) -> Self {
-        let mut gate = Self::spawn(configuration);
+        Self::spawn(&[], configuration).that_listens()
+    }
+
+    fn that_listens(mut self) -> Self {
         eventually("the admin listener", || {
-            assert!(gate.is_alive(), "the gate did not start: {}", gate.log());
-            (listens(gate.admin) && listens(gate.port)).then_some(())
+            assert!(self.is_alive(), "the gate did not start: {}", self.log());
+            (listens(self.admin) && listens(self.port)).then_some(())
         });
-        gate
+        self
     }
 
     /// Waits for nothing.
-    pub fn spawn(configuration: &str) -> Self {
+    pub fn spawn(environment: &[(&str, &str)], configuration: &str) -> Self {
         let (port, admin) = (free_port(), free_port());
         let file = scratch("yaml");
         let log = scratch("log");
@@ -65,6 +73,7 @@ impl Gate {
         let out = File::create(&log).unwrap();
         let process = Command::new(env!("CARGO_BIN_EXE_claimgate"))
             .args(["run", "--config", file.to_str().unwrap()])
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(out.try_clone().unwrap())
             .stderr(out)
