@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::config::{Config, IdentitySettings, IssuerSetup};
@@ -35,7 +36,8 @@ pub fn assemble(
         None => RouteTable::everything_needs_a_token(),
         Some(routes) => RouteTable::new(routes, config.strict_paths).map_err(bad_routes)?,
     };
-    let (issuers, sources, decryption) = number_sources(config.issuers);
+    let (issuers, mut sources, decryption) = number_sources(config.issuers);
+    let snapshot_dir = config.keys_snapshot_dir.map(|found| found.path.into());
     let route_names: Vec<Arc<str>> = routes
         .routes()
         .iter()
@@ -49,11 +51,15 @@ pub fn assemble(
         None => Metrics::new(&route_names, &issuer_names),
         Some(gate) => gate.metrics.reindexed(&route_names, &issuer_names),
     };
-    for (index, source) in sources.iter().enumerate() {
+    for (index, source) in sources.iter_mut().enumerate() {
+        source.snapshot_dir.clone_from(&snapshot_dir);
+        let mut trusted_for = source.timing.max_stale;
         if let Origin::Fixed { keys, .. } = &source.origin {
             let id = SourceId(index);
             metrics.keys_held(&source.issuer, id, keys.keys.len(), Freshness::Always);
+            trusted_for = Duration::ZERO;
         }
+        metrics.keys_trusted_for(&source.issuer, trusted_for);
     }
     let verifier = Verifier::new(issuers, config.token.max_bytes);
     let (managed, mapping) = identity(config.identity, &config.token, &verifier);
@@ -154,7 +160,7 @@ fn bad_routes(problems: Vec<(usize, String)>) -> CannotAssemble {
     CannotAssemble(problems.join("; "))
 }
 
-fn seconds(duration: std::time::Duration) -> i64 {
+fn seconds(duration: Duration) -> i64 {
     i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
 }
 

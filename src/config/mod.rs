@@ -55,7 +55,7 @@ use std::collections::HashMap;
 use std::io::Read;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -94,6 +94,8 @@ pub struct Config {
     pub strict_paths: StrictPaths,
     pub log: LogSettings,
     pub shutdown: Shutdown,
+    /// Absent: keys are remembered nowhere.
+    pub keys_snapshot_dir: Option<SnapshotDirectory>,
     /// Loaded well, but the operator should know: printed by `check` and at start.
     pub warnings: Vec<Problem>,
 }
@@ -125,6 +127,15 @@ pub struct DecryptionSetup {
     pub algorithms: Vec<KeyManagement>,
     pub encryptions: Vec<Encryption>,
     pub required: bool,
+}
+
+/// `keys_snapshot_dir`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SnapshotDirectory {
+    pub path: PathBuf,
+    /// Where it stands in the file, from 1.
+    pub line: usize,
+    pub column: usize,
 }
 
 /// `identity:`; `app` makes the mapping and the managed names of it.
@@ -284,6 +295,7 @@ fn build(text: &str, options: &LoadOptions, problems: &mut Problems) -> Option<C
     bindings::check_places(root, token.as_ref(), identity.as_ref(), problems);
     let strict_paths = routes::strict_paths(root);
     let routes = routes::routes(root, strict_paths, problems);
+    let keys_snapshot_dir = server::keys_snapshot_dir(root, &issuers, problems);
     Some(Config {
         listen: listen?,
         admin: admin?,
@@ -297,6 +309,7 @@ fn build(text: &str, options: &LoadOptions, problems: &mut Problems) -> Option<C
         strict_paths,
         log: server::log(root)?,
         shutdown: server::shutdown(root)?,
+        keys_snapshot_dir,
         warnings: Vec::new(),
     })
 }

@@ -18,6 +18,7 @@ pub(super) static DOCUMENT: TextKind = free("a JSON text", anything);
 /// Checked where it is known whether plain http is allowed.
 pub(super) static KEY_URL: TextKind = free("an https URL", one_line);
 pub(super) static PATH: TextKind = free("the path of a file", one_line);
+pub(super) static DIRECTORY: TextKind = free("the path of a directory", one_line);
 pub(super) static UPSTREAM_URL: TextKind = free("a URL like `http://127.0.0.1:3000`", |text| {
     super::upstream::authority(text).map(drop)
 });

@@ -63,6 +63,7 @@ fn bound(
         },
         policy: KeyPolicy::default(),
         required_for_ready: true,
+        snapshot_dir: None,
     };
     gate.keys = Arc::new(Keys::new(
         vec![source],

@@ -53,6 +53,7 @@ pub use decryption::Decryption;
 pub use pipeline::{Outcome, Seen, Verifier};
 pub use reason::{Decision, Reason};
 pub use rejection::Rejection;
+pub(crate) use text::span;
 pub use token::VerifiedToken;
 
 /// One entry of `issuers:`, ready to judge by.

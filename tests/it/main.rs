@@ -20,4 +20,5 @@ mod hostile;
 mod issuers;
 mod messages;
 mod routes;
+mod snapshots;
 mod tokens;

@@ -278,6 +278,7 @@ mod tests {
     use crate::clock::{SystemClock, UnixTime};
     use crate::config::{self, LoadOptions};
     use crate::jose::algorithm::Algorithm;
+    use crate::keys::{DecryptionId, DecryptionKeySet, KeySet, SourceId};
     use crate::verify::testing::{NOW, Signer, claims, claims_without, es256, mint};
 
     const ROUTES: &str = r"
@@ -460,14 +461,23 @@ routes:
         assert_eq!(failed(&judgement), ["lifetime"]);
     }
 
+    /// No key was ever had.
+    struct Nothing;
+
+    impl KeyLookup for Nothing {
+        fn key_set(&self, _: SourceId, _: Duration) -> Option<Arc<KeySet>> {
+            None
+        }
+
+        fn decryption_keys(&self, _: DecryptionId) -> Option<Arc<DecryptionKeySet>> {
+            None
+        }
+    }
+
     #[test]
     fn a_key_that_is_out_of_reach_is_unavailable() {
         let gate = gate("");
-        let keys = super::super::WithinReach {
-            keys: &gate.keys,
-            out_of_reach: vec![crate::keys::SourceId(0)],
-        };
-        let judgement = judge(&gate, &question(good(), None), &keys);
+        let judgement = judge(&gate, &question(good(), None), &Nothing);
         assert_eq!(judgement.decision, Decision::Unavailable);
         assert_eq!(judgement.status, 503);
         assert_eq!(failed(&judgement), ["key"]);

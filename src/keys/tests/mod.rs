@@ -9,6 +9,8 @@ mod real_documents;
 mod replay;
 mod rotation;
 mod simulation;
+mod snapshot_laws;
+mod snapshot_life;
 mod tls;
 mod unknown_keys;
 mod virtual_time;

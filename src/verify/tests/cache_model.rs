@@ -14,7 +14,7 @@ use crate::jose::algorithm::{Algorithm, AlgorithmSet};
 use crate::jose::key::VerificationKey;
 use crate::keys::merge::merge;
 use crate::keys::plan::fresh_enough;
-use crate::keys::{KeyLookup, KeySet, SourceId};
+use crate::keys::{DecryptionId, DecryptionKeySet, KeyLookup, KeySet, SourceId};
 use crate::verify::testing::*;
 use crate::verify::{
     Binding, BoundClaim, Counterparts, NoLog, Place, Presented, TokenCache, Verifier, judge,
@@ -131,6 +131,10 @@ impl KeyLookup for Sources {
         source
             .is_trusted(monotonic)
             .then(|| Arc::clone(&source.set))
+    }
+
+    fn decryption_keys(&self, _: DecryptionId) -> Option<Arc<DecryptionKeySet>> {
+        None
     }
 }
 
