@@ -95,7 +95,7 @@ impl Settings<'_> {
         }
         let audiences = match &profile.audiences {
             Some(audiences) => Some(Some(audiences.clone())),
-            None => self.audiences(problems),
+            None => self.audiences(&profile, problems),
         };
         let algorithms = self.algorithms(&profile, problems);
         let entry = Entry {
@@ -130,8 +130,8 @@ impl Settings<'_> {
         })
     }
 
-    /// The outer `None`: a mistake. The inner one: `any_audience`.
-    fn audiences(&self, problems: &mut Problems) -> Option<Option<Vec<String>>> {
+    /// The outer `None`: a mistake. The inner one: `any_audience`, or another setting that is enough.
+    fn audiences(&self, profile: &Profile, problems: &mut Problems) -> Option<Option<Vec<String>>> {
         self.record.variant?;
         if self.record.broken("audiences") {
             return None;
@@ -155,6 +155,7 @@ impl Settings<'_> {
                 );
                 None
             }
+            (false, false) if profile.bound_by.is_some() => Some(None),
             (false, false) => {
                 problems.error(
                     &self.record.place.key("audiences", self.record.place.at),

@@ -19,6 +19,8 @@ mod kind;
 mod near;
 mod problem;
 mod profile;
+#[cfg(test)]
+mod provider_page;
 mod providers;
 mod read_scalar;
 mod record;
@@ -27,6 +29,15 @@ mod reference;
 mod routes;
 mod scalar;
 mod schema;
+#[cfg(any(test, fuzzing))]
+#[expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "code of tests"
+)]
+pub(crate) mod schema_testing;
 mod secret;
 mod server;
 mod substitute;

@@ -21,7 +21,16 @@ mod text;
 pub mod token;
 mod wording;
 
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
+#[expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "code of tests"
+)]
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the unit tests use more of it than a fuzzer does")
+)]
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;

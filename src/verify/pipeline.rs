@@ -211,10 +211,7 @@ impl Verifier {
             .rules
             .check_audience(facts, config.audiences.as_deref())
             .map_err(|refusal| steps::refused(refusal, &claims))?;
-        log.passed(Check::Audience, &|| match config.audiences {
-            Some(_) => "one of `audiences`".to_owned(),
-            None => "any (`any_audience: true`)".to_owned(),
-        });
+        log.passed(Check::Audience, &|| steps::said_of_audience(config));
 
         claims::check_required(&claims, &config.required_claims)?;
         log.passed(Check::RequiredClaims, &|| {

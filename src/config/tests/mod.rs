@@ -6,9 +6,9 @@ mod defaults;
 mod examples;
 mod issuers;
 mod laws;
+mod providers;
 mod settings;
 mod together;
-mod validator;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
