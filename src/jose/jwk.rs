@@ -6,6 +6,7 @@ use super::header::MAX_KID_BYTES;
 use super::json::{self, Json, Object};
 use super::key::VerificationKey;
 use super::material::{Curve, Material};
+use super::pem_map;
 
 /// Most keys that are taken from one document.
 pub const MAX_KEYS: usize = 100;
@@ -177,6 +178,8 @@ fn without_keys(members: &Object) -> &'static str {
         "the document is a discovery document: its `jwks_uri` names the key set"
     } else if members.get("kty").is_some() {
         "the document is a single key: a key set is an object with an array `keys`"
+    } else if pem_map::is_one(members) {
+        "the document maps each kid to a PEM text: `certificates_url` reads it"
     } else {
         "the document has no `keys`"
     }
@@ -338,7 +341,11 @@ fn member<'o>(members: &'o Object, name: &str) -> Option<&'o Json> {
 
 /// The kid of an entry that is skipped, cut to what is worth showing.
 fn shown_kid(entry: &Json) -> Option<Box<str>> {
-    let kid = entry.as_object()?.get("kid")?.as_str()?;
+    shortened(entry.as_object()?.get("kid")?.as_str()?)
+}
+
+/// At most [`MAX_KID_BYTES`] of a kid.
+pub(super) fn shortened(kid: &str) -> Option<Box<str>> {
     let end = (0..=kid.len().min(MAX_KID_BYTES))
         .rev()
         .find(|end| kid.is_char_boundary(*end))?;

@@ -5,7 +5,7 @@
 //! * [`json`] reads strict JSON: duplicates refused at any depth, numbers kept as written,
 //! * [`header`] reads the JOSE header,
 //! * [`algorithm`] names the signature algorithms, [`key`] verifies with one key,
-//! * [`jwk`] and [`pem`] read keys; what cannot be used is skipped with a reason,
+//! * [`jwk`], [`pem`] and [`pem_map`] read keys; what cannot be used is skipped with a reason,
 //! * `material` is what both make of a key, `weak` and `public_default` say which of it proves nothing,
 //! * `spki` and `der` find it in certificates.
 
@@ -21,6 +21,7 @@ mod material;
 #[cfg(test)]
 mod minting;
 pub mod pem;
+pub mod pem_map;
 mod public_default;
 mod spki;
 mod weak;
