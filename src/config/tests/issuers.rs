@@ -22,8 +22,8 @@ fn one(issuer: &str) -> String {
 const MISTAKES: &[(&str, &str, &str)] = &[
     ("{issuer: a}", "`provider` is missing", "`oidc`"),
     (
-        "{provider: okta, issuer: a}",
-        "found `okta`",
+        "{provider: acme, issuer: a}",
+        "found `acme`",
         "one of `oidc`",
     ),
     (
