@@ -49,10 +49,13 @@ pub fn assemble(
         Some(gate) => gate.metrics.reindexed(&route_names, &issuer_names),
     };
     for (index, source) in sources.iter().enumerate() {
-        if let Origin::Fixed { keys, .. } = &source.origin {
-            let id = SourceId(index);
-            metrics.keys_held(&source.issuer, id, keys.keys.len(), Freshness::Always);
-        }
+        // What never changes is always fresh, and so is what nobody has asked for yet.
+        let held = match &source.origin {
+            Origin::Fixed { keys, .. } => keys.keys.len(),
+            Origin::KeyPerKid { .. } => 0,
+            _ => continue,
+        };
+        metrics.keys_held(&source.issuer, SourceId(index), held, Freshness::Always);
     }
     let (managed, mapping) = identity(config.identity, &config.token);
     Ok(Gate {

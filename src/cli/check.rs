@@ -121,12 +121,10 @@ fn owners(config: &Config) -> Vec<Owner> {
         line: issuer.line,
         column: issuer.column,
         provider: issuer.profile.kind.name(),
-        fetched: issuer.sources.iter().any(|source| {
-            matches!(
-                source.origin,
-                Origin::JwksUrl { .. } | Origin::Discovery { .. }
-            )
-        }),
+        fetched: issuer
+            .sources
+            .iter()
+            .any(|source| source.origin.address().is_some()),
     };
     config.issuers.iter().enumerate().map(owner).collect()
 }
@@ -192,6 +190,9 @@ fn issuers(sources: &[SourceStatus], owners: &[Owner], online: bool) -> String {
         if online {
             let found = |line: String| vec![String::new(), String::new(), line];
             rows.extend(held(source).into_iter().map(found));
+            if source.kind == Origin::KEY_PER_KID {
+                rows.push(found("  each is fetched when a token names it".to_owned()));
+            }
         }
     }
     format!("\nissuers\n{}", table("  ", &rows))
@@ -294,6 +295,7 @@ mod tests {
     fn online_shows_every_key_and_why_one_is_skipped() {
         let source = SourceStatus {
             issuer: Arc::from("staff"),
+            kind: "jwks_url",
             origin: "https://id.example/keys".to_owned(),
             required_for_ready: true,
             keys: vec![KeyStatus {
@@ -357,6 +359,7 @@ mod tests {
     fn held_by_nobody() -> (SourceStatus, Owner) {
         let source = SourceStatus {
             issuer: Arc::from("staff"),
+            kind: "jwks_url",
             origin: "https://id.example/keys".to_owned(),
             required_for_ready: true,
             keys: vec![],

@@ -5,18 +5,22 @@ use std::sync::Arc;
 use super::fields_issuer::{KEY_SOURCES, KEYS};
 use super::kind::Kind;
 use super::problem::{Mistake, Place, Problems, shown};
-use super::record::{Data, Record};
+use super::record::{Data, Item, Record};
 use super::tree::{Node, Value};
 use super::{LoadOptions, providers, secret};
 use crate::jose::algorithm::AlgorithmSet;
 use crate::jose::jwk::KeyPolicy;
 use crate::keys::fetch::{FetchSettings, only_roots, system_roots};
+use crate::keys::kid::KidUrl;
 use crate::keys::plan::Timing;
 use crate::keys::source::{FileFormat, Origin, SourceConfig};
 use crate::keys::url::KeyUrl;
 use crate::provider::{IssuerForm, IssuerPattern, KeyDocument, Profile};
 
 const ABOUT_URLS: &str = "write it in full, as `https://id.example.com/jwks`";
+const ABOUT_KID_URLS: &str = "write it in full, as `https://keys.example.com/{kid}`";
+/// Sources that are fetched.
+const FETCHED: [&str; 4] = ["jwks_url", "discovery_url", "certificates_url", "pem_url"];
 
 /// What an entry says besides its `keys:`.
 pub(super) struct Entry<'e> {
@@ -104,6 +108,12 @@ pub(super) fn sources(
             vec![builder.explicit(name, problems)?]
         }
     };
+    let safe = origins
+        .iter()
+        .filter(|origin| builder.check_token(origin, problems));
+    if safe.count() < origins.len() {
+        return None;
+    }
     let timing = timing?;
     let source = |origin: Origin| SourceConfig {
         issuer: entry.name.clone(),
@@ -167,16 +177,22 @@ impl Builder<'_> {
         }
     }
 
-    fn flag(&self, name: &str) -> bool {
+    pub fn flag(&self, name: &str) -> bool {
         self.keys.boolean(name).unwrap_or(false)
     }
 
     /// Settings that the source in use does not look at. Silence would let an operator believe in them.
     fn useless(&self, source: &str, problems: &mut Problems) {
-        const FETCH: [&str; 4] = ["ca_file", "proxy", "allow_http", "refetch_interval"];
+        const FETCH: [&str; 5] = [
+            "ca_file",
+            "token_file",
+            "proxy",
+            "allow_http",
+            "refetch_interval",
+        ];
         const PERIODIC: [&str; 3] = ["refresh_interval", "max_stale", "retention"];
         let mut useless: Vec<&str> = Vec::new();
-        let fetched = matches!(source, "" | "jwks_url" | "discovery_url");
+        let fetched = source.is_empty() || FETCHED.contains(&source);
         let secret = matches!(source, "secret_file" | "secret_env");
         if !fetched {
             useless.extend(FETCH);
@@ -187,6 +203,9 @@ impl Builder<'_> {
         if !matches!(source, "" | "discovery_url") {
             useless.push("same_origin");
         }
+        if !matches!(source, "" | "discovery_url") || !self.keys.given("token_file") {
+            useless.push("token_origins");
+        }
         if !secret {
             useless.push("secret_encoding");
         }
@@ -194,6 +213,9 @@ impl Builder<'_> {
             // `false` asks for nothing.
             if self.keys.given(name) && self.keys.boolean(name) != Some(false) {
                 let other = match source {
+                    _ if name == "token_origins" && !self.keys.given("token_file") => {
+                        "no `token_file`".to_owned()
+                    }
                     "" => "keys that are fetched".to_owned(),
                     source => format!("`{source}`"),
                 };
@@ -259,7 +281,7 @@ impl Builder<'_> {
     /// The one source that `keys:` names.
     fn explicit(&self, name: &str, problems: &mut Problems) -> Option<Origin> {
         let Some(item) = self.keys.item(name) else {
-            if matches!(name, "jwks_url" | "discovery_url") {
+            if FETCHED.contains(&name) {
                 self.fetch(problems);
             }
             return None;
@@ -268,6 +290,20 @@ impl Builder<'_> {
             "jwks_url" => {
                 let (url, fetch) = (self.url(name, problems), self.fetch(problems));
                 Some(Origin::JwksUrl {
+                    url: url?,
+                    fetch: fetch?,
+                })
+            }
+            "certificates_url" => {
+                let (url, fetch) = (self.url(name, problems), self.fetch(problems));
+                Some(Origin::CertificatesUrl {
+                    url: url?,
+                    fetch: fetch?,
+                })
+            }
+            "pem_url" => {
+                let (url, fetch) = (self.kid_url(item, problems), self.fetch(problems));
+                Some(Origin::KeyPerKid {
                     url: url?,
                     fetch: fetch?,
                 })
@@ -330,6 +366,21 @@ impl Builder<'_> {
         }
     }
 
+    fn kid_url(&self, item: &Item, problems: &mut Problems) -> Option<KidUrl> {
+        match KidUrl::parse(item.text()?, self.flag("allow_http")) {
+            Ok(url) => {
+                let sample = url.sample();
+                self.warn_of_http(sample, &sample.to_string(), &item.place, problems);
+                Some(url)
+            }
+            Err(bad) => {
+                let mistake = Mistake::from_message(&bad.0, ABOUT_KID_URLS);
+                problems.error(&item.place, item.redact(mistake));
+                None
+            }
+        }
+    }
+
     /// `allow_http` was needed: somebody on the way can answer with keys of their own.
     fn warn_of_http(&self, url: &KeyUrl, text: &str, place: &Place, problems: &mut Problems) {
         if self.flag("allow_http") && KeyUrl::parse(text, false).is_err() {
@@ -368,6 +419,7 @@ impl Builder<'_> {
             }
             _ => system_roots(),
         };
+        let token_file = self.token_file(problems)?;
         if self.keys.has_broken() {
             return None;
         }
@@ -379,6 +431,7 @@ impl Builder<'_> {
             },
             allow_http: self.flag("allow_http"),
             same_origin: self.flag("same_origin"),
+            token_file,
         })
     }
 }

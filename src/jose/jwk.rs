@@ -12,7 +12,7 @@ use super::pem_map;
 pub const MAX_KEYS: usize = 100;
 
 /// What is wanted from a document's keys.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyPolicy {
     /// Accepted values of `use`; an absent `use` is always accepted. Usually `sig`.
     pub accepted_use: Vec<String>,

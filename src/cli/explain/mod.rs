@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
-use super::online::fetch_once;
+use super::online::{fetch_kid_once, fetch_once};
 use super::output::{complain, complain_of, print};
 use super::{BAD_CONFIG, ConfigFile, FAILURE, SUCCESS, USAGE};
 use crate::app;
@@ -18,6 +18,7 @@ use crate::config::{self, Config, LoadOptions};
 use crate::keys::source::Origin;
 use crate::keys::{KeyLookup, KeySet, Keys, SourceId};
 use crate::proxy::Gate;
+use crate::telemetry::escape::visible;
 use crate::verify::{Decision, Reason};
 use judge::{Question, judge};
 
@@ -111,6 +112,20 @@ pub(super) fn explain(arguments: &Arguments) -> u8 {
         out_of_reach,
     };
     let mut judgement = judge(&gate, &question, &keys);
+    if let Some((source, kid)) = judgement.wants.take().filter(|_| !arguments.offline) {
+        match fetch_kid_once(&gate.keys, source, &kid) {
+            Ok(Ok(false)) => {}
+            Ok(Ok(true)) => judgement = judge(&gate, &question, &keys),
+            Ok(Err(error)) => complain(&format!(
+                "warning: no key for the token's kid: {}\n",
+                visible(&error)
+            )),
+            Err(error) => {
+                complain(&format!("error: cannot fetch the key: {error}\n"));
+                return FAILURE;
+            }
+        }
+    }
     if arguments.offline && judgement.reason == Some(Reason::KeysUnavailable) {
         judgement.detail = Some(OFFLINE.to_owned());
     }
@@ -168,10 +183,7 @@ fn cut_off(config: &mut Config) -> Vec<SourceId> {
         .flat_map(|issuer| &mut issuer.sources);
     let mut cut = Vec::new();
     for (index, source) in sources.enumerate() {
-        if matches!(
-            source.origin,
-            Origin::JwksUrl { .. } | Origin::Discovery { .. }
-        ) {
+        if source.origin.address().is_some() {
             source.origin = Origin::Fixed {
                 keys: Default::default(),
                 any_kid: false,

@@ -1,13 +1,17 @@
 //! What sources do, over real sockets.
 
+mod certificates;
 mod discovery;
 mod failures;
 mod fetching;
 mod files;
+mod key_per_kid;
+mod key_per_kid_failures;
 mod real_documents;
 mod rotation;
 mod simulation;
 mod tls;
+mod token_file;
 mod unknown_keys;
 
 use std::sync::Arc;
