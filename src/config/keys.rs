@@ -7,7 +7,7 @@ use super::kind::Kind;
 use super::problem::{Mistake, Place, Problems, shown};
 use super::record::{Data, Item, Record};
 use super::tree::{Node, Value};
-use super::{LoadOptions, providers, secret};
+use super::{LoadOptions, secret};
 use crate::jose::algorithm::AlgorithmSet;
 use crate::jose::jwk::KeyPolicy;
 use crate::keys::fetch::{FetchSettings, only_roots, system_roots};
@@ -15,10 +15,10 @@ use crate::keys::kid::KidUrl;
 use crate::keys::plan::Timing;
 use crate::keys::source::{FileFormat, Origin, SourceConfig};
 use crate::keys::url::KeyUrl;
-use crate::provider::{IssuerForm, IssuerPattern, KeyDocument, Profile};
+use crate::provider::Profile;
 
-const ABOUT_URLS: &str = "write it in full, as `https://id.example.com/jwks`";
-const ABOUT_KID_URLS: &str = "write it in full, as `https://keys.example.com/{kid}`";
+pub(super) const ABOUT_URLS: &str = "write it in full, as `https://id.example.com/jwks`";
+pub(super) const ABOUT_KID_URLS: &str = "write it in full, as `https://keys.example.com/{kid}`";
 /// Sources that are fetched.
 const FETCHED: [&str; 4] = ["jwks_url", "discovery_url", "certificates_url", "pem_url"];
 
@@ -173,7 +173,7 @@ impl Builder<'_> {
     pub fn policy(&self) -> KeyPolicy {
         KeyPolicy {
             allow_public_default_key: self.flag("allow_public_default_key"),
-            ..KeyPolicy::default()
+            ..self.entry.profile.key_policy.clone()
         }
     }
 
@@ -228,56 +228,6 @@ impl Builder<'_> {
         }
     }
 
-    /// The document that the preset knows for one form of the issuer.
-    fn preset(
-        &self,
-        form: &IssuerForm,
-        fetch: Option<FetchSettings>,
-        problems: &mut Problems,
-    ) -> Option<Origin> {
-        if !self.entry.issuer_is_right {
-            return None;
-        }
-        let field = providers::of(self.entry.record)
-            .map_or("", |provider| provider.main_key(self.entry.record));
-        let place = self.entry.record.place(field);
-        let url = match &form.keys {
-            KeyDocument::Jwks { url } | KeyDocument::Discovery { url, .. } => url,
-        };
-        let written = self.entry.record.item(field).map_or("", |item| &item.shown);
-        let checked = match KeyUrl::parse(url, self.flag("allow_http")) {
-            Ok(checked) => checked,
-            Err(bad) => {
-                let reason = Mistake::from_message(&bad.0, ABOUT_URLS);
-                let no_url = !written.contains("://");
-                let mistake = if field == "issuer" && no_url {
-                    Mistake::new(format!(
-                        "no keys can be discovered at `{written}`: {}",
-                        reason.message
-                    ))
-                    .hint("give the keys' source, as in `keys: {jwks_url: https://...}`; an issuer that is no URL has no discovery")
-                } else {
-                    reason
-                };
-                problems.error(&place, mistake);
-                return None;
-            }
-        };
-        self.warn_of_http(&checked, url, &place, problems);
-        let fetch = fetch?;
-        Some(match &form.keys {
-            KeyDocument::Jwks { .. } => Origin::JwksUrl {
-                url: checked,
-                fetch,
-            },
-            KeyDocument::Discovery { issuer, .. } => Origin::Discovery {
-                url: checked,
-                issuer: issuer.clone(),
-                fetch,
-            },
-        })
-    }
-
     /// The one source that `keys:` names.
     fn explicit(&self, name: &str, problems: &mut Problems) -> Option<Origin> {
         let Some(item) = self.keys.item(name) else {
@@ -324,30 +274,6 @@ impl Builder<'_> {
         }
     }
 
-    /// The `issuer` that a discovery document of the operator's choice must name.
-    fn discovered_issuer(&self, problems: &mut Problems) -> Option<String> {
-        if !self.entry.issuer_is_right {
-            return None;
-        }
-        match self.entry.profile.forms.as_slice() {
-            [form] => Some(match (&form.keys, &form.pattern) {
-                (KeyDocument::Discovery { issuer, .. }, _) => issuer.clone(),
-                (_, IssuerPattern::Exact(issuer) | IssuerPattern::Tenant(issuer)) => issuer.clone(),
-            }),
-            forms => {
-                problems.error(
-                    &self.keys.place("discovery_url"),
-                    Mistake::new(format!(
-                        "one discovery document names one issuer, and this entry has {}",
-                        forms.len()
-                    ))
-                    .hint("use `jwks_url`, or an entry for each (Entra: `versions: [\"2.0\"]`; Auth0: one `domain`)"),
-                );
-                None
-            }
-        }
-    }
-
     fn url(&self, name: &str, problems: &mut Problems) -> Option<KeyUrl> {
         let item = self.keys.item(name)?;
         let text = item.text()?;
@@ -382,7 +308,7 @@ impl Builder<'_> {
     }
 
     /// `allow_http` was needed: somebody on the way can answer with keys of their own.
-    fn warn_of_http(&self, url: &KeyUrl, text: &str, place: &Place, problems: &mut Problems) {
+    pub fn warn_of_http(&self, url: &KeyUrl, text: &str, place: &Place, problems: &mut Problems) {
         if self.flag("allow_http") && KeyUrl::parse(text, false).is_err() {
             let host = url.uri().host().unwrap_or_default();
             problems.warning(

@@ -73,6 +73,10 @@ pub(super) static PROVIDER: TextKind = words("a provider", ProviderKind::NAMES);
 pub(super) static HOST: TextKind = words("`preserve` or `upstream`", &["preserve", "upstream"]);
 pub(super) static SECRET_ENCODING: TextKind = words("`raw` or `base64url`", &["raw", "base64url"]);
 pub(super) static TOKEN_USE: TextKind = words("`id` or `access`", &["id", "access"]);
+pub(super) static FIREBASE_CREDENTIAL: TextKind = words(
+    "`id_token` or `session_cookie`",
+    &["id_token", "session_cookie"],
+);
 pub(super) static VERSION: TextKind = words("`\"1.0\"` or `\"2.0\"`", &["1.0", "2.0"]);
 pub(super) static GROUPS_OVERAGE: TextKind = words("`flag` or `deny`", &["flag", "deny"]);
 pub(super) static CROSS_SITE: TextKind = words("`refuse` or `allow`", &["refuse", "allow"]);

@@ -16,6 +16,8 @@ pub const MAX_KEYS: usize = 100;
 pub struct KeyPolicy {
     /// Accepted values of `use`; an absent `use` is always accepted. Usually `sig`.
     pub accepted_use: Vec<String>,
+    /// Skip keys without a `kid`, where the format wants one (SPIFFE bundles).
+    pub kid_required: bool,
     /// Accept keys whose private half is public knowledge (WSO2's `wso2carbon`). For tests only.
     pub allow_public_default_key: bool,
 }
@@ -24,6 +26,7 @@ impl Default for KeyPolicy {
     fn default() -> Self {
         Self {
             accepted_use: vec!["sig".to_owned()],
+            kid_required: false,
             allow_public_default_key: false,
         }
     }
@@ -194,6 +197,9 @@ fn read_key(entry: &Json, policy: &KeyPolicy) -> Result<VerificationKey, SkipRea
     let key_type = required_string(members, "kty")?;
     check_secrecy(key_type, members)?;
     check_purpose(members, policy)?;
+    if kid.is_none() && policy.kid_required {
+        return Err(SkipReason::Malformed);
+    }
     let alg = signature_algorithm(members)?;
     let material = match key_type {
         "RSA" => rsa(members)?,

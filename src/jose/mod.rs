@@ -1,6 +1,7 @@
 //! JOSE: what the RFCs say about a token's bytes, before anyone asks whether it is trusted. Pure.
 //!
 //! * [`compact`] splits a compact serialization (RFC 7515 §7.1) without allocating,
+//! * [`padded`] splits the one that is not, for the one issuer that writes it,
 //! * [`base64url`] decodes strictly (RFC 7515 §2, RFC 4648 §5: no padding, no trailing bits),
 //! * [`json`] reads strict JSON: duplicates refused at any depth, numbers kept as written,
 //! * [`header`] reads the JOSE header,
@@ -20,6 +21,7 @@ pub mod key;
 mod material;
 #[cfg(test)]
 mod minting;
+pub mod padded;
 pub mod pem;
 pub mod pem_map;
 mod public_default;

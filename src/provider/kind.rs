@@ -31,4 +31,8 @@ providers! {
     Auth0 = "auth0",
     Entra = "entra",
     Wso2 = "wso2",
+    Firebase = "firebase",
+    Kubernetes = "kubernetes",
+    Alb = "alb",
+    Spiffe = "spiffe",
 }

@@ -2,14 +2,20 @@
 //! hold, what its claims are called. One file a provider and one line in the table of [`kind`]; [`Profile`] is what all of them make, and
 //! [`Rules`] what a provider's own rule may say. Pure.
 
+pub mod alb;
 mod audience;
 pub mod auth0;
+mod aws_region;
 pub mod cognito;
 pub mod entra;
+pub mod firebase;
 mod guid;
 mod kind;
+pub mod kubernetes;
 pub mod oidc;
 mod rules;
+pub mod spiffe;
+pub mod spiffe_id;
 pub mod wso2;
 
 use std::sync::Arc;
@@ -17,6 +23,8 @@ use std::time::Duration;
 
 use crate::jose::algorithm::{Algorithm, AlgorithmSet};
 use crate::jose::json::{Json, Object};
+use crate::jose::jwk::KeyPolicy;
+use crate::jose::padded::Spelling;
 
 pub use kind::ProviderKind;
 pub use rules::{Facts, Findings, Refusal, Rules, StandardRules};
@@ -48,6 +56,10 @@ pub struct Profile {
     pub claims: ClaimNames,
     /// Whom tokens are for, where a setting of the provider's own says so (Cognito's `client_ids`). The entry has no `audiences` then.
     pub audiences: Option<Vec<String>>,
+    /// Which keys of the document are for tokens.
+    pub key_policy: KeyPolicy,
+    /// How the tokens are written: [`Spelling::Padded`] takes both spellings.
+    pub spelling: Spelling,
     /// What else must hold of a token.
     pub rules: Arc<dyn Rules>,
 }
@@ -66,6 +78,8 @@ pub enum IssuerPattern {
     Exact(String),
     /// `{tenantid}` stands for one GUID in lower case, as in Entra's `common` document; the rule compares it with the verified `tid`.
     Tenant(String),
+    /// No `iss`: a token whose `sub` is a SPIFFE ID of this trust domain, unless its `iss` is that of another form.
+    TrustDomain(String),
 }
 
 impl IssuerPattern {
@@ -74,6 +88,15 @@ impl IssuerPattern {
         match self {
             Self::Exact(issuer) => issuer == iss,
             Self::Tenant(template) => tenant_of(template, iss).is_some_and(guid::is_lower_case),
+            Self::TrustDomain(_) => false,
+        }
+    }
+
+    /// The configured text; of a trust domain its own SPIFFE ID. Two forms with the same one take the same tokens.
+    pub fn text(&self) -> String {
+        match self {
+            Self::Exact(issuer) | Self::Tenant(issuer) => issuer.clone(),
+            Self::TrustDomain(domain) => format!("{}{domain}", spiffe_id::SCHEME),
         }
     }
 }
@@ -97,6 +120,18 @@ pub enum KeyDocument {
     Discovery {
         url: String,
         issuer: String,
+    },
+    /// A map of each kid to its certificate.
+    Certificates {
+        url: String,
+    },
+    /// One public key for each kid, at an address that ends in `/{kid}`.
+    KeyPerKid {
+        url: String,
+    },
+    /// Only the operator knows; the hint says what to give.
+    Unknown {
+        hint: &'static str,
     },
 }
 
@@ -126,6 +161,8 @@ impl Profile {
             retention: DEFAULT_RETENTION,
             claims: ClaimNames::standard(),
             audiences: None,
+            key_policy: KeyPolicy::default(),
+            spelling: Spelling::Strict,
             rules: Arc::new(StandardRules),
         }
     }

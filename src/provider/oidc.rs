@@ -17,18 +17,22 @@ pub struct Settings {
 pub fn profile(settings: Settings) -> Result<Profile, Vec<BadSetting>> {
     let issuer = settings.issuer;
     check_issuer(&issuer).map_err(|problem| vec![problem])?;
-    let form = IssuerForm {
+    Ok(Profile {
+        algorithms: AlgorithmSet::asymmetric(),
+        claims: claim_names(),
+        ..Profile::standard(ProviderKind::Oidc, vec![discovered(issuer)])
+    })
+}
+
+/// The form of an issuer whose discovery document is where the standard puts it.
+pub(super) fn discovered(issuer: String) -> IssuerForm {
+    IssuerForm {
         keys: KeyDocument::Discovery {
             url: discovery_url(&issuer),
             issuer: issuer.clone(),
         },
         pattern: IssuerPattern::Exact(issuer),
-    };
-    Ok(Profile {
-        algorithms: AlgorithmSet::asymmetric(),
-        claims: claim_names(),
-        ..Profile::standard(ProviderKind::Oidc, vec![form])
-    })
+    }
 }
 
 /// OpenID Connect Discovery 1.0 §4: "any terminating / MUST be removed before appending".
@@ -37,7 +41,8 @@ fn discovery_url(issuer: &str) -> String {
     format!("{base}{DISCOVERY_PATH}")
 }
 
-fn check_issuer(issuer: &str) -> Result<(), BadSetting> {
+/// What no `iss` can be.
+pub(super) fn check_issuer(issuer: &str) -> Result<(), BadSetting> {
     const FIELD: &str = "issuer";
     if issuer.is_empty() {
         return Err(BadSetting::new(

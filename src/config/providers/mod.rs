@@ -49,4 +49,8 @@ providers! {
     auth0,
     entra,
     wso2,
+    firebase,
+    kubernetes,
+    alb,
+    spiffe,
 }
