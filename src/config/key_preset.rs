@@ -90,20 +90,23 @@ impl Builder<'_> {
         if !self.entry.issuer_is_right {
             return None;
         }
-        let mistake = match self.entry.profile.forms.as_slice() {
-            [form] => match (&form.keys, &form.pattern) {
-                (KeyDocument::Discovery { issuer, .. }, _)
-                | (_, IssuerPattern::Exact(issuer) | IssuerPattern::Tenant(issuer)) => {
-                    return Some(issuer.clone());
-                }
-                (_, IssuerPattern::TrustDomain(_)) => {
-                    Mistake::new("a discovery document names its issuer, and this entry has none")
-                        .hint("add the `issuer` of the document, which tokens must then have as `iss`; or use `jwks_url`")
-                }
-            },
-            forms => Mistake::new(format!(
+        let document = |form: &IssuerForm| match (&form.keys, &form.pattern) {
+            (KeyDocument::Discovery { issuer, .. }, _)
+            | (_, IssuerPattern::Exact(issuer) | IssuerPattern::Tenant(issuer)) => {
+                Some(issuer.clone())
+            }
+            (_, IssuerPattern::TrustDomain(_)) => None,
+        };
+        let mut issuers: Vec<_> = self.entry.profile.forms.iter().map(document).collect();
+        // Two spellings of `iss` may share a document (Google).
+        issuers.dedup();
+        let mistake = match issuers.as_slice() {
+            [Some(issuer)] => return Some(issuer.clone()),
+            [None] => Mistake::new("a discovery document names its issuer, and this entry has none")
+                .hint("add the `issuer` of the document, which tokens must then have as `iss`; or use `jwks_url`"),
+            several => Mistake::new(format!(
                 "one discovery document names one issuer, and this entry has {}",
-                forms.len()
+                several.len()
             ))
             .hint("use `jwks_url`, or an entry for each (Entra: `versions: [\"2.0\"]`; Auth0: one `domain`)"),
         };

@@ -99,6 +99,7 @@ pub(super) fn stand_in() -> Profile {
         retention: DEFAULT_RETENTION,
         claims: ClaimNames::default(),
         audiences: None,
+        bound_by: None,
         key_policy: KeyPolicy::default(),
         spelling: Spelling::Strict,
         rules: Arc::new(StandardRules),

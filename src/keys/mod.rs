@@ -2,6 +2,7 @@
 //!
 //! * [`set`] is one immutable set of keys with the choice by (kid, x5t, algorithm). Pure.
 //! * [`plan`] decides when to fetch: refresh, refetch for an unknown key, back-off, staleness, retention. Pure: a state machine.
+//! * [`decryption`] holds the gate's own private keys, for encrypted tokens.
 //! * [`url`] is an address that may be fetched, [`fetch`] does it under limits, [`token_file`] is what the gate may show there.
 //! * `read` is one reading of a source: file, key set, or discovery and then the key set. [`merge`] brings it into the set. The latter is pure.
 //! * `task` is one source at work, [`source`] its configuration; [`Keys`] is what everyone else sees.
@@ -9,6 +10,7 @@
 //!   fetch, [`kid_shelf`] what is held (both pure), `kid_source` is such a source at work; `either` hides the difference.
 
 mod connect;
+pub mod decryption;
 mod either;
 pub mod fetch;
 pub mod kid;
@@ -33,6 +35,7 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use decryption::{DecryptionId, DecryptionKeySet};
 pub use set::KeySet;
 pub use source::Keys;
 
@@ -43,6 +46,9 @@ pub struct SourceId(pub usize);
 /// What `verify` asks for keys: the set now, or none when there never was one or it is too old to trust (`max_stale`).
 pub trait KeyLookup {
     fn key_set(&self, source: SourceId, monotonic: Duration) -> Option<Arc<KeySet>>;
+
+    /// The private keys that an issuer's encrypted tokens are opened with.
+    fn decryption_keys(&self, source: DecryptionId) -> Option<Arc<DecryptionKeySet>>;
 }
 
 /// Told of everything that happens to keys; `telemetry` implements it, `app` wires it. Calls are cheap and never block.

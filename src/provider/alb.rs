@@ -62,6 +62,7 @@ pub fn profile(settings: Settings) -> Result<Profile, Vec<BadSetting>> {
         algorithms: AlgorithmSet::of(&[Algorithm::Es256]),
         token_types: vec!["JWT"],
         audiences: Some(settings.client_ids.clone()),
+        bound_by: Some("client_ids"),
         spelling: Spelling::Padded,
         rules: Arc::new(AlbRules {
             signers: settings.signers,

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::{
     BadSetting, ClaimNames, Facts, Findings, IssuerForm, IssuerPattern, KeyDocument, Profile,
-    ProviderKind, Refusal, Rules, audience, top_level,
+    ProviderKind, Refusal, Rules, audience, path, top_level,
 };
 use crate::jose::json::{Json, Object};
 
@@ -65,6 +65,7 @@ pub fn profile(settings: Settings) -> Result<Profile, Vec<BadSetting>> {
     Ok(Profile {
         claims: claim_names(),
         audiences: Some(vec![project.clone()]),
+        bound_by: Some("project"),
         rules: Arc::new(FirebaseRules { project }),
         ..Profile::standard(ProviderKind::Firebase, forms)
     })
@@ -109,7 +110,7 @@ fn claim_names() -> ClaimNames {
     ClaimNames {
         username: Vec::new(),
         scope: Vec::new(),
-        tenant: vec![vec!["firebase", "tenant"]],
+        tenant: vec![path(&["firebase", "tenant"])],
         groups: top_level(&["groups"]),
         ..ClaimNames::standard()
     }

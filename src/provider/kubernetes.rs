@@ -9,7 +9,8 @@
 use std::sync::Arc;
 
 use super::{
-    BadSetting, ClaimNames, Facts, Findings, Profile, ProviderKind, Refusal, Rules, oidc, top_level,
+    BadSetting, ClaimNames, Facts, Findings, IssuerForm, Profile, ProviderKind, Refusal, Rules,
+    oidc, path, top_level,
 };
 use crate::jose::algorithm::{Algorithm, AlgorithmSet};
 use crate::jose::json::{Json, Object};
@@ -59,7 +60,10 @@ pub fn profile(settings: Settings) -> Result<Profile, Vec<BadSetting>> {
             namespaces,
             service_accounts,
         }),
-        ..Profile::standard(ProviderKind::Kubernetes, vec![oidc::discovered(issuer)])
+        ..Profile::standard(
+            ProviderKind::Kubernetes,
+            vec![IssuerForm::discovered(issuer)],
+        )
     })
 }
 
@@ -117,7 +121,7 @@ fn is_subdomain(text: &str) -> bool {
 fn claim_names() -> ClaimNames {
     ClaimNames {
         username: top_level(&["sub"]),
-        tenant: vec![vec![PRIVATE_CLAIM, "namespace"]],
+        tenant: vec![path(&[PRIVATE_CLAIM, "namespace"])],
         ..ClaimNames::default()
     }
 }
@@ -183,7 +187,7 @@ fn check_private_claim(claims: &Object, namespace: &str, name: &str) -> Result<(
 mod tests {
     use super::*;
     use crate::provider::testing::{claims, judge, with};
-    use crate::provider::{KeyDocument, first_claim};
+    use crate::provider::{ClaimPath, KeyDocument, first_claim};
 
     const ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
     /// A projected token of Kubernetes 1.30.
@@ -219,7 +223,7 @@ mod tests {
         let any = cluster(&[], &[]).unwrap();
         assert_eq!(judged(&any, TOKEN), Ok(Findings::default()));
         let claims = claims(TOKEN);
-        let found = |names: &[Vec<&'static str>]| first_claim(&claims, names).unwrap().as_str();
+        let found = |names: &[ClaimPath]| first_claim(&claims, names).unwrap().as_str();
         assert_eq!(found(&any.claims.tenant), Some("payments"));
         assert_eq!(
             found(&any.claims.username),

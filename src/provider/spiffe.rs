@@ -66,7 +66,7 @@ pub fn profile(settings: Settings) -> Result<Profile, Vec<BadSetting>> {
         spiffe_ids,
     } = settings;
     let form = match issuer {
-        Some(issuer) => oidc::discovered(issuer),
+        Some(issuer) => IssuerForm::discovered(issuer),
         None => IssuerForm {
             pattern: IssuerPattern::TrustDomain(trust_domain.clone()),
             keys: KeyDocument::Unknown {

@@ -16,7 +16,7 @@ use crate::app;
 use crate::clock::{Clock, Moment, SystemClock, UnixTime};
 use crate::config::{self, Config, LoadOptions};
 use crate::keys::source::Origin;
-use crate::keys::{KeyLookup, KeySet, Keys, SourceId};
+use crate::keys::{DecryptionId, DecryptionKeySet, KeyLookup, KeySet, Keys, SourceId};
 use crate::proxy::Gate;
 use crate::telemetry::escape::visible;
 use crate::verify::{Decision, Reason};
@@ -206,6 +206,10 @@ impl KeyLookup for WithinReach<'_> {
             return None;
         }
         self.keys.key_set(source, monotonic)
+    }
+
+    fn decryption_keys(&self, source: DecryptionId) -> Option<Arc<DecryptionKeySet>> {
+        self.keys.decryption_keys(source)
     }
 }
 

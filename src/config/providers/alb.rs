@@ -9,6 +9,8 @@ const SOME_LOAD_BALANCER: &str =
 pub(super) static PROVIDER: Provider = Provider {
     variant: Variant {
         name: ProviderKind::Alb.name(),
+        title: "AWS Application Load Balancer",
+        doc: "`x-amzn-oidc-data`: ES256 only, `signer` and `client` of the protected header must be the configured ones, an `exp` there counts too. Keys are fetched one by one, as tokens name them. Padded base64url is accepted from this provider alone.",
         groups: &[&[
             Field::required(
                 "issuer",

@@ -6,6 +6,8 @@ use crate::provider::firebase::{self, Credential};
 pub(super) static PROVIDER: Provider = Provider {
     variant: Variant {
         name: ProviderKind::Firebase.name(),
+        title: "Firebase Authentication",
+        doc: "RS256 only; `aud` is the project and nothing else, `sub` has 1 to 128 characters. Keys are certificates by `kid`. Session cookies where the entry asks for them; custom tokens and the emulator's unsigned ones never.",
         groups: &[&[
             Field::required(
                 "project",

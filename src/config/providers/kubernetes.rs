@@ -6,6 +6,8 @@ use crate::provider::kubernetes;
 pub(super) static PROVIDER: Provider = Provider {
     variant: Variant {
         name: ProviderKind::Kubernetes.name(),
+        title: "Kubernetes service accounts",
+        doc: "Projected tokens: `sub` is `system:serviceaccount:{namespace}:{name}`, and `kubernetes.io` tells of the same one. Tokens from secrets, which never expire, are refused. In the cluster: `keys` with `jwks_url`, `ca_file` and `token_file`.",
         groups: &[
             &[
                 Field::required(

@@ -6,6 +6,8 @@ use crate::provider::spiffe;
 pub(super) static PROVIDER: Provider = Provider {
     variant: Variant {
         name: ProviderKind::Spiffe.name(),
+        title: "SPIFFE JWT-SVID",
+        doc: "RS, ES and PS only, a header of nothing but `alg`, `kid` and `typ`, keys with `use: jwt-svid`. Tokens need no `iss`: the trust domain of `sub` finds the entry, unless `iss` is a configured issuer's.",
         groups: &[&[
             Field::required(
                 "trust_domain",

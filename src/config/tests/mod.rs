@@ -1,13 +1,14 @@
 //! Whole files: what is accepted, what is refused and how it is said.
 
 mod corpus;
+mod decryption;
 mod defaults;
 mod examples;
 mod issuers;
 mod laws;
+mod providers;
 mod settings;
 mod together;
-mod validator;
 
 use std::collections::HashMap;
 use std::path::PathBuf;

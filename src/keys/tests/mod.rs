@@ -1,6 +1,7 @@
 //! What sources do, over real sockets.
 
 mod certificates;
+mod decryption;
 mod discovery;
 mod failures;
 mod fetching;
