@@ -15,8 +15,8 @@ pub enum Spelling {
     Padded,
 }
 
-/// Splits a token of three segments of which at least one is padded: to a multiple of four, at the end, and nowhere else. The segments
-/// are without their padding, the signing input is as sent. None for any other text: also for one that the strict reading takes.
+/// Splits a token of three segments of which at least one is padded: to a multiple of four, at the end, and nowhere else. A segment without
+/// padding is read as always. The segments are without their padding, the signing input is as sent. None for any other text: also for one that the strict reading takes.
 pub fn split(token: &[u8]) -> Option<CompactJws<'_>> {
     if !token.contains(&b'=') {
         return None;
