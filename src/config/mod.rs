@@ -16,6 +16,8 @@ mod fields_issuer;
 mod identity;
 mod issuers;
 mod key_material;
+mod key_preset;
+mod key_token;
 mod keys;
 mod kind;
 mod near;

@@ -76,14 +76,19 @@ fn issuers(profile: &Profile) -> Vec<String> {
 }
 
 fn issuer(form: &IssuerForm) -> String {
-    let (IssuerPattern::Exact(issuer) | IssuerPattern::Tenant(issuer)) = &form.pattern;
-    format!("`{issuer}`")
+    match &form.pattern {
+        IssuerPattern::Exact(issuer) | IssuerPattern::Tenant(issuer) => format!("`{issuer}`"),
+        pattern @ IssuerPattern::TrustDomain(_) => format!("none; `sub` in `{}/`", pattern.text()),
+    }
 }
 
 fn keys(profile: &Profile) -> String {
     let kind = |form: &IssuerForm| match form.keys {
         KeyDocument::Discovery { .. } => "discovery",
         KeyDocument::Jwks { .. } => "key set",
+        KeyDocument::Certificates { .. } => "certificates",
+        KeyDocument::KeyPerKid { .. } => "one by one",
+        KeyDocument::Unknown { .. } => "as `keys` says",
     };
     let mut kinds: Vec<_> = profile.forms.iter().map(kind).collect();
     kinds.dedup();
@@ -94,6 +99,9 @@ fn document(form: &IssuerForm) -> String {
     match &form.keys {
         KeyDocument::Discovery { url, .. } => format!("keys by discovery at `{url}`"),
         KeyDocument::Jwks { url } => format!("keys at `{url}`"),
+        KeyDocument::Certificates { url } => format!("certificates by `kid` at `{url}`"),
+        KeyDocument::KeyPerKid { url } => format!("each key at `{url}`"),
+        KeyDocument::Unknown { .. } => "keys where `keys` says: there is no default".to_owned(),
     }
 }
 

@@ -41,4 +41,8 @@ providers! {
     GoogleIap = "google_iap",
     GithubActions = "github_actions",
     GitlabCi = "gitlab_ci",
+    Firebase = "firebase",
+    Kubernetes = "kubernetes",
+    Alb = "alb",
+    Spiffe = "spiffe",
 }

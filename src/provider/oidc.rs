@@ -24,7 +24,8 @@ pub fn profile(settings: Settings) -> Result<Profile, Vec<BadSetting>> {
     })
 }
 
-fn check_issuer(issuer: &str) -> Result<(), BadSetting> {
+/// What no `iss` can be.
+pub(super) fn check_issuer(issuer: &str) -> Result<(), BadSetting> {
     const FIELD: &str = "issuer";
     if issuer.is_empty() {
         return Err(BadSetting::new(
