@@ -46,6 +46,8 @@ mod app;
 pub mod cli;
 mod clock;
 mod config;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod identity;
 pub mod jose;
 mod keys;

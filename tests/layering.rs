@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 
 /// The rooms from the roof down. A room sees itself and the levels below, never its own level's other rooms or one above.
 const LEVELS: &[&[&str]] = &[
-    &["cli"],
+    // `fuzzing` is compiled for tests and fuzzers only.
+    &["cli", "fuzzing"],
     &["app"],
     &["config"],
     &["admin", "proxy"],

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::decryption;
 use super::keys::{self, Entry};
 use super::problem::{Mistake, Place, Problems};
 use super::profile::{self, Judged};
@@ -83,6 +84,7 @@ impl Settings<'_> {
         let leeway = self.whole_seconds("leeway", problems);
         let max_age = self.whole_seconds("max_age", problems);
         self.warn_of_any_tenant(problems);
+        let decryption = decryption::setup(self.record, &self.name, self.options, problems);
         let Judged {
             profile,
             right,
@@ -122,6 +124,7 @@ impl Settings<'_> {
             },
             required_claims: required_claims?,
             unverified_email: self.unverified_email,
+            decryption: decryption?,
             name: self.name,
             profile,
         })

@@ -6,7 +6,9 @@
 //! reference page come from the same tables.
 
 mod decode;
+mod decryption;
 mod fields;
+mod fields_decryption;
 mod fields_identity;
 mod fields_issuer;
 mod identity;
@@ -27,6 +29,15 @@ mod reference;
 mod routes;
 mod scalar;
 mod schema;
+#[cfg(any(test, fuzzing))]
+#[expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "code of tests"
+)]
+pub(crate) mod schema_testing;
 mod secret;
 mod server;
 mod substitute;
@@ -49,6 +60,8 @@ use std::time::Duration;
 use crate::identity::{HeaderRule, Underscores};
 use crate::jose::algorithm::AlgorithmSet;
 use crate::jose::json::Json;
+use crate::jose::jwe::{Encryption, KeyManagement};
+use crate::keys::decryption::DecryptionConfig;
 use crate::keys::source::SourceConfig;
 use crate::policy::{RouteConfig, StrictPaths};
 use crate::provider::Profile;
@@ -99,6 +112,15 @@ pub struct IssuerSetup {
     pub max_age: Option<Duration>,
     pub required_claims: Vec<(String, Vec<Json>)>,
     pub unverified_email: bool,
+    pub decryption: Option<DecryptionSetup>,
+}
+
+/// `issuers[].decryption`; `app` numbers the keys and makes a `verify::Decryption`.
+pub struct DecryptionSetup {
+    pub config: DecryptionConfig,
+    pub algorithms: Vec<KeyManagement>,
+    pub encryptions: Vec<Encryption>,
+    pub required: bool,
 }
 
 /// `identity:`; `app` makes the mapping and the managed names of it.

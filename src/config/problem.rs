@@ -147,7 +147,7 @@ impl Problems {
     pub fn new(file: &str, text: &str) -> Self {
         Self {
             file: file.to_owned(),
-            lines: text.lines().map(str::to_owned).collect(),
+            lines: lines(text).map(str::to_owned).collect(),
             list: Vec::new(),
             dropped: 0,
         }
@@ -212,6 +212,14 @@ impl Problems {
         }
         Some(line.chars().take(MAX_SNIPPET).map(printable).collect())
     }
+}
+
+/// The lines of a file as YAML counts them (1.2.2 §5.4): a lone carriage return ends one too.
+pub(super) fn lines(text: &str) -> impl Iterator<Item = &str> {
+    text.split('\n').flat_map(|line| {
+        let line = line.strip_suffix('\r').unwrap_or(line);
+        line.split('\r')
+    })
 }
 
 /// Text from the file or the environment as a message may show it: one line, bounded, nothing that steers a terminal.
@@ -333,6 +341,20 @@ mod tests {
             render(&problem),
             "claimgate.yaml:2:5: error: unknown key `audience`\n  |\n2 |   - audience: [api]\n  |     ^\nhint: did you mean `audiences`?\n"
         );
+    }
+
+    #[test]
+    fn the_line_that_is_shown_is_the_one_that_yaml_counts() {
+        for text in [
+            "a\nissuers: x\nb",
+            "a\r\nissuers: x\r\nb",
+            "a\rissuers: x\rb",
+            "\rissuers: x\n",
+        ] {
+            let shown = problem_on(text, 2, 1).snippet;
+            assert_eq!(shown.as_deref(), Some("issuers: x"), "{text:?}");
+        }
+        assert_eq!(lines("a\r\r\n\nb").collect::<Vec<_>>(), ["a", "", "", "b"]);
     }
 
     #[test]

@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::validator::errors;
 use super::*;
 use crate::config::reference::reference;
+use crate::config::schema_testing::{self, errors};
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -32,12 +32,8 @@ fn without_files() -> LoadOptions {
     }
 }
 
-/// As a JSON Schema tool sees a YAML file: typed by the core schema.
 fn as_json(text: &str) -> serde_json::Value {
-    let mut problems = Problems::new("f", text);
-    let node = tree::read(text).0.unwrap();
-    let json = scalar::json(&node, &Place::default(), &mut problems).unwrap();
-    serde_json::from_str(&json.to_ascii()).unwrap()
+    schema_testing::as_json(text).unwrap()
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Whole files: what is accepted, what is refused and how it is said.
 
 mod corpus;
+mod decryption;
 mod defaults;
 mod examples;
 mod issuers;
@@ -9,7 +10,6 @@ mod presets;
 mod providers;
 mod settings;
 mod together;
-mod validator;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
