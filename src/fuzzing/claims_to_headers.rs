@@ -12,7 +12,7 @@ use crate::identity::format::Format;
 use crate::identity::mapping::{ClaimSource, DEFAULT_NAMES, Missing};
 use crate::identity::{HeaderRule, Mapping};
 use crate::jose::json::{self, Json, Object};
-use crate::provider::{ClaimNames, Findings};
+use crate::provider::{ClaimNames, Findings, claim_path};
 use crate::verify::Rejection;
 use crate::verify::testing::proven;
 
@@ -96,14 +96,18 @@ fn rule(control: Control<'_>, position: usize) -> HeaderRule {
 }
 
 fn names() -> ClaimNames {
+    let one = |name| vec![claim_path(&[name])];
+    let two = |first: &[&'static str], second: &[&'static str]| {
+        vec![claim_path(first), claim_path(second)]
+    };
     ClaimNames {
-        username: vec![vec!["preferred_username"], vec!["upn"]],
-        email: vec![vec!["email"]],
-        name: vec![vec!["name"]],
-        groups: vec![vec!["groups"]],
-        roles: vec![vec!["realm_access", "roles"], vec!["roles"]],
-        scope: vec![vec!["scope"], vec!["scp"]],
-        tenant: vec![vec!["tid"]],
+        username: two(&["preferred_username"], &["upn"]),
+        email: one("email"),
+        name: one("name"),
+        groups: one("groups"),
+        roles: two(&["realm_access", "roles"], &["roles"]),
+        scope: two(&["scope"], &["scp"]),
+        tenant: one("tid"),
     }
 }
 

@@ -6,8 +6,7 @@ use std::path::PathBuf;
 use super::*;
 use crate::identity::mapping::{DEFAULT_MAX_BYTES, Mapping};
 use crate::jose::algorithm::Algorithm;
-use crate::keys::SourceId;
-use crate::verify::testing::{TestKeys, at, es256, mint, refusal, rsa, verifier_of};
+use crate::verify::testing::{TestKeys, at, es256, issuer_of, mint, refusal, rsa, verifier_of};
 use crate::verify::{IssuerConfig, NoLog, Outcome};
 
 struct Case {
@@ -322,17 +321,12 @@ fn judged(case: &Case, header: &str, claims: &str) -> Outcome {
     let jwk = signer.jwk(&format!(r#""use":"sig","kid":{}"#, named["kid"]));
     let mut keys = TestKeys::default();
     keys.set(0, &[jwk]);
+    let sources = vec![0; setup.profile.forms.len()];
     let issuer = IssuerConfig {
-        sources: vec![SourceId(0); setup.profile.forms.len()],
-        name: setup.name,
-        profile: setup.profile,
-        algorithms: setup.algorithms,
         token_types: setup.token_types,
         audiences: setup.audiences,
-        leeway: 30,
-        max_age: None,
         required_claims: setup.required_claims,
-        unverified_email: setup.unverified_email,
+        ..issuer_of(&setup.name, setup.profile, &sources)
     };
     let token = mint(signer, algorithm, header, claims);
     verifier_of(vec![issuer]).verify(token.as_bytes(), at(case.now), &keys, &mut NoLog)
