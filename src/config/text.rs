@@ -114,7 +114,7 @@ pub(super) static CLOUD: TextKind = words(
     "`global`, `us_government` or `china`",
     &["global", "us_government", "china"],
 );
-pub(super) static ISSUER_FORM: TextKind = words("`tenant` or `policy`", &["tenant", "policy"]);
+pub(super) static ISSUER_STYLE: TextKind = words("`tenant` or `policy`", &["tenant", "policy"]);
 pub(super) static GROUPS_OVERAGE: TextKind = words("`flag` or `deny`", &["flag", "deny"]);
 pub(super) static CROSS_SITE: TextKind = words("`refuse` or `allow`", &["refuse", "allow"]);
 pub(super) static ALL_CLAIMS: TextKind = words("`all`", &["all"]);
