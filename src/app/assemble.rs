@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::config::{Config, IdentitySettings, IssuerSetup};
@@ -52,13 +51,10 @@ pub fn assemble(
     };
     for (index, source) in sources.iter_mut().enumerate() {
         source.snapshot_dir.clone_from(&snapshot_dir);
-        let mut trusted_for = source.timing.max_stale;
         if let Origin::Fixed { keys, .. } = &source.origin {
             let id = SourceId(index);
             metrics.keys_held(&source.issuer, id, keys.keys.len(), Freshness::Always);
-            trusted_for = Duration::ZERO;
         }
-        metrics.keys_trusted_for(&source.issuer, trusted_for);
     }
     let (managed, mapping) = identity(config.identity, &config.token);
     Ok(Gate {
@@ -135,7 +131,7 @@ fn bad_routes(problems: Vec<(usize, String)>) -> CannotAssemble {
     CannotAssemble(problems.join("; "))
 }
 
-fn seconds(duration: Duration) -> i64 {
+fn seconds(duration: std::time::Duration) -> i64 {
     i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
 }
 
