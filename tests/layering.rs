@@ -30,6 +30,7 @@ const PURE: &[&str] = &[
     "keys/merge",
     "keys/plan",
     "keys/set",
+    "proxy/bound",
     "keys/snapshot/age",
     "keys/snapshot/identity",
     "keys/snapshot/ignored",

@@ -213,7 +213,7 @@ static TOKEN: Table = Table {
             "forward",
             Kind::Bool,
             Preset::Bool(false),
-            "The verified token goes on to the application, where it came from.",
+            "The verified token, and the access token that its `at_hash` binds it to, go on to the application, where they came from.",
         ),
         Field::with_default(
             "max_bytes",
@@ -234,6 +234,8 @@ static TOKEN_SOURCE: Variants = Variants {
     list: &[
         &Variant {
             name: "header",
+            title: "Header",
+            doc: "A request header.",
             groups: &[&[
                 Field::required(
                     "header",
@@ -250,6 +252,8 @@ static TOKEN_SOURCE: Variants = Variants {
         },
         &Variant {
             name: "cookie",
+            title: "Cookie",
+            doc: "A cookie: refused on cross-site requests that could change something.",
             groups: &[&[
                 Field::required(
                     "cookie",
@@ -266,6 +270,8 @@ static TOKEN_SOURCE: Variants = Variants {
         },
         &Variant {
             name: "query",
+            title: "Query parameter",
+            doc: "A parameter of the query; addresses are logged and shared.",
             groups: &[&[Field::required(
                 "query",
                 Kind::Text(&text::QUERY_NAME),

@@ -5,8 +5,12 @@
 //! [`fields`], and one file for each part ([`issuers`], [`keys`], [`routes`] ...) makes settings of what it found. [`schema()`] and the
 //! reference page come from the same tables.
 
+mod bindings;
 mod decode;
+mod decryption;
 mod fields;
+mod fields_bindings;
+mod fields_decryption;
 mod fields_identity;
 mod fields_issuer;
 mod identity;
@@ -17,6 +21,8 @@ mod kind;
 mod near;
 mod problem;
 mod profile;
+#[cfg(test)]
+mod provider_page;
 mod providers;
 mod read_scalar;
 mod record;
@@ -56,11 +62,14 @@ use std::time::Duration;
 use crate::identity::{HeaderRule, Underscores};
 use crate::jose::algorithm::AlgorithmSet;
 use crate::jose::json::Json;
+use crate::jose::jwe::{Encryption, KeyManagement};
+use crate::keys::decryption::DecryptionConfig;
 use crate::keys::source::SourceConfig;
 use crate::policy::{RouteConfig, StrictPaths};
 use crate::provider::Profile;
 use crate::proxy::{TokenSettings, UpstreamSettings};
 use crate::telemetry::LogSettings;
+use crate::verify::Binding;
 
 use kind::Kind;
 use problem::{Mistake, Place, Problems};
@@ -108,6 +117,16 @@ pub struct IssuerSetup {
     pub max_age: Option<Duration>,
     pub required_claims: Vec<(String, Vec<Json>)>,
     pub unverified_email: bool,
+    pub decryption: Option<DecryptionSetup>,
+    pub bindings: Vec<Binding>,
+}
+
+/// `issuers[].decryption`; `app` numbers the keys and makes a `verify::Decryption`.
+pub struct DecryptionSetup {
+    pub config: DecryptionConfig,
+    pub algorithms: Vec<KeyManagement>,
+    pub encryptions: Vec<Encryption>,
+    pub required: bool,
 }
 
 /// `keys_snapshot_dir`.
@@ -273,6 +292,7 @@ fn build(text: &str, options: &LoadOptions, problems: &mut Problems) -> Option<C
     let issuers = issuers::issuers(root, unverified_email, options, problems);
     let token = token::settings(root, problems);
     let identity = identity::settings(root, token.as_ref(), problems);
+    bindings::check_places(root, token.as_ref(), identity.as_ref(), problems);
     let strict_paths = routes::strict_paths(root);
     let routes = routes::routes(root, strict_paths, problems);
     let keys_snapshot_dir = server::keys_snapshot_dir(root, &issuers, problems);

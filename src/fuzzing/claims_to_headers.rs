@@ -97,13 +97,16 @@ fn rule(control: Control<'_>, position: usize) -> HeaderRule {
 
 fn names() -> ClaimNames {
     ClaimNames {
-        username: vec![vec!["preferred_username"], vec!["upn"]],
-        email: vec![vec!["email"]],
-        name: vec![vec!["name"]],
-        groups: vec![vec!["groups"]],
-        roles: vec![vec!["realm_access", "roles"], vec!["roles"]],
-        scope: vec![vec!["scope"], vec!["scp"]],
-        tenant: vec![vec!["tid"]],
+        username: vec![vec!["preferred_username".into()], vec!["upn".into()]],
+        email: vec![vec!["email".into()]],
+        name: vec![vec!["name".into()]],
+        groups: vec![vec!["groups".into()]],
+        roles: vec![
+            vec!["realm_access".into(), "roles".into()],
+            vec!["roles".into()],
+        ],
+        scope: vec![vec!["scope".into()], vec!["scp".into()]],
+        tenant: vec![vec!["tid".into()]],
     }
 }
 

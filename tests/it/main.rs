@@ -9,9 +9,12 @@
 
 mod harness;
 
+mod bindings;
 mod commands;
 mod demo;
+mod encrypted;
 mod examples;
+mod flood;
 mod headers;
 mod hostile;
 mod issuers;

@@ -117,14 +117,9 @@ const MISTAKES: &[(&str, &str, &str)] = &[
         "letters",
     ),
     (
-        "{provider: oidc, issuer: https://a, audiences: [a], decryption: {keys_file: x}}",
-        "`issuers[0].decryption` is not supported",
-        "signed",
-    ),
-    (
         "{provider: oidc, issuer: https://a, audiences: [a], bindings: {}}",
-        "`issuers[0].bindings` is not supported",
-        "take it out",
+        "nothing is bound",
+        "name a claim and its counterpart",
     ),
     (
         "{provider: oidc, issuer: https://a, audiences: [a], required_claims: {a: []}}",

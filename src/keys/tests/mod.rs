@@ -1,16 +1,19 @@
 //! What sources do, over real sockets.
 
+mod decryption;
 mod discovery;
 mod failures;
 mod fetching;
 mod files;
 mod real_documents;
+mod replay;
 mod rotation;
 mod simulation;
 mod snapshot_laws;
 mod snapshot_life;
 mod tls;
 mod unknown_keys;
+mod virtual_time;
 
 use std::sync::Arc;
 

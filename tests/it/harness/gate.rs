@@ -138,3 +138,11 @@ pub fn scratch(extension: &str) -> PathBuf {
         NEXT.fetch_add(1, Ordering::SeqCst)
     ))
 }
+
+/// What a process holds in memory, in KiB (Linux).
+pub fn resident_kib(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let words = line.unwrap().split_whitespace().next();
+    words.unwrap().parse().unwrap()
+}
