@@ -105,6 +105,7 @@ fn source(source: &SourceStatus) -> Value {
         "skipped": source.skipped.len(),
         "keys_from": source.keys_from.map(KeysFrom::name),
         "age_seconds": source.age.map(|age| age.as_secs()),
+        "max_stale_seconds": source.max_stale.map(|max_stale| max_stale.as_secs()),
         "trusted_for_seconds": source.trusted_for.map(|left| left.as_secs()),
         "last_error": source.last_error,
         "consecutive_failures": source.failures,

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::config::{Config, IdentitySettings, IssuerSetup};
@@ -54,15 +53,14 @@ pub fn assemble(
     for (index, source) in sources.iter_mut().enumerate() {
         source.snapshot_dir.clone_from(&snapshot_dir);
         // What never changes is always fresh, and so is what nobody has asked for yet.
-        let (held, trusted_for) = match &source.origin {
-            Origin::Fixed { keys, .. } => (Some(keys.keys.len()), Duration::ZERO),
-            Origin::KeyPerKid { .. } => (Some(0), source.timing.max_stale),
-            _ => (None, source.timing.max_stale),
+        let held = match &source.origin {
+            Origin::Fixed { keys, .. } => Some(keys.keys.len()),
+            Origin::KeyPerKid { .. } => Some(0),
+            _ => None,
         };
         if let Some(held) = held {
             metrics.keys_held(&source.issuer, SourceId(index), held, Freshness::Always);
         }
-        metrics.keys_trusted_for(&source.issuer, trusted_for);
     }
     let verifier = Verifier::new(issuers, config.token.max_bytes);
     let (managed, mapping) = identity(config.identity, &config.token, &verifier);
@@ -163,7 +161,7 @@ fn bad_routes(problems: Vec<(usize, String)>) -> CannotAssemble {
     CannotAssemble(problems.join("; "))
 }
 
-fn seconds(duration: Duration) -> i64 {
+fn seconds(duration: std::time::Duration) -> i64 {
     i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
 }
 

@@ -174,9 +174,11 @@ impl Reloader {
     }
 }
 
-/// Sources that go on with the keys of their predecessors did not fetch them themselves.
-fn count_keys(gate: &Gate, now: UnixTime) {
+/// What sources hold that they did not fetch themselves, but took over from their predecessors or from a snapshot; and how long keys are trusted.
+pub(super) fn count_keys(gate: &Gate, now: UnixTime) {
     for (index, source) in gate.keys.status().iter().enumerate() {
+        let max_stale = source.max_stale.unwrap_or_default();
+        gate.metrics.keys_trusted_for(&source.issuer, max_stale);
         if let Some(age) = source.age {
             let age = i64::try_from(age.as_secs()).unwrap_or(i64::MAX);
             let fetched = UnixTime(now.0.saturating_sub(age));

@@ -11,7 +11,7 @@ use arc_swap::ArcSwap;
 use tokio::net::TcpListener;
 
 use super::drain::drain;
-use super::reload::{Reloader, warn_of};
+use super::reload::{Reloader, count_keys, warn_of};
 use super::signals::{Asked, Signals};
 use super::workers::Workers;
 use super::{CannotRun, assemble, key_snapshots, key_watch};
@@ -47,6 +47,7 @@ pub(super) async fn start_and_serve(mut config: Config, file: PathBuf) -> Result
     gate.metrics.config_loaded(true, clock.now().wall);
     let snapshots = snapshots.as_ref().map(|directory| &*directory.path);
     key_snapshots::take_over(&gate.keys, snapshots).await;
+    count_keys(&gate, clock.now().wall);
     gate.keys.start();
     let admin = Arc::new(Admin::new(view(&gate)));
     let gate = Arc::new(ArcSwap::from_pointee(gate));

@@ -168,6 +168,8 @@ pub struct SourceStatus {
     pub keys_from: Option<KeysFrom>,
     /// Since the last successful fetch.
     pub age: Option<Duration>,
+    /// How long keys are trusted after a fetch; none: they do not age.
+    pub max_stale: Option<Duration>,
     /// How long until the keys are too old to trust, zero from then on; none: there were none, or they do not age.
     pub trusted_for: Option<Duration>,
     pub last_error: Option<String>,
@@ -294,7 +296,11 @@ impl Keys {
             let source = source.clone();
             loads.spawn(async move { source.load_snapshot().await });
         }
-        loads.join_all().await.into_iter().flatten().collect()
+        let mut notes = Vec::new();
+        while let Some(loaded) = loads.join_next().await {
+            notes.extend(loaded.ok().flatten());
+        }
+        notes
     }
 
     /// Spawns the tasks on the current tokio runtime. They end when the last handle to `self` is dropped or on `stop`.

@@ -236,6 +236,7 @@ impl Source {
                 _ => KeysFrom::Fetched,
             }),
             age: good_as_of.map(|at| now.saturating_sub(at)),
+            max_stale: self.can_change().then_some(self.config.timing.max_stale),
             trusted_for: good_as_of.map(|at| {
                 let end = at.saturating_add(self.config.timing.max_stale);
                 end.saturating_sub(now)

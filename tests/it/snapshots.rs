@@ -109,6 +109,8 @@ fn k12_a_gate_that_is_started_while_the_issuer_is_away_serves_with_the_keys_of_i
         0.0
     );
     assert_eq!(gate.metric("claimgate_keys_from_snapshot", "test"), 1.0);
+    let max_stale = gate.metric("claimgate_keys_max_stale_seconds", "test");
+    assert_eq!(max_stale, 86_400.0);
     let last = gate.metric("claimgate_keys_last_success_timestamp_seconds", "test");
     assert!(last > 1_700_000_000.0, "{last}");
     let shown = issuers(&gate);
@@ -169,6 +171,35 @@ fn k06_a_snapshot_is_trusted_until_max_stale_and_then_neither_by_this_gate_nor_b
     }
     wait_for_log(&gate, "keys are here again");
     assert_eq!(gate.log().matches(TOO_OLD).count(), 1, "{}", gate.log());
+}
+
+#[test]
+fn k06_k12_a_reload_goes_on_with_the_keys_of_the_last_run_at_their_age() {
+    let house = House::after_a_run("refresh_interval: 5m");
+    let file = house.directory.join(&house.names()[0]);
+    let written = std::fs::metadata(&file).unwrap().modified().unwrap();
+    let token = house.issuer.token(json!({}));
+    let gate = Gate::start(&house.configuration);
+    let fetched = || gate.metric("claimgate_keys_last_success_timestamp_seconds", "test");
+    let before = fetched();
+    let text = std::fs::read_to_string(&gate.file).unwrap();
+    let routes = "routes: [{path: /new}]\n";
+    std::fs::write(&gate.file, format!("{text}{routes}")).unwrap();
+    let sent = std::process::Command::new("kill")
+        .args(["-HUP", &gate.pid().to_string()])
+        .status();
+    assert!(sent.unwrap().success());
+    eventually("the new routes", || {
+        (request(gate.port, "GET /", Some(&token), "").status == 403).then_some(())
+    });
+    let answer = request(gate.port, "GET /new", Some(&token), "");
+    assert_eq!(answer.status, 200);
+    assert_eq!(gate.metric("claimgate_keys_from_snapshot", "test"), 1.0);
+    assert_eq!(issuers(&gate)["issuers"][0]["keys_from"], "snapshot");
+    // Whole seconds, counted from two clocks.
+    assert!((fetched() - before).abs() <= 2.0);
+    let now = std::fs::metadata(&file).unwrap().modified().unwrap();
+    assert_eq!(now, written, "what was read is not written again");
 }
 
 #[test]

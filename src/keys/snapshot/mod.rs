@@ -90,7 +90,7 @@ pub struct Reading<'r> {
     pub timing: Timing,
     pub policy: &'r KeyPolicy,
     pub now: Moment,
-    pub boot: Option<&'r Boot>,
+    pub boot: Option<Boot>,
 }
 
 /// A snapshot that may be used.
@@ -113,7 +113,7 @@ pub fn decode(bytes: &[u8], reading: &Reading<'_>) -> Result<Restored, Ignored> 
         return Err(Ignored::Foreign);
     }
     let fetched = fetched(&members).ok_or(Ignored::Damaged("no time of the fetch"))?;
-    let age = fetched.age(reading.now.wall, reading.boot)?;
+    let age = fetched.age(reading.now.wall, reading.boot.as_ref())?;
     let max_stale = reading.timing.max_stale;
     let as_of = match reading.now.monotonic.checked_sub(age) {
         Some(as_of) if age <= max_stale => as_of,

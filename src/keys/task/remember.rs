@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{Held, Source, State};
 use crate::keys::SnapshotEvent;
-use crate::keys::snapshot::{Fetched, Ignored, Reading, Restored, Saved, decode};
+use crate::keys::snapshot::{Fetched, Keeper, Reading, Restored, Saved, decode};
 use crate::keys::source::{SnapshotNote, SnapshotOutcome, SnapshotStatus};
 
 impl Source {
@@ -19,10 +19,20 @@ impl Source {
         }
         let outcome = match keeper.read().await {
             Ok(None) => SnapshotOutcome::Absent,
-            Ok(Some(bytes)) => self
-                .restored(&bytes)
-                .map_or_else(ignored, |restored| self.restore(restored)),
-            Err(why) => ignored(why),
+            Ok(Some(bytes)) => {
+                let reading = Reading {
+                    identity: keeper.identity(),
+                    timing: self.config.timing,
+                    policy: &self.config.policy,
+                    now: self.clock.now(),
+                    boot: self.clock.boot(),
+                };
+                match decode(&bytes, &reading) {
+                    Ok(restored) => self.restore(keeper, restored),
+                    Err(why) => SnapshotOutcome::Ignored(why.to_string()),
+                }
+            }
+            Err(why) => SnapshotOutcome::Ignored(why.to_string()),
         };
         Some(SnapshotNote {
             issuer: Arc::clone(&self.config.issuer),
@@ -31,29 +41,13 @@ impl Source {
         })
     }
 
-    fn restored(&self, bytes: &[u8]) -> Result<Restored, Ignored> {
-        let keeper = self.keeper.as_ref().ok_or(Ignored::Foreign)?;
-        decode(
-            bytes,
-            &Reading {
-                identity: keeper.identity(),
-                timing: self.config.timing,
-                policy: &self.config.policy,
-                now: self.clock.now(),
-                boot: self.clock.boot().as_ref(),
-            },
-        )
-    }
-
     /// From here on the monotonic clock counts its age, as that of any set.
-    fn restore(&self, restored: Restored) -> SnapshotOutcome {
+    fn restore(&self, keeper: &Keeper, restored: Restored) -> SnapshotOutcome {
         let keys = restored.set.keys().len();
         let mut state = self.state();
         state.plan.inherit(restored.as_of);
         state.skipped = restored.skipped;
-        if let Some(keeper) = &self.keeper {
-            keeper.holds(restored.set.generation, restored.fetched.at);
-        }
+        keeper.holds(restored.set.generation, restored.fetched.at);
         let used = SnapshotEvent::Used {
             keys,
             fetched: restored.fetched.at,
@@ -143,8 +137,4 @@ impl Source {
             last_error: keeper.last_error(),
         })
     }
-}
-
-fn ignored(why: Ignored) -> SnapshotOutcome {
-    SnapshotOutcome::Ignored(why.to_string())
 }

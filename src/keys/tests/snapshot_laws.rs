@@ -105,7 +105,7 @@ impl Reader {
                     wall: UnixTime(self.wall),
                     monotonic: self.monotonic,
                 },
-                boot: self.boot.as_ref(),
+                boot: self.boot.clone(),
             },
         )
     }
