@@ -226,7 +226,7 @@ static TOKEN_SOURCE: Variants = Variants {
     by: By::Presence,
     common: &[],
     list: &[
-        Variant {
+        &Variant {
             name: "header",
             groups: &[&[
                 Field::required(
@@ -242,7 +242,7 @@ static TOKEN_SOURCE: Variants = Variants {
                 ),
             ]],
         },
-        Variant {
+        &Variant {
             name: "cookie",
             groups: &[&[
                 Field::required(
@@ -258,7 +258,7 @@ static TOKEN_SOURCE: Variants = Variants {
                 ),
             ]],
         },
-        Variant {
+        &Variant {
             name: "query",
             groups: &[&[Field::required(
                 "query",

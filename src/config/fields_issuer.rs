@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::fields::{hours, minutes};
-use super::kind::{By, Field, Kind, OneOf, Preset, Table, Variant, Variants};
-use super::text;
+use super::kind::{By, Field, Kind, OneOf, Preset, Table, Variants};
+use super::{providers, text};
 use crate::keys::plan::Timing;
 use crate::verify::IssuerConfig;
 
@@ -32,136 +32,10 @@ pub(super) const KEY_SOURCES: [&str; 7] = [
 pub(super) static ISSUER: Variants = Variants {
     by: By::Value("provider"),
     common: &[COMMON],
-    list: &[
-        Variant {
-            name: "oidc",
-            groups: &[
-                &[Field::required(
-                    "issuer",
-                    Kind::Text(&text::ANY),
-                    "The exact `iss`, byte for byte. Need not be a URL when the keys do not come from discovery.",
-                )],
-                AUDIENCES,
-            ],
-        },
-        Variant {
-            name: "cognito",
-            groups: &[&[
-                Field::optional(
-                    "region",
-                    Kind::Text(&text::ANY),
-                    "from the pool's id",
-                    "AWS region of the user pool.",
-                ),
-                Field::required(
-                    "user_pool_id",
-                    Kind::Text(&text::ANY),
-                    "Id of the user pool, as in `us-east-1_example`.",
-                ),
-                Field::required(
-                    "client_ids",
-                    TEXTS,
-                    "App clients: `aud` of ID tokens, `client_id` of access tokens.",
-                ),
-                Field::with_default(
-                    "token_use",
-                    Kind::List {
-                        of: &Kind::Text(&text::TOKEN_USE),
-                        at_least_one: true,
-                    },
-                    Preset::Text("id"),
-                    "Which kinds of token are accepted: `id`, `access`.",
-                ),
-            ]],
-        },
-        Variant {
-            name: "auth0",
-            groups: &[
-                &[
-                    Field::required(
-                        "domain",
-                        Kind::Either {
-                            scalar: &Kind::Text(&text::ANY),
-                            long: &TEXTS,
-                        },
-                        "The tenant's domain, or a list with its custom domains; without `https://`.",
-                    ),
-                    Field::optional(
-                        "organization",
-                        Kind::Text(&text::ANY),
-                        "any",
-                        "`org_id` (or `org_name`) that tokens must carry.",
-                    ),
-                ],
-                AUDIENCES,
-            ],
-        },
-        Variant {
-            name: "entra",
-            groups: &[
-                &[
-                    Field::required(
-                        "tenant",
-                        Kind::Text(&text::ANY),
-                        "The tenant's GUID; or `common`, `organizations`, `consumers`.",
-                    ),
-                    Field::with_default(
-                        "allowed_tenants",
-                        Kind::List {
-                            of: &Kind::Text(&text::ANY),
-                            at_least_one: false,
-                        },
-                        Preset::Nothing,
-                        "GUIDs of accepted tenants, for `common` and `organizations`.",
-                    ),
-                    Field::with_default(
-                        "any_tenant",
-                        Kind::Bool,
-                        Preset::Bool(false),
-                        "Accept every Microsoft tenant: whoever can open one can sign in.",
-                    ),
-                    Field::optional(
-                        "versions",
-                        Kind::List {
-                            of: &Kind::Text(&text::VERSION),
-                            at_least_one: true,
-                        },
-                        "both",
-                        "Token versions that are accepted: `\"1.0\"`, `\"2.0\"`.",
-                    ),
-                    Field::with_default(
-                        "groups_overage",
-                        Kind::Text(&text::GROUPS_OVERAGE),
-                        Preset::Text("flag"),
-                        "When the groups were left out of the token: `flag` it in `X-Auth-Groups-Overage`, or `deny`.",
-                    ),
-                ],
-                AUDIENCES,
-            ],
-        },
-        Variant {
-            name: "wso2",
-            groups: &[
-                &[
-                    Field::required(
-                        "url",
-                        Kind::Text(&text::KEY_URL),
-                        "Base URL of the server, as in `https://is.example.com:9443`.",
-                    ),
-                    Field::optional(
-                        "tenant",
-                        Kind::Text(&text::ANY),
-                        "the super tenant",
-                        "Tenant (`/t/{tenant}`) or Asgardeo organization.",
-                    ),
-                ],
-                AUDIENCES,
-            ],
-        },
-    ],
+    list: providers::VARIANTS,
 };
 
-const TEXTS: Kind = Kind::List {
+pub(super) const TEXTS: Kind = Kind::List {
     of: &Kind::Text(&text::ANY),
     at_least_one: true,
 };
@@ -176,7 +50,7 @@ static COMMON: &[Field] = &[
     Field::required(
         "provider",
         Kind::Text(&text::PROVIDER),
-        "`oidc`, `cognito`, `auth0`, `entra` or `wso2`.",
+        "What the issuer is. Which further keys the entry has depends on it.",
     ),
     Field::optional(
         "algorithms",
@@ -242,7 +116,7 @@ static COMMON: &[Field] = &[
     ),
 ];
 
-static AUDIENCES: &[Field] = &[
+pub(super) static AUDIENCES: &[Field] = &[
     Field::optional(
         "audiences",
         TEXTS,

@@ -79,7 +79,6 @@ impl Settings<'_> {
         problems: &mut Problems,
     ) -> Option<IssuerSetup> {
         // Each part reports by itself, so that one mistake does not hide another.
-        let audiences = self.audiences(problems);
         let required_claims = self.required_claims(problems);
         let leeway = self.whole_seconds("leeway", problems);
         let max_age = self.whole_seconds("max_age", problems);
@@ -92,6 +91,10 @@ impl Settings<'_> {
         if issuer_is_right && self.record.variant.is_some() {
             self.unique_issuer(&profile, patterns, problems);
         }
+        let audiences = match &profile.audiences {
+            Some(audiences) => Some(Some(audiences.clone())),
+            None => self.audiences(problems),
+        };
         let algorithms = self.algorithms(&profile, problems);
         let entry = Entry {
             record: self.record,
@@ -126,9 +129,7 @@ impl Settings<'_> {
 
     /// The outer `None`: a mistake. The inner one: `any_audience`.
     fn audiences(&self, problems: &mut Problems) -> Option<Option<Vec<String>>> {
-        if self.record.variant? == "cognito" {
-            return Some(Some(self.record.texts("client_ids")));
-        }
+        self.record.variant?;
         if self.record.broken("audiences") {
             return None;
         }

@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use super::LoadOptions;
 use super::fields_issuer::{KEY_SOURCES, KEYS};
 use super::kind::Kind;
 use super::problem::{Mistake, Place, Problems, shown};
 use super::record::{Data, Record};
-use super::secret;
 use super::tree::{Node, Value};
+use super::{LoadOptions, providers, secret};
 use crate::jose::algorithm::AlgorithmSet;
 use crate::jose::jwk::KeyPolicy;
 use crate::keys::fetch::{FetchSettings, only_roots, system_roots};
@@ -217,10 +216,8 @@ impl Builder<'_> {
         if !self.entry.issuer_is_right {
             return None;
         }
-        let field = ["issuer", "domain", "url", "tenant", "user_pool_id"]
-            .into_iter()
-            .find(|field| self.entry.record.given(field))
-            .unwrap_or_default();
+        let field = providers::of(self.entry.record)
+            .map_or("", |provider| provider.main_key(self.entry.record));
         let place = self.entry.record.place(field);
         let url = match &form.keys {
             KeyDocument::Jwks { url } | KeyDocument::Discovery { url, .. } => url,

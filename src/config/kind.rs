@@ -109,7 +109,7 @@ pub(super) enum Preset {
 pub(super) struct Variants {
     pub by: By,
     pub common: &'static [&'static [Field]],
-    pub list: &'static [Variant],
+    pub list: &'static [&'static Variant],
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -133,7 +133,10 @@ impl Table {
 
 impl Variants {
     pub fn variant(&self, name: &str) -> Option<&'static Variant> {
-        self.list.iter().find(|variant| variant.name == name)
+        self.list
+            .iter()
+            .copied()
+            .find(|variant| variant.name == name)
     }
 
     pub fn names(&self) -> impl Iterator<Item = &'static str> + use<> {

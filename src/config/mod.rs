@@ -17,6 +17,7 @@ mod kind;
 mod near;
 mod problem;
 mod profile;
+mod providers;
 mod read_scalar;
 mod record;
 #[cfg(test)]

@@ -128,7 +128,7 @@ fn of_variants(variants: &'static Variants) -> Value {
     };
     match variants.by {
         By::Presence => {
-            let choices: Vec<Value> = variants.list.iter().map(table).collect();
+            let choices: Vec<Value> = variants.list.iter().copied().map(table).collect();
             json!({ "oneOf": choices })
         }
         By::Value(key) => {

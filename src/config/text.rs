@@ -8,6 +8,7 @@ use ipnet::IpNet;
 use super::kind::TextKind;
 use super::problem::{Mistake, shown};
 use super::substitute::is_name;
+use crate::provider::ProviderKind;
 use crate::proxy::source::is_token_character;
 
 /// Any text on one line.
@@ -68,8 +69,7 @@ pub(super) static ALGORITHM: TextKind = TextKind {
     pattern: None,
     check: algorithm,
 };
-pub(super) static PROVIDER: TextKind =
-    words("a provider", &["oidc", "cognito", "auth0", "entra", "wso2"]);
+pub(super) static PROVIDER: TextKind = words("a provider", ProviderKind::NAMES);
 pub(super) static HOST: TextKind = words("`preserve` or `upstream`", &["preserve", "upstream"]);
 pub(super) static SECRET_ENCODING: TextKind = words("`raw` or `base64url`", &["raw", "base64url"]);
 pub(super) static TOKEN_USE: TextKind = words("`id` or `access`", &["id", "access"]);

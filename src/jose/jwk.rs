@@ -140,21 +140,8 @@ pub fn read_set(document: &[u8], policy: &KeyPolicy) -> Result<ReadKeys, NotAKey
             "the document is not an acceptable JSON object: {e}"
         ))
     })?;
-    let entries = match members.get("keys") {
-        Some(Json::Array(entries)) => entries,
-        Some(other) => {
-            return Err(NotAKeySet(format!(
-                "`keys` is of type {}, not array",
-                other.type_name()
-            )));
-        }
-        None => return Err(NotAKeySet(without_keys(&members).to_owned())),
-    };
-    if entries.is_empty() {
-        return Err(NotAKeySet("`keys` is empty".to_owned()));
-    }
     let mut read = ReadKeys::default();
-    for (index, entry) in entries.iter().enumerate().take(2 * MAX_KEYS) {
+    for (index, entry) in entries(&members)?.iter().enumerate().take(2 * MAX_KEYS) {
         let key = if index < MAX_KEYS {
             read_key(entry, policy)
         } else {
@@ -169,6 +156,21 @@ pub fn read_set(document: &[u8], policy: &KeyPolicy) -> Result<ReadKeys, NotAKey
         }
     }
     Ok(read)
+}
+
+/// The members of `keys`, of which there is at least one.
+pub(super) fn entries(members: &Object) -> Result<&[Json], NotAKeySet> {
+    match members.get("keys") {
+        Some(Json::Array(entries)) if entries.is_empty() => {
+            Err(NotAKeySet("`keys` is empty".to_owned()))
+        }
+        Some(Json::Array(entries)) => Ok(entries),
+        Some(other) => Err(NotAKeySet(format!(
+            "`keys` is of type {}, not array",
+            other.type_name()
+        ))),
+        None => Err(NotAKeySet(without_keys(members).to_owned())),
+    }
 }
 
 /// What the operator may have meant by a document without `keys`.
@@ -330,14 +332,14 @@ fn string<'o>(members: &'o Object, name: &str) -> Result<Option<&'o str>, SkipRe
 }
 
 /// A member that says something: issuers that serialize whole records publish `"d":null` with a public key.
-fn member<'o>(members: &'o Object, name: &str) -> Option<&'o Json> {
+pub(super) fn member<'o>(members: &'o Object, name: &str) -> Option<&'o Json> {
     members
         .get(name)
         .filter(|value| !matches!(value, Json::Null))
 }
 
 /// The kid of an entry that is skipped, cut to what is worth showing.
-fn shown_kid(entry: &Json) -> Option<Box<str>> {
+pub(super) fn shown_kid(entry: &Json) -> Option<Box<str>> {
     let kid = entry.as_object()?.get("kid")?.as_str()?;
     let end = (0..=kid.len().min(MAX_KID_BYTES))
         .rev()

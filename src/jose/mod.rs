@@ -6,6 +6,7 @@
 //! * [`header`] reads the JOSE header,
 //! * [`algorithm`] names the signature algorithms, [`key`] verifies with one key,
 //! * [`jwk`] and [`pem`] read keys; what cannot be used is skipped with a reason,
+//! * [`jwe`] opens encrypted tokens with private keys of its own,
 //! * `material` is what both make of a key, `weak` and `public_default` say which of it proves nothing,
 //! * `spki` and `der` find it in certificates.
 
@@ -15,6 +16,7 @@ pub mod compact;
 mod der;
 pub mod header;
 pub mod json;
+pub mod jwe;
 pub mod jwk;
 pub mod key;
 mod material;

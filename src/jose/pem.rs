@@ -111,7 +111,7 @@ fn thumbprint(algorithm: &'static digest::Algorithm, der: &[u8]) -> Box<str> {
 }
 
 /// `LABEL` of `-----BEGIN LABEL-----`: only what labels in use are made of, because a label is shown.
-fn label<'l>(line: &'l str, word: &str) -> Option<&'l str> {
+pub(super) fn label<'l>(line: &'l str, word: &str) -> Option<&'l str> {
     line.strip_prefix("-----")?
         .strip_prefix(word)?
         .strip_prefix(' ')?
@@ -127,7 +127,10 @@ fn is_of_label(byte: u8) -> bool {
 }
 
 /// Decodes the lines up to the end of the section.
-fn body<'t>(lines: &mut impl Iterator<Item = &'t str>, section: &str) -> Result<Vec<u8>, NotPem> {
+pub(super) fn body<'t>(
+    lines: &mut impl Iterator<Item = &'t str>,
+    section: &str,
+) -> Result<Vec<u8>, NotPem> {
     let mut encoded = String::new();
     for line in lines {
         if let Some(end) = label(line, "END") {

@@ -3,13 +3,13 @@
 //! The issuer is `https://{domain}/`, with the trailing slash. A tenant with custom domains issues under each of them: the domain that
 //! the application asked (Auth0 docs, "Custom Domains: Configure Features"), so an entry may name several.
 
+use std::sync::Arc;
+
 use super::{
-    BadSetting, ClaimNames, DEFAULT_RETENTION, DEFAULT_TOKEN_TYPES, DISCOVERY_PATH, Findings,
-    IssuerForm, IssuerPattern, KeyDocument, Profile, ProviderKind, Refusal, Rules as ProviderRules,
-    top_level,
+    BadSetting, ClaimNames, DISCOVERY_PATH, Facts, Findings, IssuerForm, IssuerPattern,
+    KeyDocument, Profile, ProviderKind, Refusal, Rules, top_level,
 };
 use crate::jose::algorithm::{Algorithm, AlgorithmSet};
-use crate::jose::json::Object;
 
 /// What an entry says.
 pub struct Settings {
@@ -20,9 +20,9 @@ pub struct Settings {
 }
 
 /// What its tokens must carry.
-#[derive(Clone, Debug)]
-pub struct Rules {
-    pub organization: Option<String>,
+#[derive(Debug)]
+struct Auth0Rules {
+    organization: Option<String>,
 }
 
 /// Auth0 signs with RS256, and PS256 where a tenant chose it (docs, "Signing Algorithms"). Its HS256 is left out: the secret of a public
@@ -35,16 +35,14 @@ pub fn profile(settings: Settings) -> Result<Profile, Vec<BadSetting>> {
     if !problems.is_empty() {
         return Err(problems);
     }
+    let forms = settings.domains.iter().map(|d| form(d)).collect();
     Ok(Profile {
-        kind: ProviderKind::Auth0,
-        forms: settings.domains.iter().map(|d| form(d)).collect(),
         algorithms: AlgorithmSet::of(&ALGORITHMS),
-        token_types: DEFAULT_TOKEN_TYPES.to_vec(),
-        retention: DEFAULT_RETENTION,
         claims: claim_names(),
-        rules: ProviderRules::Auth0(Rules {
+        rules: Arc::new(Auth0Rules {
             organization: settings.organization,
         }),
+        ..Profile::standard(ProviderKind::Auth0, forms)
     })
 }
 
@@ -117,24 +115,19 @@ fn bad_domain(text: &str) -> BadSetting {
     BadSetting::new("domain", format!("`{text}` is not a domain"), hint)
 }
 
-/// * username: `preferred_username`, then `username`; not Auth0's `nickname`, which users write themselves.
 /// * roles: `roles`. Auth0 has its roles in claims that the tenant names (`https://example.com/roles`): map that one. `permissions` are
 ///   not roles.
 /// * tenant: the organization, `org_id`.
 fn claim_names() -> ClaimNames {
     ClaimNames {
-        username: top_level(&["preferred_username", "username"]),
-        email: top_level(&["email"]),
-        name: top_level(&["name"]),
-        groups: top_level(&["groups"]),
-        roles: top_level(&["roles"]),
-        scope: top_level(&["scope"]),
         tenant: top_level(&["org_id"]),
+        ..ClaimNames::standard()
     }
 }
 
-impl Rules {
-    pub(super) fn check_claims(&self, claims: &Object) -> Result<Findings, Refusal> {
+impl Rules for Auth0Rules {
+    fn check_claims(&self, facts: Facts<'_>) -> Result<Findings, Refusal> {
+        let claims = facts.claims;
         if let Some(organization) = &self.organization {
             let claim = match organization.starts_with("org_") {
                 true => "org_id",

@@ -5,16 +5,17 @@
 
 mod token;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    BadSetting, ClaimNames, DEFAULT_TOKEN_TYPES, DISCOVERY_PATH, IssuerForm, IssuerPattern,
-    KeyDocument, Profile, ProviderKind, Rules as ProviderRules, TENANT_PLACEHOLDER, guid,
-    top_level,
+    BadSetting, ClaimNames, DISCOVERY_PATH, IssuerForm, IssuerPattern, KeyDocument, Profile,
+    ProviderKind, TENANT_PLACEHOLDER, guid, top_level,
 };
-use crate::jose::algorithm::{Algorithm, AlgorithmSet};
+use token::EntraRules;
 
-pub(super) use token::{accepts_key, is_audience};
+#[cfg(test)]
+pub(super) use token::is_audience;
 
 /// The tenant of personal Microsoft accounts; `consumers` is its other name ("Access tokens in the Microsoft identity platform").
 pub const CONSUMERS_TENANT: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";
@@ -79,19 +80,6 @@ pub struct Settings {
     pub groups_overage: GroupsOverage,
 }
 
-/// Whose tokens are accepted.
-#[derive(Clone, Debug)]
-pub struct Rules {
-    /// In lower case. None: any tenant.
-    pub allowed_tenants: Option<Vec<String>>,
-    /// One organization's tenant is configured, whose administrators vouch for its e-mail addresses. False for personal accounts: that
-    /// tenant is open to everyone.
-    pub one_tenant: bool,
-    /// `organizations`: personal accounts are refused whatever else is allowed.
-    pub organizations_only: bool,
-    pub groups_overage: GroupsOverage,
-}
-
 /// A form for each version, with the keys that its own discovery document names.
 pub fn profile(settings: Settings) -> Result<Profile, Vec<BadSetting>> {
     let authority = Authority::of(&settings.tenant).map_err(|problem| vec![problem])?;
@@ -107,19 +95,17 @@ pub fn profile(settings: Settings) -> Result<Profile, Vec<BadSetting>> {
             .filter(|version| settings.versions.contains(version))
             .collect(),
     };
+    let forms = versions.iter().map(|v| authority.form(*v)).collect();
     Ok(Profile {
-        kind: ProviderKind::Entra,
-        forms: versions.iter().map(|v| authority.form(*v)).collect(),
-        algorithms: AlgorithmSet::of(&[Algorithm::Rs256]),
-        token_types: DEFAULT_TOKEN_TYPES.to_vec(),
         retention: RETENTION,
         claims: claim_names(),
-        rules: ProviderRules::Entra(Rules {
+        rules: Arc::new(EntraRules {
             allowed_tenants: authority.allowed(&settings),
             one_tenant: matches!(authority, Authority::Tenant(_)),
             organizations_only: matches!(authority, Authority::Organizations),
             groups_overage: settings.groups_overage,
         }),
+        ..Profile::standard(ProviderKind::Entra, forms)
     })
 }
 
@@ -266,12 +252,9 @@ fn names_only(settings: &Settings, authority: &Authority) -> bool {
 fn claim_names() -> ClaimNames {
     ClaimNames {
         username: top_level(&["preferred_username", "upn", "unique_name"]),
-        email: top_level(&["email"]),
-        name: top_level(&["name"]),
-        groups: top_level(&["groups"]),
-        roles: top_level(&["roles"]),
         scope: top_level(&["scp"]),
         tenant: top_level(&["tid"]),
+        ..ClaimNames::standard()
     }
 }
 

@@ -1,50 +1,25 @@
 //! What is special about each OpenID provider, as data and one pure rule: how its issuer looks, where its keys are, what else must
-//! hold, what its claims are called. One file a provider; [`Profile`] is what all of them make. Pure.
+//! hold, what its claims are called. One file a provider and one line in the table of [`kind`]; [`Profile`] is what all of them make, and
+//! [`Rules`] what a provider's own rule may say. Pure.
 
 mod audience;
 pub mod auth0;
 pub mod cognito;
 pub mod entra;
 mod guid;
+mod kind;
 pub mod oidc;
+mod rules;
 pub mod wso2;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::jose::algorithm::AlgorithmSet;
-use crate::jose::header::Header;
+use crate::jose::algorithm::{Algorithm, AlgorithmSet};
 use crate::jose::json::{Json, Object};
 
-/// The name under `provider:`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ProviderKind {
-    Oidc,
-    Cognito,
-    Auth0,
-    Entra,
-    Wso2,
-}
-
-impl ProviderKind {
-    #[cfg(test)]
-    pub const ALL: [Self; 5] = [
-        Self::Oidc,
-        Self::Cognito,
-        Self::Auth0,
-        Self::Entra,
-        Self::Wso2,
-    ];
-    /// As the configuration has it, and the default name of an issuer.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Oidc => "oidc",
-            Self::Cognito => "cognito",
-            Self::Auth0 => "auth0",
-            Self::Entra => "entra",
-            Self::Wso2 => "wso2",
-        }
-    }
-}
+pub use kind::ProviderKind;
+pub use rules::{Facts, Findings, Refusal, Rules, StandardRules};
 
 /// The default `typ` values of every provider: ID tokens and the access tokens of older issuers say `JWT` or nothing,
 /// RFC 9068 access tokens say `at+jwt`. Whatever else an issuer signs (logout tokens, DPoP proofs, security events) is
@@ -71,8 +46,10 @@ pub struct Profile {
     pub retention: Duration,
     /// Where the default identity headers find their claims.
     pub claims: ClaimNames,
-    /// Claims besides `aud` that may hold the audience, and the provider's own rule.
-    pub rules: Rules,
+    /// Whom tokens are for, where a setting of the provider's own says so (Cognito's `client_ids`). The entry has no `audiences` then.
+    pub audiences: Option<Vec<String>>,
+    /// What else must hold of a token.
+    pub rules: Arc<dyn Rules>,
 }
 
 /// One spelling of `iss`.
@@ -137,60 +114,22 @@ pub struct ClaimNames {
     pub tenant: Vec<Vec<&'static str>>,
 }
 
-/// What a rule may look at. The signature is not verified yet unless the caller says so: a rule can only refuse.
-#[derive(Clone, Copy)]
-pub struct Facts<'t> {
-    pub header: &'t Header,
-    pub claims: &'t Object,
-    pub iss: &'t str,
-}
-
-/// What a rule found out about a good token.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Findings {
-    /// The provider left the groups out because there are too many.
-    pub groups_overage: bool,
-    /// The provider vouches for the e-mail address.
-    pub email_verified: bool,
-}
-
-/// Why a provider's rule refuses; `verify` makes a `Rejection` of it. Texts are for the log and name claims, never secrets.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    ClaimMissing {
-        claim: &'static str,
-    },
-    ClaimMismatch {
-        claim: &'static str,
-        expected: String,
-    },
-    /// An unwanted `token_use` and its like.
-    TokenTypeNotAllowed {
-        found: String,
-        expected: String,
-    },
-    AudienceMismatch {
-        expected: String,
-    },
-    TenantNotAllowed {
-        tenant: String,
-    },
-    GroupsOverage,
-    Malformed(&'static str),
-}
-
-/// The provider's own rule: made only by the provider files.
-#[derive(Clone, Debug)]
-pub enum Rules {
-    /// `email_verified` true or "true".
-    Oidc(oidc::Rules),
-    Cognito(cognito::Rules),
-    Auth0(auth0::Rules),
-    Entra(entra::Rules),
-    Wso2(wso2::Rules),
-}
-
 impl Profile {
+    /// What most providers are, for the fields in which one does not differ: RS256, the usual `typ` values, nothing beyond the registered
+    /// claims.
+    fn standard(kind: ProviderKind, forms: Vec<IssuerForm>) -> Self {
+        Self {
+            kind,
+            forms,
+            algorithms: AlgorithmSet::of(&[Algorithm::Rs256]),
+            token_types: DEFAULT_TOKEN_TYPES.to_vec(),
+            retention: DEFAULT_RETENTION,
+            claims: ClaimNames::standard(),
+            audiences: None,
+            rules: Arc::new(StandardRules),
+        }
+    }
+
     /// The form that `iss` has, if any. Exact forms first.
     #[cfg(test)]
     pub fn form(&self, iss: &str) -> Option<usize> {
@@ -202,52 +141,23 @@ impl Profile {
         };
         position(true).or_else(|| position(false))
     }
-    /// The audience check of this provider: against `aud` (string or array of strings), or what the provider has instead (Cognito access
-    /// tokens: `client_id`). `audiences` none: `any_audience: true`. Wrong types are `Malformed`, even with `any_audience`
-    /// (RFC 7519 §4.1.3). Cognito does not ask `audiences`: its `client_ids` are the audiences, and there is no opt-out.
-    pub fn check_audience(
-        &self,
-        facts: Facts<'_>,
-        audiences: Option<&[String]>,
-    ) -> Result<(), Refusal> {
-        match &self.rules {
-            Rules::Cognito(rules) => rules.check_audience(facts.claims),
-            Rules::Entra(_) => audience::check(facts.claims, audiences, entra::is_audience),
-            Rules::Oidc(_) | Rules::Auth0(_) | Rules::Wso2(_) => {
-                audience::check(facts.claims, audiences, audience::is_exactly)
-            }
-        }
-    }
-    /// Everything else that must hold of this provider's tokens.
-    pub fn check_claims(&self, facts: Facts<'_>) -> Result<Findings, Refusal> {
-        match &self.rules {
-            Rules::Oidc(_) | Rules::Wso2(_) => Ok(Findings::of_email(facts.claims)),
-            Rules::Cognito(rules) => rules.check_claims(facts.claims),
-            Rules::Auth0(rules) => rules.check_claims(facts.claims),
-            Rules::Entra(rules) => rules.check_claims(facts),
-        }
-    }
-    /// Whether a key whose document carries this `issuer` member may sign this token (Entra's signing key issuer rule). Only Entra gives
-    /// the member a meaning; elsewhere it is an unknown member of a JWK, to be ignored (RFC 7517 §4).
-    pub fn accepts_key(&self, key_issuer: Option<&str>, facts: Facts<'_>) -> bool {
-        match &self.rules {
-            Rules::Entra(_) => entra::accepts_key(key_issuer, facts),
-            Rules::Oidc(_) | Rules::Cognito(_) | Rules::Auth0(_) | Rules::Wso2(_) => true,
-        }
-    }
 }
 
-impl Findings {
-    /// `email_verified` of OpenID Connect Core 1.0 §5.1: a boolean, which Cognito and Apple also write as a string.
-    fn of_email(claims: &Object) -> Self {
-        let email_verified = match claims.get("email_verified") {
-            Some(Json::Bool(verified)) => *verified,
-            Some(Json::String(verified)) => &**verified == "true",
-            _ => false,
-        };
+impl ClaimNames {
+    /// The standard claims (OpenID Connect Core 1.0 §5.1), and what most providers call the rest.
+    ///
+    /// * username: `preferred_username`, then `username`. Not `nickname`: users write it themselves.
+    /// * scope: `scope` (RFC 8693 §4.2).
+    /// * tenant: none. The standard has no tenant, and a claim that happens to be called so may be the user's own text.
+    fn standard() -> Self {
         Self {
-            groups_overage: false,
-            email_verified,
+            username: top_level(&["preferred_username", "username"]),
+            email: top_level(&["email"]),
+            name: top_level(&["name"]),
+            groups: top_level(&["groups"]),
+            roles: top_level(&["roles"]),
+            scope: top_level(&["scope"]),
+            tenant: Vec::new(),
         }
     }
 }

@@ -49,15 +49,16 @@ pub(super) fn judge(
         audiences.map(|list| list.iter().map(|a| (*a).to_owned()).collect());
     Some(
         profile
+            .rules
             .check_audience(facts, audiences.as_deref())
-            .and_then(|()| profile.check_claims(facts)),
+            .and_then(|()| profile.rules.check_claims(facts)),
     )
 }
 
 pub(super) fn accepts_key(profile: &Profile, key_issuer: Option<&str>, text: &str) -> bool {
     let (header, claims) = (header(), claims(text));
     let iss = claims.get("iss").and_then(Json::as_str).unwrap();
-    profile.accepts_key(
+    profile.rules.accepts_key(
         key_issuer,
         Facts {
             header: &header,

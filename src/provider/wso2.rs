@@ -5,8 +5,8 @@
 //! `keys.jwks_url`.
 
 use super::{
-    BadSetting, ClaimNames, DEFAULT_RETENTION, DEFAULT_TOKEN_TYPES, IssuerForm, IssuerPattern,
-    KeyDocument, Profile, ProviderKind, Rules as ProviderRules, top_level,
+    BadSetting, ClaimNames, IssuerForm, IssuerPattern, KeyDocument, Profile, ProviderKind,
+    top_level,
 };
 use crate::jose::algorithm::{Algorithm, AlgorithmSet};
 
@@ -17,10 +17,6 @@ pub struct Settings {
     /// The tenant's domain or the Asgardeo organization. Absent: the super tenant.
     pub tenant: Option<String>,
 }
-
-/// Nothing must hold beyond the registered claims; `email_verified` true or "true" vouches for the address.
-#[derive(Clone, Debug)]
-pub struct Rules;
 
 /// RS256 unless told otherwise, PS256 for open banking (FAPI).
 const ALGORITHMS: [Algorithm; 2] = [Algorithm::Rs256, Algorithm::Ps256];
@@ -40,19 +36,16 @@ pub fn profile(settings: Settings) -> Result<Profile, Vec<BadSetting>> {
         Some(tenant) => format!("{url}/t/{tenant}/oauth2"),
         None => format!("{url}/oauth2"),
     };
+    let form = IssuerForm {
+        pattern: IssuerPattern::Exact(format!("{base}/token")),
+        keys: KeyDocument::Jwks {
+            url: format!("{base}/jwks"),
+        },
+    };
     Ok(Profile {
-        kind: ProviderKind::Wso2,
-        forms: vec![IssuerForm {
-            pattern: IssuerPattern::Exact(format!("{base}/token")),
-            keys: KeyDocument::Jwks {
-                url: format!("{base}/jwks"),
-            },
-        }],
         algorithms: AlgorithmSet::of(&ALGORITHMS),
-        token_types: DEFAULT_TOKEN_TYPES.to_vec(),
-        retention: DEFAULT_RETENTION,
         claims: claim_names(),
-        rules: ProviderRules::Wso2(Rules),
+        ..Profile::standard(ProviderKind::Wso2, vec![form])
     })
 }
 
@@ -112,12 +105,9 @@ fn check_tenant(settings: &Settings) -> Option<BadSetting> {
 fn claim_names() -> ClaimNames {
     ClaimNames {
         username: top_level(&["username"]),
-        email: top_level(&["email"]),
-        name: top_level(&["name"]),
-        groups: top_level(&["groups"]),
         roles: top_level(&["roles", "http://wso2.org/claims/role"]),
-        scope: top_level(&["scope"]),
         tenant: vec![vec!["org_id"], vec!["realm", "tenant"]],
+        ..ClaimNames::standard()
     }
 }
 

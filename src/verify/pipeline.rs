@@ -186,6 +186,7 @@ impl Verifier {
         };
         config
             .profile
+            .rules
             .check_audience(facts, config.audiences.as_deref())
             .map_err(|refusal| steps::refused(refusal, &claims))?;
         log.passed(Check::Audience, &|| match config.audiences {
@@ -200,6 +201,7 @@ impl Verifier {
 
         let mut findings = config
             .profile
+            .rules
             .check_claims(facts)
             .map_err(|refusal| steps::refused(refusal, &claims))?;
         findings.email_verified |= config.unverified_email;

@@ -168,8 +168,8 @@ pub(super) fn check_signature<'k>(
         {
             continue;
         }
-        let profile = &issuer.config.profile;
-        if profile.accepts_key(key.issuer.as_deref(), facts) {
+        let rules = &issuer.config.profile.rules;
+        if rules.accepts_key(key.issuer.as_deref(), facts) {
             return Ok(key);
         }
         for_another = true;

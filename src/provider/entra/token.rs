@@ -1,11 +1,34 @@
 //! What must hold of an Entra token, and of the key that signed it.
 
-use super::{CONSUMERS_TENANT, GroupsOverage, Rules, Version};
+use super::{CONSUMERS_TENANT, GroupsOverage, Version};
 use crate::jose::json::{Json, Object};
-use crate::provider::{Facts, Findings, Refusal, TENANT_PLACEHOLDER, guid, tenant_of};
+use crate::provider::{
+    Facts, Findings, Refusal, Rules, TENANT_PLACEHOLDER, audience, guid, tenant_of,
+};
 
-impl Rules {
-    pub(in crate::provider) fn check_claims(&self, facts: Facts<'_>) -> Result<Findings, Refusal> {
+/// Whose tokens are accepted.
+#[derive(Debug)]
+pub(super) struct EntraRules {
+    /// In lower case. None: any tenant.
+    pub allowed_tenants: Option<Vec<String>>,
+    /// One organization's tenant is configured, whose administrators vouch for its e-mail addresses. False for personal accounts: that
+    /// tenant is open to everyone.
+    pub one_tenant: bool,
+    /// `organizations`: personal accounts are refused whatever else is allowed.
+    pub organizations_only: bool,
+    pub groups_overage: GroupsOverage,
+}
+
+impl Rules for EntraRules {
+    fn check_audience(
+        &self,
+        facts: Facts<'_>,
+        audiences: Option<&[String]>,
+    ) -> Result<(), Refusal> {
+        audience::check(facts.claims, audiences, is_audience)
+    }
+
+    fn check_claims(&self, facts: Facts<'_>) -> Result<Findings, Refusal> {
         let tenant = tenant(facts.claims)?;
         check_issuer(facts, tenant)?;
         self.check_tenant(tenant)?;
@@ -19,6 +42,22 @@ impl Rules {
         })
     }
 
+    /// The signing key's `issuer` member, filled in with the token's tenant, is the token's `iss` ("Validation of the signing key issuer"). The
+    /// `common` document has keys of personal accounts beside those of organizations: without this rule either could sign for the other.
+    /// Keys without the member (v1.0 documents) are bound by their document alone.
+    fn accepts_key(&self, key_issuer: Option<&str>, facts: Facts<'_>) -> bool {
+        let Some(key_issuer) = key_issuer else {
+            return true;
+        };
+        if !key_issuer.contains(TENANT_PLACEHOLDER) {
+            return key_issuer == facts.iss;
+        }
+        let tenant = facts.claims.get("tid").and_then(Json::as_str);
+        tenant.is_some() && tenant_of(key_issuer, facts.iss) == tenant
+    }
+}
+
+impl EntraRules {
     fn check_tenant(&self, tenant: &str) -> Result<(), Refusal> {
         let listed = match &self.allowed_tenants {
             Some(allowed) => allowed.iter().any(|a| a == tenant),
@@ -125,18 +164,4 @@ pub(in crate::provider) fn is_audience(found: &str, wanted: &str) -> bool {
         .find_map(|prefix| found.strip_prefix(prefix))
         .unwrap_or(found);
     guid::is_guid(wanted) && guid::is_lower_case(id) && id.eq_ignore_ascii_case(wanted)
-}
-
-/// The signing key's `issuer` member, filled in with the token's tenant, is the token's `iss` ("Validation of the signing key issuer"). The
-/// `common` document has keys of personal accounts beside those of organizations: without this rule either could sign for the other.
-/// Keys without the member (v1.0 documents) are bound by their document alone.
-pub(in crate::provider) fn accepts_key(key_issuer: Option<&str>, facts: Facts<'_>) -> bool {
-    let Some(key_issuer) = key_issuer else {
-        return true;
-    };
-    if !key_issuer.contains(TENANT_PLACEHOLDER) {
-        return key_issuer == facts.iss;
-    }
-    let tenant = facts.claims.get("tid").and_then(Json::as_str);
-    tenant.is_some() && tenant_of(key_issuer, facts.iss) == tenant
 }

@@ -177,6 +177,16 @@ fn j13_other_kinds_of_tokens_are_refused() {
 }
 
 #[test]
+fn j13_an_id_token_is_for_its_client_and_nobody_else() {
+    for more in [
+        r#""aud":"client-id","nonce":"n","at_hash":"x""#,
+        r#""aud":["client-id"],"azp":"client-id""#,
+    ] {
+        assert_eq!(reason(good(more)), "audience_mismatch", "{more}");
+    }
+}
+
+#[test]
 fn j13_a_list_without_jwt_wants_a_typ() {
     let mut issuer = oidc_issuer();
     issuer.token_types = vec!["at+jwt".to_owned()];

@@ -35,15 +35,28 @@ pub fn claimgate(arguments: &[&str]) -> Output {
 impl Gate {
     /// Starts with this configuration and waits until it is ready.
     pub fn start(configuration: &str) -> Self {
-        let gate = Self::start_unready(configuration);
-        eventually("readiness", || {
-            (gate.admin("/readyz").0 == 200).then_some(())
-        });
+        Self::start_in(&[], configuration)
+    }
+
+    /// As [`Self::start`], with these variables added to the environment.
+    pub fn start_in(environment: &[(&str, &str)], configuration: &str) -> Self {
+        let gate = Self::spawn(environment, configuration);
+        gate.until_ready();
         gate
     }
 
     /// Waits only until the admin listener answers.
     pub fn start_unready(configuration: &str) -> Self {
+        Self::spawn(&[], configuration)
+    }
+
+    fn until_ready(&self) {
+        eventually("readiness", || {
+            (self.admin("/readyz").0 == 200).then_some(())
+        });
+    }
+
+    fn spawn(environment: &[(&str, &str)], configuration: &str) -> Self {
         let (port, admin) = (free_port(), free_port());
         let file = scratch("yaml");
         let log = scratch("log");
@@ -55,6 +68,7 @@ impl Gate {
         let out = File::create(&log).unwrap();
         let mut process = Command::new(env!("CARGO_BIN_EXE_claimgate"))
             .args(["run", "--config", file.to_str().unwrap()])
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(out.try_clone().unwrap())
             .stderr(out)

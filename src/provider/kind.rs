@@ -1,0 +1,34 @@
+//! The table of providers.
+
+/// One line a provider: its variant and its name.
+macro_rules! providers {
+    ($($kind:ident = $name:literal,)+) => {
+        /// The name under `provider:`.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum ProviderKind {
+            $($kind,)+
+        }
+
+        impl ProviderKind {
+            #[cfg(test)]
+            pub const ALL: &[Self] = &[$(Self::$kind,)+];
+            /// Every name, in the order of the table.
+            pub const NAMES: &[&str] = &[$($name,)+];
+
+            /// As the configuration has it, and the default name of an issuer.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$kind => $name,)+
+                }
+            }
+        }
+    };
+}
+
+providers! {
+    Oidc = "oidc",
+    Cognito = "cognito",
+    Auth0 = "auth0",
+    Entra = "entra",
+    Wso2 = "wso2",
+}
