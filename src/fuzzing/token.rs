@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
 
 use super::Reached;
-use super::input::{Control, cut};
+use super::input::{Control, cut, spoil};
 use super::second_reader;
 use super::world::{TRUST, world};
 use crate::clock::{Moment, UnixTime};
@@ -19,7 +19,7 @@ use crate::verify::{self, Check, CheckLog, NoLog, Outcome, Rejection, Seen, Toke
 ///
 /// 0. who signs, of [`SIGNERS`]; above them a secret that is a public key; then nobody: what follows the control line is the token itself,
 /// 1. when the token comes, of [`MOMENTS`],
-/// 2. how it is spoiled after it was signed, see [`spoil`], with a place (3 and 4) and a character (5),
+/// 2. to 5. how it is spoiled after it was signed, see [`spoil`],
 /// 6. how its parts are encoded, see [`encode`],
 /// 7. how much later it comes a second time, of [`PAUSES`],
 /// 8. whether the cache has room.
@@ -96,7 +96,7 @@ impl Case {
             (None, None) => rest.to_vec(),
         };
         Self {
-            token: spoil(control, signed.clone()),
+            token: spoil(control, 2, signed.clone()),
             minted: SIGNERS.get(who).map(|signer| (*signer, signed)),
         }
     }
@@ -149,41 +149,6 @@ fn encode(control: Control<'_>, text: &[u8]) -> Vec<u8> {
         *last += 1;
     }
     encoded
-}
-
-/// Changes a token after it was signed.
-fn spoil(control: Control<'_>, mut token: Vec<u8>) -> Vec<u8> {
-    const SIGNS: &[u8] = b"A-_.=+/ \n\0\xff{";
-    let place = (control.number(3) * 36 + control.number(4)) % (token.len() + 1);
-    let sign = control.choose(5, SIGNS);
-    match control.number(2) % 10 {
-        1 => token.insert(place, sign),
-        2 => token.truncate(place),
-        3 => {
-            if let Some(byte) = token.get_mut(place) {
-                *byte = sign;
-            }
-        }
-        4 => {
-            if let Some(byte) = token.get_mut(place) {
-                *byte ^= 1 << (control.number(5) % 8);
-            }
-        }
-        5 => token.push(sign),
-        6 if place < token.len() => {
-            token.remove(place);
-        }
-        7 => token.extend_from_slice(b".AAAA.AAAA"),
-        8 => {
-            // The signature is cut off, and its dot stays.
-            while token.last().is_some_and(|byte| *byte != b'.') {
-                token.pop();
-            }
-        }
-        9 => token.rotate_left(place % 7),
-        _ => {}
-    }
-    token
 }
 
 fn moment(wall: i64) -> Moment {

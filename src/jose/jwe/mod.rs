@@ -16,7 +16,17 @@ mod content;
 mod header;
 pub mod jwk;
 pub mod key;
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
+#[expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "code of tests"
+)]
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the unit tests use more of it than a fuzzer does")
+)]
 pub(crate) mod minting;
 pub mod pem;
 mod pkcs8;
