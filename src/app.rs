@@ -4,6 +4,7 @@
 //! what they share is immutable and swapped whole.
 
 mod assemble;
+mod decryption_watch;
 mod drain;
 mod key_watch;
 mod reload;

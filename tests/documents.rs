@@ -49,9 +49,7 @@ fn outcome(reason: Reason) -> (String, &'static str) {
         None => match reason {
             Reason::UpstreamUnreachable | Reason::UpstreamReset => ("502".to_owned(), "allow"),
             Reason::UpstreamTimeout => ("504".to_owned(), "allow"),
-            Reason::DecryptionFailed | Reason::BindingMismatch => {
-                ("401".to_owned(), "not in this version")
-            }
+            Reason::BindingMismatch => ("401".to_owned(), "not in this version"),
             other => panic!("no refusal has the reason {other:?}"),
         },
     }
@@ -65,6 +63,7 @@ fn refusals() -> Vec<Rejection> {
         Rejection::MalformedToken { what: text() },
         Rejection::TokenTooLarge { bytes: 2, limit: 1 },
         Rejection::EncryptedToken,
+        Rejection::DecryptionFailed { why: text() },
         Rejection::UnknownIssuer {
             iss: text(),
             similar: None,
@@ -134,9 +133,11 @@ fn advice(reason: Reason) -> &'static str {
         }
         Reason::TokenTooLarge => "`token.max_bytes`; many groups make Entra's tokens large",
         Reason::EncryptedToken => {
-            "the provider encrypts its tokens (JWE); turn that off for this client"
+            "the provider encrypts its tokens (JWE), and no issuer has `decryption`: give the issuer the private key, or turn encryption off for this client"
         }
-        Reason::DecryptionFailed => "encrypted tokens are refused by this version",
+        Reason::DecryptionFailed => {
+            "`claimgate explain` says what failed: an algorithm outside `decryption.algorithms`, a key that is not held, a changed token, or bare claims inside. The client is never told which"
+        }
         Reason::UnknownIssuer => {
             "`claimgate explain` shows the token's `iss`; it is compared byte for byte, a slash at the end counts"
         }

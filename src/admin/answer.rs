@@ -26,7 +26,7 @@ pub(super) fn answer(admin: &Admin, method: &Method, path: &str) -> Response<Ful
         "/issuers" => |_, view| Page {
             status: StatusCode::OK,
             content_type: JSON,
-            body: issuers::document(&view.keys.status()).into(),
+            body: issuers::document(&view.keys.status(), &view.keys.decryption_status()).into(),
         },
         _ => |_, _| {
             Page::text(

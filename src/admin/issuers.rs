@@ -2,12 +2,13 @@
 
 use serde_json::{Value, json};
 
+use crate::keys::decryption::DecryptionStatus;
 use crate::keys::source::SourceStatus;
 
 /// `{"issuers": [{"name", "keys": [{"kid", "alg", "source", "retained_seconds"}], "skipped": [{"kid", "reason", "explanation", "source"}],
-/// "age_seconds", "last_error", "next_refresh_seconds", "sources": [...]}]}`. Of several sources, an issuer's age is the oldest, its
+/// "age_seconds", "last_error", "next_refresh_seconds", "sources": [...], "decryption": {"origin", "keys", "skipped", "last_error"}}]}`. Of several sources, an issuer's age is the oldest, its
 /// next refresh the soonest. No key material.
-pub(super) fn document(sources: &[SourceStatus]) -> String {
+pub(super) fn document(sources: &[SourceStatus], decryption: &[DecryptionStatus]) -> String {
     let mut issuers: Vec<(&str, Vec<&SourceStatus>)> = Vec::new();
     for source in sources {
         match issuers
@@ -20,14 +21,17 @@ pub(super) fn document(sources: &[SourceStatus]) -> String {
     }
     let issuers: Vec<Value> = issuers
         .iter()
-        .map(|(name, sources)| issuer(name, sources))
+        .map(|(name, sources)| {
+            let private = decryption.iter().find(|private| *private.issuer == **name);
+            issuer(name, sources, private)
+        })
         .collect();
     let mut text = format!("{:#}", json!({ "issuers": issuers }));
     text.push('\n');
     text
 }
 
-fn issuer(name: &str, sources: &[&SourceStatus]) -> Value {
+fn issuer(name: &str, sources: &[&SourceStatus], private: Option<&DecryptionStatus>) -> Value {
     let ages: Option<Vec<u64>> = sources
         .iter()
         .map(|source| source.age.map(|age| age.as_secs()))
@@ -40,6 +44,20 @@ fn issuer(name: &str, sources: &[&SourceStatus]) -> Value {
         "last_error": sources.iter().find_map(|source| source.last_error.as_deref()),
         "next_refresh_seconds": sources.iter().filter_map(|source| source.next_refresh).min().map(|next| next.as_secs()),
         "sources": sources.iter().map(|source| self::source(source)).collect::<Vec<_>>(),
+        "decryption": private.map(decryption),
+    })
+}
+
+fn decryption(private: &DecryptionStatus) -> Value {
+    let keys = private.keys.iter();
+    let skipped = private.skipped.iter();
+    json!({
+        "origin": private.origin,
+        "keys": keys.map(|(kid, alg)| json!({"kid": kid, "alg": alg})).collect::<Vec<_>>(),
+        "skipped": skipped
+            .map(|key| json!({"kid": key.kid, "explanation": key.reason.explanation()}))
+            .collect::<Vec<_>>(),
+        "last_error": private.last_error,
     })
 }
 
@@ -110,7 +128,7 @@ mod tests {
             status("bank", Some(1)),
             status("staff", Some(60)),
         ];
-        let document: Value = serde_json::from_str(&document(&sources)).unwrap();
+        let document: Value = serde_json::from_str(&document(&sources, &[])).unwrap();
         let issuers = document["issuers"].as_array().unwrap();
         assert_eq!(issuers.len(), 2);
         assert_eq!(issuers[0]["name"], "staff");
@@ -125,7 +143,7 @@ mod tests {
     #[test]
     fn an_issuer_with_a_source_that_was_never_fetched_has_no_age() {
         let sources = [status("staff", Some(7)), status("staff", None)];
-        let document: Value = serde_json::from_str(&document(&sources)).unwrap();
+        let document: Value = serde_json::from_str(&document(&sources, &[])).unwrap();
         assert!(document["issuers"][0]["age_seconds"].is_null());
     }
 
@@ -136,10 +154,31 @@ mod tests {
             kid: Some("weak".into()),
             reason: SkipReason::WeakKey,
         }];
-        let document: Value = serde_json::from_str(&document(&[source])).unwrap();
+        let document: Value = serde_json::from_str(&document(&[source], &[])).unwrap();
         let skipped = &document["issuers"][0]["skipped"][0];
         assert_eq!(skipped["kid"], "weak");
         assert_eq!(skipped["reason"], SkipReason::WeakKey.name());
         assert_eq!(skipped["explanation"], SkipReason::WeakKey.explanation());
+    }
+
+    #[test]
+    fn decryption_keys_are_shown_by_name_only() {
+        let private = DecryptionStatus {
+            issuer: Arc::from("a"),
+            origin: "/run/secrets/decrypt.jwks".to_owned(),
+            keys: vec![(Some("d1".into()), vec!["RSA-OAEP-256"])],
+            skipped: vec![],
+            last_error: None,
+            generation: 1,
+        };
+        let sources = [status("a", None), status("b", None)];
+        let document: Value = serde_json::from_str(&document(&sources, &[private])).unwrap();
+        let shown = &document["issuers"][0]["decryption"];
+        assert_eq!(
+            shown["keys"],
+            json!([{"kid": "d1", "alg": ["RSA-OAEP-256"]}])
+        );
+        assert_eq!(shown["origin"], "/run/secrets/decrypt.jwks");
+        assert_eq!(document["issuers"][1]["decryption"], Value::Null);
     }
 }

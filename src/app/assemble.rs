@@ -6,13 +6,14 @@ use std::sync::Arc;
 use crate::clock::Clock;
 use crate::config::{Config, IdentitySettings, IssuerSetup};
 use crate::identity::{ManagedNames, Mapping};
+use crate::keys::decryption::DecryptionConfig;
 use crate::keys::source::{Origin, SourceConfig};
-use crate::keys::{Keys, SourceId};
+use crate::keys::{DecryptionId, Keys, SourceId};
 use crate::policy::RouteTable;
 use crate::proxy::{Gate, TokenSettings, TokenSource};
 use crate::telemetry::Metrics;
 use crate::telemetry::metrics::Freshness;
-use crate::verify::{IssuerConfig, Verifier, cache};
+use crate::verify::{Decryption, IssuerConfig, Verifier, cache};
 
 /// A configuration that was read well and still cannot be put together: its reading should have refused it.
 #[derive(Debug)]
@@ -34,7 +35,7 @@ pub fn assemble(
         None => RouteTable::everything_needs_a_token(),
         Some(routes) => RouteTable::new(routes, config.strict_paths).map_err(bad_routes)?,
     };
-    let (issuers, sources) = number_sources(config.issuers);
+    let (issuers, sources, decryption) = number_sources(config.issuers);
     let route_names: Vec<Arc<str>> = routes
         .routes()
         .iter()
@@ -55,9 +56,10 @@ pub fn assemble(
         }
     }
     let (managed, mapping) = identity(config.identity, &config.token);
+    let keys = Keys::new(sources, Arc::clone(&clock), metrics.clone()).with_decryption(decryption);
     Ok(Gate {
         verifier: Verifier::new(issuers, config.token.max_bytes),
-        keys: Arc::new(Keys::new(sources, Arc::clone(&clock), metrics.clone())),
+        keys: Arc::new(keys),
         routes,
         managed,
         mapping,
@@ -71,11 +73,14 @@ pub fn assemble(
     })
 }
 
-/// Gives every source its number in [`Keys`]. An issuer has one source for each form of its profile, or a single one that serves all of them.
+/// Gives every source its number in [`Keys`], and every issuer's decryption keys theirs. An issuer has one source for each form of its profile, or a single one that serves all of them.
 /// Forms with the same document share a source: it is fetched once, and unknown keys make it be fetched once per `refetch_interval`.
-fn number_sources(setups: Vec<IssuerSetup>) -> (Vec<IssuerConfig>, Vec<SourceConfig>) {
+fn number_sources(
+    setups: Vec<IssuerSetup>,
+) -> (Vec<IssuerConfig>, Vec<SourceConfig>, Vec<DecryptionConfig>) {
     let mut issuers = Vec::with_capacity(setups.len());
     let mut sources = Vec::new();
+    let mut private = Vec::new();
     for setup in setups {
         let first = sources.len();
         let mut own: Vec<SourceConfig> = Vec::with_capacity(setup.sources.len());
@@ -102,9 +107,18 @@ fn number_sources(setups: Vec<IssuerSetup>) -> (Vec<IssuerConfig>, Vec<SourceCon
             max_age: setup.max_age.map(seconds),
             required_claims: setup.required_claims,
             unverified_email: setup.unverified_email,
+            decryption: setup.decryption.map(|setup| {
+                private.push(setup.config);
+                Decryption {
+                    source: DecryptionId(private.len() - 1),
+                    algorithms: setup.algorithms,
+                    encryptions: setup.encryptions,
+                    required: setup.required,
+                }
+            }),
         });
     }
-    (issuers, sources)
+    (issuers, sources, private)
 }
 
 fn identity(settings: IdentitySettings, token: &TokenSettings) -> (ManagedNames, Mapping) {

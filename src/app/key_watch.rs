@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
+use super::decryption_watch::DecryptionWatch;
 use crate::jose::jwk::SkippedKey;
 use crate::keys::source::SourceStatus;
 use crate::proxy::Gate;
@@ -18,9 +19,11 @@ const MAX_SKIPPED: usize = 10;
 /// Watches the keys of the gate in use until it is dropped.
 pub(super) async fn watch(gate: Arc<ArcSwap<Gate>>) {
     let mut before: Vec<SourceStatus> = Vec::new();
+    let mut private = DecryptionWatch::default();
     let mut was_ready = false;
     loop {
         let current = gate.load_full();
+        private.look(current.keys.decryption_status());
         let now = current.keys.status();
         for source in &now {
             let known = before

@@ -228,6 +228,8 @@ static TOKEN_SOURCE: Variants = Variants {
     list: &[
         &Variant {
             name: "header",
+            title: "Header",
+            doc: "A request header.",
             groups: &[&[
                 Field::required(
                     "header",
@@ -244,6 +246,8 @@ static TOKEN_SOURCE: Variants = Variants {
         },
         &Variant {
             name: "cookie",
+            title: "Cookie",
+            doc: "A cookie: refused on cross-site requests that could change something.",
             groups: &[&[
                 Field::required(
                     "cookie",
@@ -260,6 +264,8 @@ static TOKEN_SOURCE: Variants = Variants {
         },
         &Variant {
             name: "query",
+            title: "Query parameter",
+            doc: "A parameter of the query; addresses are logged and shared.",
             groups: &[&[Field::required(
                 "query",
                 Kind::Text(&text::QUERY_NAME),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::fields::{hours, minutes};
+use super::fields_decryption::DECRYPTION;
 use super::kind::{By, Field, Kind, OneOf, Preset, Table, Variants};
 use super::{providers, text};
 use crate::keys::plan::Timing;
@@ -106,9 +107,11 @@ static COMMON: &[Field] = &[
         Preset::Bool(true),
         "Whether `/readyz` waits for this issuer's keys.",
     ),
-    Field::unsupported(
+    Field::optional(
         "decryption",
-        "let the issuer send signed tokens that are not encrypted",
+        Kind::Table(&DECRYPTION),
+        "encrypted tokens are refused",
+        "Keys for this issuer's encrypted tokens; what is inside must be a signed one.",
     ),
     Field::unsupported(
         "bindings",

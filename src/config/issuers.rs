@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::decryption;
 use super::keys::{self, Entry};
 use super::problem::{Mistake, Place, Problems};
 use super::profile::{self, Judged};
@@ -83,6 +84,7 @@ impl Settings<'_> {
         let leeway = self.whole_seconds("leeway", problems);
         let max_age = self.whole_seconds("max_age", problems);
         self.warn_of_any_tenant(problems);
+        let decryption = decryption::setup(self.record, &self.name, self.options, problems);
         let Judged {
             profile,
             right,
@@ -93,7 +95,7 @@ impl Settings<'_> {
         }
         let audiences = match &profile.audiences {
             Some(audiences) => Some(Some(audiences.clone())),
-            None => self.audiences(problems),
+            None => self.audiences(&profile, problems),
         };
         let algorithms = self.algorithms(&profile, problems);
         let entry = Entry {
@@ -122,13 +124,14 @@ impl Settings<'_> {
             },
             required_claims: required_claims?,
             unverified_email: self.unverified_email,
+            decryption: decryption?,
             name: self.name,
             profile,
         })
     }
 
-    /// The outer `None`: a mistake. The inner one: `any_audience`.
-    fn audiences(&self, problems: &mut Problems) -> Option<Option<Vec<String>>> {
+    /// The outer `None`: a mistake. The inner one: `any_audience`, or another setting that is enough.
+    fn audiences(&self, profile: &Profile, problems: &mut Problems) -> Option<Option<Vec<String>>> {
         self.record.variant?;
         if self.record.broken("audiences") {
             return None;
@@ -152,6 +155,7 @@ impl Settings<'_> {
                 );
                 None
             }
+            (false, false) if profile.bound_by.is_some() => Some(None),
             (false, false) => {
                 problems.error(
                     &self.record.place.key("audiences", self.record.place.at),

@@ -293,17 +293,21 @@ impl Builder<'_> {
         if !self.entry.issuer_is_right {
             return None;
         }
-        match self.entry.profile.forms.as_slice() {
-            [form] => Some(match (&form.keys, &form.pattern) {
-                (KeyDocument::Discovery { issuer, .. }, _) => issuer.clone(),
-                (_, IssuerPattern::Exact(issuer) | IssuerPattern::Tenant(issuer)) => issuer.clone(),
-            }),
-            forms => {
+        let document = |form: &IssuerForm| match (&form.keys, &form.pattern) {
+            (KeyDocument::Discovery { issuer, .. }, _) => issuer.clone(),
+            (_, IssuerPattern::Exact(issuer) | IssuerPattern::Tenant(issuer)) => issuer.clone(),
+        };
+        let mut issuers: Vec<String> = self.entry.profile.forms.iter().map(document).collect();
+        // Two spellings of `iss` may share a document (Google).
+        issuers.dedup();
+        match issuers.as_slice() {
+            [issuer] => Some(issuer.clone()),
+            several => {
                 problems.error(
                     &self.keys.place("discovery_url"),
                     Mistake::new(format!(
                         "one discovery document names one issuer, and this entry has {}",
-                        forms.len()
+                        several.len()
                     ))
                     .hint("use `jwks_url`, or an entry for each (Entra: `versions: [\"2.0\"]`; Auth0: one `domain`)"),
                 );

@@ -122,6 +122,10 @@ pub(super) enum By {
 
 pub(super) struct Variant {
     pub name: &'static str,
+    /// What a person calls it.
+    pub title: &'static str,
+    /// What is special about it, in a sentence or two for the operator.
+    pub doc: &'static str,
     pub groups: &'static [&'static [Field]],
 }
 

@@ -6,7 +6,9 @@
 //! reference page come from the same tables.
 
 mod decode;
+mod decryption;
 mod fields;
+mod fields_decryption;
 mod fields_identity;
 mod fields_issuer;
 mod identity;
@@ -17,6 +19,8 @@ mod kind;
 mod near;
 mod problem;
 mod profile;
+#[cfg(test)]
+mod provider_page;
 mod providers;
 mod read_scalar;
 mod record;
@@ -56,6 +60,8 @@ use std::time::Duration;
 use crate::identity::{HeaderRule, Underscores};
 use crate::jose::algorithm::AlgorithmSet;
 use crate::jose::json::Json;
+use crate::jose::jwe::{Encryption, KeyManagement};
+use crate::keys::decryption::DecryptionConfig;
 use crate::keys::source::SourceConfig;
 use crate::policy::{RouteConfig, StrictPaths};
 use crate::provider::Profile;
@@ -106,6 +112,15 @@ pub struct IssuerSetup {
     pub max_age: Option<Duration>,
     pub required_claims: Vec<(String, Vec<Json>)>,
     pub unverified_email: bool,
+    pub decryption: Option<DecryptionSetup>,
+}
+
+/// `issuers[].decryption`; `app` numbers the keys and makes a `verify::Decryption`.
+pub struct DecryptionSetup {
+    pub config: DecryptionConfig,
+    pub algorithms: Vec<KeyManagement>,
+    pub encryptions: Vec<Encryption>,
+    pub required: bool,
 }
 
 /// `identity:`; `app` makes the mapping and the managed names of it.

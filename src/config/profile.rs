@@ -97,6 +97,7 @@ pub(super) fn stand_in() -> Profile {
         retention: DEFAULT_RETENTION,
         claims: ClaimNames::default(),
         audiences: None,
+        bound_by: None,
         rules: Arc::new(StandardRules),
     }
 }

@@ -124,7 +124,10 @@ fn of_text(text: &TextKind) -> Value {
 fn of_variants(variants: &'static Variants) -> Value {
     let table = |variant: &'static super::kind::Variant| {
         let common = variants.common.iter().copied().flatten();
-        object(&common.chain(variant.fields()).collect::<Vec<_>>(), None)
+        let mut schema = object(&common.chain(variant.fields()).collect::<Vec<_>>(), None);
+        insert(&mut schema, "title", json!(variant.title));
+        insert(&mut schema, "description", json!(variant.doc));
+        schema
     };
     match variants.by {
         By::Presence => {

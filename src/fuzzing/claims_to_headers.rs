@@ -12,7 +12,7 @@ use crate::identity::format::Format;
 use crate::identity::mapping::{ClaimSource, DEFAULT_NAMES, Missing};
 use crate::identity::{HeaderRule, Mapping};
 use crate::jose::json::{self, Json, Object};
-use crate::provider::{ClaimNames, Findings};
+use crate::provider::{ClaimNames, ClaimPath, Findings};
 use crate::verify::Rejection;
 use crate::verify::testing::proven;
 
@@ -96,14 +96,18 @@ fn rule(control: Control<'_>, position: usize) -> HeaderRule {
 }
 
 fn names() -> ClaimNames {
+    let paths = |all: &[&[&'static str]]| -> Vec<ClaimPath> {
+        let path = |names: &&[&'static str]| names.iter().map(|name| (*name).into()).collect();
+        all.iter().map(path).collect()
+    };
     ClaimNames {
-        username: vec![vec!["preferred_username"], vec!["upn"]],
-        email: vec![vec!["email"]],
-        name: vec![vec!["name"]],
-        groups: vec![vec!["groups"]],
-        roles: vec![vec!["realm_access", "roles"], vec!["roles"]],
-        scope: vec![vec!["scope"], vec!["scp"]],
-        tenant: vec![vec!["tid"]],
+        username: paths(&[&["preferred_username"], &["upn"]]),
+        email: paths(&[&["email"]]),
+        name: paths(&[&["name"]]),
+        groups: paths(&[&["groups"]]),
+        roles: paths(&[&["realm_access", "roles"], &["roles"]]),
+        scope: paths(&[&["scope"], &["scp"]]),
+        tenant: paths(&[&["tid"]]),
     }
 }
 

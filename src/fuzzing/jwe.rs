@@ -53,9 +53,10 @@ impl<'i> Made<'i> {
     }
 }
 
-type Pair = (KeyManagement, Encryption, &'static Recipient);
+pub(super) type Pair = (KeyManagement, Encryption, &'static Recipient);
 
-fn pairs() -> &'static [Pair] {
+/// Every algorithm with every encryption and a recipient, always in the same order.
+pub(super) fn pairs() -> &'static [Pair] {
     static PAIRS: OnceLock<Vec<Pair>> = OnceLock::new();
     PAIRS.get_or_init(minting::matrix)
 }

@@ -68,9 +68,10 @@ fn tokens_reach_every_end_of_the_pipeline() {
         "token",
         &[
             "ok",
+            "ok, encrypted",
             "malformed_token",
             "token_too_large",
-            "encrypted_token",
+            "decryption_failed",
             "unknown_issuer",
             "algorithm_not_allowed",
             "unknown_key",

@@ -234,14 +234,15 @@ mod tests {
         parse_object(text.as_bytes()).unwrap()
     }
     fn names() -> ClaimNames {
+        let path = |names: &[&'static str]| names.iter().map(|name| (*name).into()).collect();
         ClaimNames {
-            username: vec![vec!["preferred_username"], vec!["upn"]],
-            email: vec![vec!["email"]],
-            name: vec![vec!["name"]],
-            groups: vec![vec!["groups"]],
-            roles: vec![vec!["realm_access", "roles"], vec!["roles"]],
-            scope: vec![vec!["scope"], vec!["scp"]],
-            tenant: vec![vec!["tid"]],
+            username: vec![path(&["preferred_username"]), path(&["upn"])],
+            email: vec![path(&["email"])],
+            name: vec![path(&["name"])],
+            groups: vec![path(&["groups"])],
+            roles: vec![path(&["realm_access", "roles"]), path(&["roles"])],
+            scope: vec![path(&["scope"]), path(&["scp"])],
+            tenant: vec![path(&["tid"])],
         }
     }
     fn written(

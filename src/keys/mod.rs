@@ -2,11 +2,13 @@
 //!
 //! * [`set`] is one immutable set of keys with the choice by (kid, x5t, algorithm). Pure.
 //! * [`plan`] decides when to fetch: refresh, refetch for an unknown key, back-off, staleness, retention. Pure: a state machine.
+//! * [`decryption`] holds the gate's own private keys, for encrypted tokens.
 //! * [`url`] is an address that may be fetched, [`fetch`] does it under limits.
 //! * `read` is one reading of a source: file, key set, or discovery and then the key set. [`merge`] brings it into the set. The latter is pure.
 //! * `task` is one source at work, [`source`] its configuration; [`Keys`] is what everyone else sees.
 
 mod connect;
+pub mod decryption;
 pub mod fetch;
 pub mod merge;
 pub mod plan;
@@ -25,6 +27,7 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use decryption::{DecryptionId, DecryptionKeySet};
 pub use set::KeySet;
 pub use source::Keys;
 
@@ -35,6 +38,9 @@ pub struct SourceId(pub usize);
 /// What `verify` asks for keys: the set now, or none when there never was one or it is too old to trust (`max_stale`).
 pub trait KeyLookup {
     fn key_set(&self, source: SourceId, monotonic: Duration) -> Option<Arc<KeySet>>;
+
+    /// The private keys that an issuer's encrypted tokens are opened with.
+    fn decryption_keys(&self, source: DecryptionId) -> Option<Arc<DecryptionKeySet>>;
 }
 
 /// Told of everything that happens to keys; `telemetry` implements it, `app` wires it. Calls are cheap and never block.

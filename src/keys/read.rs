@@ -115,7 +115,7 @@ pub(super) fn jwks_uri(
     Ok(place)
 }
 
-async fn read_file(path: PathBuf, limits: FetchLimits) -> Result<Vec<u8>, FetchError> {
+pub(super) async fn read_file(path: PathBuf, limits: FetchLimits) -> Result<Vec<u8>, FetchError> {
     let place = path.display().to_string();
     let unreadable =
         |why: String| FetchError::new(FetchResult::Unreadable, format!("`{place}` {why}"));

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use tokio::task::{AbortHandle, JoinSet};
 
+use super::decryption::{DecryptionConfig, DecryptionSource, DecryptionStatus};
 use super::fetch::{FetchLimits, FetchSettings};
 use super::plan::Timing;
 use super::task::Source;
 use super::url::KeyUrl;
-use super::{KeyLookup, KeyObserver, KeySet, SourceId};
+use super::{DecryptionId, DecryptionKeySet, KeyLookup, KeyObserver, KeySet, SourceId};
 use crate::clock::Clock;
 use crate::jose::jwk::{KeyPolicy, ReadKeys, SkippedKey};
 
@@ -89,6 +90,7 @@ pub enum FileFormat {
 /// All key sources of the gate. Shared by all workers; the tasks run where `start` was called (the control runtime).
 pub struct Keys {
     sources: Vec<Arc<Source>>,
+    decryption: Vec<Arc<DecryptionSource>>,
     /// Tasks run, so that a question for an unknown key can be answered.
     running: AtomicBool,
     tasks: Mutex<Option<Vec<AbortHandle>>>,
@@ -149,9 +151,17 @@ impl Keys {
         };
         Self {
             sources: sources.into_iter().enumerate().map(source).collect(),
+            decryption: Vec::new(),
             running: AtomicBool::new(false),
             tasks: Mutex::new(None),
         }
+    }
+
+    /// The private keys of issuers whose tokens are encrypted, in the order of their numbers.
+    pub fn with_decryption(mut self, configs: Vec<DecryptionConfig>) -> Self {
+        let source = |config| Arc::new(DecryptionSource::new(config));
+        self.decryption = configs.into_iter().map(source).collect();
+        self
     }
 
     /// Takes over what `previous` holds, for each source that is read from the same place in the same way: a reloaded
@@ -174,11 +184,12 @@ impl Keys {
             return;
         }
         let changing = self.sources.iter().filter(|source| source.can_change());
-        *tasks = Some(
-            changing
-                .map(|source| tokio::spawn(Arc::clone(source).supervise()).abort_handle())
-                .collect(),
-        );
+        let fetching =
+            changing.map(|source| tokio::spawn(Arc::clone(source).supervise()).abort_handle());
+        let changing = self.decryption.iter().filter(|source| source.can_change());
+        let watching =
+            changing.map(|source| tokio::spawn(Arc::clone(source).watch()).abort_handle());
+        *tasks = Some(fetching.chain(watching).collect());
         self.running.store(true, Ordering::Release);
     }
 
@@ -236,11 +247,23 @@ impl Keys {
     pub fn status(&self) -> Vec<SourceStatus> {
         self.sources.iter().map(|source| source.status()).collect()
     }
+
+    /// One for each issuer that decrypts.
+    pub fn decryption_status(&self) -> Vec<DecryptionStatus> {
+        self.decryption
+            .iter()
+            .map(|source| source.status())
+            .collect()
+    }
 }
 
 impl KeyLookup for Keys {
     fn key_set(&self, source: SourceId, monotonic: Duration) -> Option<Arc<KeySet>> {
         self.sources.get(source.0)?.key_set(monotonic)
+    }
+
+    fn decryption_keys(&self, source: DecryptionId) -> Option<Arc<DecryptionKeySet>> {
+        Some(self.decryption.get(source.0)?.keys())
     }
 }
 

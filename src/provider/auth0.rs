@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use super::{
-    BadSetting, ClaimNames, DISCOVERY_PATH, Facts, Findings, IssuerForm, IssuerPattern,
-    KeyDocument, Profile, ProviderKind, Refusal, Rules, top_level,
+    BadSetting, ClaimNames, Facts, Findings, IssuerForm, Profile, ProviderKind, Refusal, Rules,
+    address, top_level,
 };
 use crate::jose::algorithm::{Algorithm, AlgorithmSet};
 
@@ -35,7 +35,9 @@ pub fn profile(settings: Settings) -> Result<Profile, Vec<BadSetting>> {
     if !problems.is_empty() {
         return Err(problems);
     }
-    let forms = settings.domains.iter().map(|d| form(d)).collect();
+    let issuer = |domain| format!("https://{domain}/");
+    let forms = settings.domains.iter().map(issuer);
+    let forms = forms.map(IssuerForm::discovered).collect();
     Ok(Profile {
         algorithms: AlgorithmSet::of(&ALGORITHMS),
         claims: claim_names(),
@@ -46,29 +48,19 @@ pub fn profile(settings: Settings) -> Result<Profile, Vec<BadSetting>> {
     })
 }
 
-fn form(domain: &str) -> IssuerForm {
-    let issuer = format!("https://{domain}/");
-    IssuerForm {
-        keys: KeyDocument::Discovery {
-            url: format!("https://{domain}{DISCOVERY_PATH}"),
-            issuer: issuer.clone(),
-        },
-        pattern: IssuerPattern::Exact(issuer),
-    }
-}
-
 fn problems(settings: &Settings) -> Vec<BadSetting> {
+    const EXAMPLE: &str = "example.eu.auth0.com";
     let mut problems = Vec::new();
     if settings.domains.is_empty() {
         problems.push(BadSetting::new(
             "domain",
             "no domain is given",
-            "write the tenant's domain, such as `example.eu.auth0.com`",
+            format!("write the tenant's domain, such as `{EXAMPLE}`"),
         ));
     }
     for (at, domain) in settings.domains.iter().enumerate() {
-        if !is_domain(domain) {
-            problems.push(bad_domain(domain));
+        if !address::is_host(domain) {
+            problems.push(address::bad_host("domain", domain, EXAMPLE));
         } else if settings.domains.iter().take(at).any(|d| d == domain) {
             problems.push(BadSetting::new(
                 "domain",
@@ -85,34 +77,6 @@ fn problems(settings: &Settings) -> Vec<BadSetting> {
         ));
     }
     problems
-}
-
-/// A host name in lower case, as `iss` has it, with an optional port.
-fn is_domain(text: &str) -> bool {
-    let (host, port) = match text.split_once(':') {
-        Some((host, port)) => (host, Some(port)),
-        None => (text, None),
-    };
-    let label = |label: &str| {
-        let good = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-        !label.is_empty() && label.bytes().all(good)
-    };
-    host.split('.').all(label) && port.is_none_or(|port| port.parse::<u16>().is_ok_and(|p| p > 0))
-}
-
-fn bad_domain(text: &str) -> BadSetting {
-    let host = text
-        .split_once("://")
-        .map_or(text, |(_, rest)| rest)
-        .split(['/', '?', '#'])
-        .next()
-        .unwrap_or_default()
-        .to_ascii_lowercase();
-    let hint = match is_domain(&host) {
-        true => format!("write only the host name: `{host}`"),
-        false => "write only the host name, such as `example.eu.auth0.com`".to_owned(),
-    };
-    BadSetting::new("domain", format!("`{text}` is not a domain"), hint)
 }
 
 /// * roles: `roles`. Auth0 has its roles in claims that the tenant names (`https://example.com/roles`): map that one. `permissions` are
@@ -149,8 +113,8 @@ impl Rules for Auth0Rules {
 mod tests {
     use super::*;
     use crate::jose::json::Json;
-    use crate::provider::first_claim;
     use crate::provider::testing::{claims, judge, with};
+    use crate::provider::{KeyDocument, first_claim};
 
     /// The access token of an Auth0 tenant for an API with RBAC, as its documentation shows it.
     const TOKEN: &str = r#"{"iss":"https:\/\/travel0.auth0.com\/","sub":"auth0|5f7c8ec7c33c6c004bbafe82",

@@ -74,6 +74,7 @@ pub fn profile(settings: Settings) -> Result<Profile, Vec<BadSetting>> {
     Ok(Profile {
         claims: claim_names(),
         audiences: Some(settings.client_ids.clone()),
+        bound_by: Some("client_ids"),
         rules: Arc::new(CognitoRules {
             client_ids: settings.client_ids,
             token_use: match settings.token_use.is_empty() {

@@ -2,16 +2,27 @@
 //! hold, what its claims are called. One file a provider and one line in the table of [`kind`]; [`Profile`] is what all of them make, and
 //! [`Rules`] what a provider's own rule may say. Pure.
 
+mod address;
+pub mod apple;
 mod audience;
 pub mod auth0;
+pub mod cloudflare_access;
 pub mod cognito;
+mod condition;
 pub mod entra;
+pub mod github_actions;
+pub mod gitlab_ci;
+pub mod google;
+pub mod google_iap;
 mod guid;
+pub mod keycloak;
 mod kind;
 pub mod oidc;
+pub mod okta;
 mod rules;
 pub mod wso2;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -46,8 +57,11 @@ pub struct Profile {
     pub retention: Duration,
     /// Where the default identity headers find their claims.
     pub claims: ClaimNames,
-    /// Whom tokens are for, where a setting of the provider's own says so (Cognito's `client_ids`). The entry has no `audiences` then.
+    /// Whom tokens are for, where the provider's own settings say so without an opt-out.
     pub audiences: Option<Vec<String>>,
+    /// The setting of the provider's own that says whom tokens are for. Where it does not make up `audiences` it may stand beside the entry's,
+    /// or for them.
+    pub bound_by: Option<&'static str>,
     /// What else must hold of a token.
     pub rules: Arc<dyn Rules>,
 }
@@ -57,6 +71,20 @@ pub struct Profile {
 pub struct IssuerForm {
     pub pattern: IssuerPattern,
     pub keys: KeyDocument,
+}
+
+impl IssuerForm {
+    /// An issuer whose keys are where OpenID Connect Discovery 1.0 §4 says: "any terminating / MUST be removed before appending".
+    fn discovered(issuer: String) -> Self {
+        let base = issuer.strip_suffix('/').unwrap_or(&issuer);
+        Self {
+            keys: KeyDocument::Discovery {
+                url: format!("{base}{DISCOVERY_PATH}"),
+                issuer: issuer.clone(),
+            },
+            pattern: IssuerPattern::Exact(issuer),
+        }
+    }
 }
 
 /// What an `iss` is compared with.
@@ -101,18 +129,20 @@ pub enum KeyDocument {
 }
 
 /// Claim paths of the default identity headers, each a list of alternatives of which the first present one counts.
-/// A path is a list of member names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClaimNames {
-    pub username: Vec<Vec<&'static str>>,
-    pub email: Vec<Vec<&'static str>>,
-    pub name: Vec<Vec<&'static str>>,
-    pub groups: Vec<Vec<&'static str>>,
-    pub roles: Vec<Vec<&'static str>>,
+    pub username: Vec<ClaimPath>,
+    pub email: Vec<ClaimPath>,
+    pub name: Vec<ClaimPath>,
+    pub groups: Vec<ClaimPath>,
+    pub roles: Vec<ClaimPath>,
     /// A string (kept) or an array (joined with spaces).
-    pub scope: Vec<Vec<&'static str>>,
-    pub tenant: Vec<Vec<&'static str>>,
+    pub scope: Vec<ClaimPath>,
+    pub tenant: Vec<ClaimPath>,
 }
+
+/// Member names from the outside in. A name is literal: dots, colons and slashes are part of it.
+pub type ClaimPath = Vec<Cow<'static, str>>;
 
 impl Profile {
     /// What most providers are, for the fields in which one does not differ: RS256, the usual `typ` values, nothing beyond the registered
@@ -126,6 +156,7 @@ impl Profile {
             retention: DEFAULT_RETENTION,
             claims: ClaimNames::standard(),
             audiences: None,
+            bound_by: None,
             rules: Arc::new(StandardRules),
         }
     }
@@ -181,15 +212,19 @@ impl BadSetting {
 }
 
 /// Finds the first present alternative. `null` is absent: issuers write it for "no value".
-pub fn first_claim<'c>(claims: &'c Object, alternatives: &[Vec<&'static str>]) -> Option<&'c Json> {
+pub fn first_claim<'c>(claims: &'c Object, alternatives: &[ClaimPath]) -> Option<&'c Json> {
     alternatives
         .iter()
         .find_map(|path| claims.at(path).filter(|value| **value != Json::Null))
 }
 
 /// Alternatives that are top-level claims: what almost every entry of [`ClaimNames`] is.
-fn top_level(names: &[&'static str]) -> Vec<Vec<&'static str>> {
-    names.iter().map(|name| vec![*name]).collect()
+fn top_level(names: &[&'static str]) -> Vec<ClaimPath> {
+    names.iter().map(|name| path(&[name])).collect()
+}
+
+fn path(names: &[&'static str]) -> ClaimPath {
+    names.iter().map(|name| Cow::Borrowed(*name)).collect()
 }
 
 #[cfg(test)]

@@ -1,8 +1,7 @@
 //! Any OpenID provider: OpenID Connect Discovery 1.0.
 
 use super::{
-    BadSetting, ClaimNames, DISCOVERY_PATH, IssuerForm, IssuerPattern, KeyDocument, Profile,
-    ProviderKind, top_level,
+    BadSetting, ClaimNames, DISCOVERY_PATH, IssuerForm, Profile, ProviderKind, path, top_level,
 };
 use crate::jose::algorithm::AlgorithmSet;
 
@@ -17,24 +16,12 @@ pub struct Settings {
 pub fn profile(settings: Settings) -> Result<Profile, Vec<BadSetting>> {
     let issuer = settings.issuer;
     check_issuer(&issuer).map_err(|problem| vec![problem])?;
-    let form = IssuerForm {
-        keys: KeyDocument::Discovery {
-            url: discovery_url(&issuer),
-            issuer: issuer.clone(),
-        },
-        pattern: IssuerPattern::Exact(issuer),
-    };
+    let form = IssuerForm::discovered(issuer);
     Ok(Profile {
         algorithms: AlgorithmSet::asymmetric(),
         claims: claim_names(),
         ..Profile::standard(ProviderKind::Oidc, vec![form])
     })
-}
-
-/// OpenID Connect Discovery 1.0 §4: "any terminating / MUST be removed before appending".
-fn discovery_url(issuer: &str) -> String {
-    let base = issuer.strip_suffix('/').unwrap_or(issuer);
-    format!("{base}{DISCOVERY_PATH}")
 }
 
 fn check_issuer(issuer: &str) -> Result<(), BadSetting> {
@@ -68,7 +55,7 @@ fn check_issuer(issuer: &str) -> Result<(), BadSetting> {
 /// * tenant: map one under `identity.headers` when the provider has it.
 fn claim_names() -> ClaimNames {
     ClaimNames {
-        roles: vec![vec!["roles"], vec!["realm_access", "roles"]],
+        roles: vec![path(&["roles"]), path(&["realm_access", "roles"])],
         scope: top_level(&["scope", "scp"]),
         ..ClaimNames::standard()
     }
@@ -77,9 +64,9 @@ fn claim_names() -> ClaimNames {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provider::IssuerPattern;
     use crate::provider::first_claim;
     use crate::provider::testing::{claims, judge};
+    use crate::provider::{IssuerPattern, KeyDocument};
 
     fn of(issuer: &str) -> Result<Profile, Vec<BadSetting>> {
         profile(Settings {

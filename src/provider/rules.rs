@@ -2,9 +2,9 @@
 
 use std::fmt::Debug;
 
-use super::audience;
+use super::{audience, condition};
 use crate::jose::header::Header;
-use crate::jose::json::{Json, Object};
+use crate::jose::json::Object;
 
 /// What must hold of a provider's tokens beyond what must hold of every token. Each method is what most providers need; a provider writes
 /// only where it differs. A rule can only refuse: it is asked before the signature is verified.
@@ -82,14 +82,9 @@ pub enum Refusal {
 impl Findings {
     /// `email_verified` of OpenID Connect Core 1.0 §5.1: a boolean, which Cognito and Apple also write as a string.
     pub(super) fn of_email(claims: &Object) -> Self {
-        let email_verified = match claims.get("email_verified") {
-            Some(Json::Bool(verified)) => *verified,
-            Some(Json::String(verified)) => &**verified == "true",
-            _ => false,
-        };
         Self {
             groups_overage: false,
-            email_verified,
+            email_verified: condition::is_true(claims.get("email_verified")),
         }
     }
 }

@@ -67,3 +67,45 @@ pub(super) fn accepts_key(profile: &Profile, key_issuer: Option<&str>, text: &st
         },
     )
 }
+
+/// Real documents, from outside the tree.
+pub(super) mod recorded {
+    use super::super::{KeyDocument, Profile};
+    use crate::jose::algorithm::AlgorithmSet;
+    use crate::jose::jwk::{KeyPolicy, read_set};
+    use crate::public_vectors;
+
+    /// The preset's first form asks for this document, expects the issuer that it says, and allows exactly the algorithms that it says and
+    /// its keys can make; every key of its set is of use.
+    pub fn is_what_the_document_says(name: &str, profile: &Profile) {
+        let Some(folder) = public_vectors::folder() else {
+            return;
+        };
+        let read = |kind: &str| {
+            let file = folder.join(format!("wellknown/{name}.{kind}.json"));
+            std::fs::read(file).unwrap()
+        };
+        let document: serde_json::Value =
+            serde_json::from_slice(&read("openid-configuration")).unwrap();
+        match &profile.forms[0].keys {
+            KeyDocument::Discovery { url, issuer } => {
+                assert_eq!(document["issuer"], issuer.as_str());
+                assert!(url.ends_with("/.well-known/openid-configuration"));
+            }
+            KeyDocument::Jwks { url } => assert_eq!(document["jwks_uri"], url.as_str()),
+        }
+        let algorithms: Vec<&str> = profile.algorithms.iter().map(|a| a.name()).collect();
+        assert_eq!(
+            document["id_token_signing_alg_values_supported"],
+            serde_json::json!(algorithms)
+        );
+        let keys = read_set(&read("jwks"), &KeyPolicy::default()).unwrap();
+        assert_eq!(keys.skipped, []);
+        let usable = |algorithms: AlgorithmSet| {
+            algorithms
+                .iter()
+                .any(|algorithm| profile.algorithms.contains(algorithm))
+        };
+        assert!(keys.keys.iter().all(|key| usable(key.algorithms)));
+    }
+}

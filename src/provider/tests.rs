@@ -56,6 +56,7 @@ fn every_provider() -> Vec<(Profile, String)> {
         ),
         (
             entra::profile(entra::Settings {
+                cloud: entra::Cloud::Global,
                 tenant: GUID.to_owned(),
                 allowed_tenants: vec![],
                 any_tenant: false,
@@ -75,6 +76,115 @@ fn every_provider() -> Vec<(Profile, String)> {
             })
             .unwrap(),
             token("https://is.example.com:9443/oauth2/token", ""),
+        ),
+    ]
+    .into_iter()
+    .chain(more_providers(&token))
+    .collect()
+}
+
+fn more_providers(token: &dyn Fn(&str, &str) -> String) -> Vec<(Profile, String)> {
+    let text = str::to_owned;
+    vec![
+        (
+            okta::profile(okta::Settings {
+                domain: text("example.okta.com"),
+                authorization_server: Some(text("default")),
+                clients: vec![],
+            })
+            .unwrap(),
+            token("https://example.okta.com/oauth2/default", ""),
+        ),
+        (
+            google::profile(google::Settings {
+                hosted_domains: vec![],
+            })
+            .unwrap(),
+            token("https://accounts.google.com", ""),
+        ),
+        (
+            apple::profile().unwrap(),
+            token("https://appleid.apple.com", ""),
+        ),
+        (
+            keycloak::profile(keycloak::Settings {
+                url: text("https://sso.example.com"),
+                realm: text("main"),
+                clients: vec![],
+                role_client: None,
+            })
+            .unwrap(),
+            token("https://sso.example.com/realms/main", ",\"typ\":\"Bearer\""),
+        ),
+        (
+            entra::external_id::profile(entra::external_id::Settings {
+                tenant: GUID.to_owned(),
+                domain: text("contoso.ciamlogin.com"),
+            })
+            .unwrap(),
+            token(
+                &format!("https://{GUID}.ciamlogin.com/{GUID}/v2.0"),
+                &format!(",\"tid\":\"{GUID}\",\"ver\":\"2.0\""),
+            ),
+        ),
+        (
+            entra::b2c::profile(entra::b2c::Settings {
+                domain: text("contoso.b2clogin.com"),
+                tenant: GUID.to_owned(),
+                directory: None,
+                policies: vec![text("b2c_1_in")],
+                issuer_style: entra::b2c::IssuerStyle::Tenant,
+            })
+            .unwrap(),
+            token(
+                &format!("https://contoso.b2clogin.com/{GUID}/v2.0/"),
+                ",\"tfp\":\"b2c_1_in\"",
+            ),
+        ),
+        (
+            cloudflare_access::profile(cloudflare_access::Settings {
+                team: text("team"),
+                audiences: vec!["0".repeat(64)],
+                service_tokens: vec![],
+            })
+            .unwrap(),
+            token("https://team.cloudflareaccess.com", ",\"type\":\"app\""),
+        ),
+        (
+            google_iap::profile(google_iap::Settings {
+                audiences: vec![text("/projects/1/apps/a")],
+            })
+            .unwrap(),
+            token("https://cloud.google.com/iap", ""),
+        ),
+        (
+            github_actions::profile(github_actions::Settings {
+                host: text(github_actions::DEFAULT_HOST),
+                enterprise: None,
+                owners: vec![text("octo-org")],
+                owner_ids: vec![],
+                repositories: vec![],
+                repository_ids: vec![],
+                subjects: vec![],
+            })
+            .unwrap(),
+            token(
+                "https://token.actions.githubusercontent.com",
+                ",\"repository_owner\":\"octo-org\"",
+            ),
+        ),
+        (
+            gitlab_ci::profile(gitlab_ci::Settings {
+                url: text(gitlab_ci::DEFAULT_URL),
+                projects: vec![],
+                project_ids: vec![],
+                namespaces: vec![text("group")],
+                namespace_ids: vec![],
+                subjects: vec![],
+                protected_refs_only: false,
+            })
+            .unwrap(),
+            token("https://gitlab.com", ",\"namespace_path\":\"group\""),
         ),
     ]
 }
@@ -233,7 +343,8 @@ fn j28_any_audience_accepts_any_audience_and_none() {
 fn only_entra_gives_a_key_issuer_a_meaning() {
     for (profile, token) in every_provider() {
         let refused = !testing::accepts_key(&profile, Some("https://other.example"), &token);
-        assert_eq!(refused, profile.kind == ProviderKind::Entra);
+        let entra = [ProviderKind::Entra, ProviderKind::EntraExternalId];
+        assert_eq!(refused, entra.contains(&profile.kind));
         assert!(testing::accepts_key(&profile, None, &token));
     }
 }
@@ -263,19 +374,19 @@ fn the_first_present_alternative_counts_and_null_is_absent() {
     let claims = claims(
         r#"{"a":null,"realm_access":{"roles":["x"]},"realm_access.roles":"flat","b":"","c":1}"#,
     );
-    let find = |paths: &[Vec<&'static str>]| first_claim(&claims, paths).cloned();
+    let find = |paths: &[&[&'static str]]| {
+        let paths: Vec<_> = paths.iter().map(|names| path(names)).collect();
+        first_claim(&claims, &paths).cloned()
+    };
     let text = |text: &str| Some(Json::String(text.into()));
-    assert_eq!(find(&[vec!["a"], vec!["b"]]), text(""));
+    assert_eq!(find(&[&["a"], &["b"]]), text(""));
+    assert_eq!(find(&[&["missing"], &["realm_access.roles"]]), text("flat"));
     assert_eq!(
-        find(&[vec!["missing"], vec!["realm_access.roles"]]),
-        text("flat")
-    );
-    assert_eq!(
-        find(&[vec!["realm_access", "roles"]]),
+        find(&[&["realm_access", "roles"]]),
         Some(Json::Array(vec![Json::String("x".into())]))
     );
-    assert_eq!(find(&[vec!["c", "roles"], vec!["realm_access", "x"]]), None);
-    assert_eq!(find(&[vec![]]), None);
+    assert_eq!(find(&[&["c", "roles"], &["realm_access", "x"]]), None);
+    assert_eq!(find(&[&[]]), None);
     assert_eq!(find(&[]), None);
 }
 
@@ -292,7 +403,16 @@ fn the_address_is_verified_only_by_true_or_the_string_true() {
         (r#"["true"]"#, false),
     ] {
         for (profile, token) in every_provider() {
-            if profile.kind != ProviderKind::Entra {
+            let says_it_otherwise = [
+                ProviderKind::Entra,
+                ProviderKind::EntraExternalId,
+                ProviderKind::CloudflareAccess,
+                ProviderKind::GoogleIap,
+                // Runs and jobs have no address.
+                ProviderKind::GithubActions,
+                ProviderKind::GitlabCi,
+            ];
+            if !says_it_otherwise.contains(&profile.kind) {
                 let token = with(&token, "email_verified", Some(value));
                 let findings = judge(&profile, Some(&[CLIENT]), &token).unwrap().unwrap();
                 assert_eq!(findings.email_verified, verified, "{value}");

@@ -5,8 +5,8 @@
 //! `keys.jwks_url`.
 
 use super::{
-    BadSetting, ClaimNames, IssuerForm, IssuerPattern, KeyDocument, Profile, ProviderKind,
-    top_level,
+    BadSetting, ClaimNames, IssuerForm, IssuerPattern, KeyDocument, Profile, ProviderKind, address,
+    path, top_level,
 };
 use crate::jose::algorithm::{Algorithm, AlgorithmSet};
 
@@ -50,26 +50,11 @@ pub fn profile(settings: Settings) -> Result<Profile, Vec<BadSetting>> {
 }
 
 fn check_url(url: &str) -> Option<BadSetting> {
-    const EXAMPLE: &str = "write the server's base address, such as `https://is.example.com:9443`";
     let problem = |message: String, hint: &str| Some(BadSetting::new("url", message, hint));
-    let rest = ["https://", "http://"]
-        .into_iter()
-        .find_map(|scheme| url.strip_prefix(scheme));
-    let Some(rest) = rest else {
-        return problem(format!("`{url}` is not an https address"), EXAMPLE);
+    let rest = match address::after_scheme("url", url, "https://is.example.com:9443") {
+        Ok(rest) => rest,
+        Err(bad) => return Some(bad),
     };
-    if rest.contains('@') {
-        // Not shown: what stands before `@` may be a password.
-        return problem("the address has user information in it".to_owned(), EXAMPLE);
-    }
-    if rest.is_empty()
-        || rest.starts_with(['/', ':'])
-        || rest.contains(|c: char| {
-            matches!(c, '?' | '#' | '\\') || c.is_whitespace() || c.is_control()
-        })
-    {
-        return problem(format!("`{url}` is not a base address"), EXAMPLE);
-    }
     if let Some((base, _)) = rest.split_once("/oauth2") {
         let base = base.split_once("/t/").map_or(base, |(host, _)| host);
         return problem(
@@ -88,8 +73,7 @@ fn check_url(url: &str) -> Option<BadSetting> {
 
 fn check_tenant(settings: &Settings) -> Option<BadSetting> {
     let tenant = settings.tenant.as_deref()?;
-    let good = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
-    (tenant.is_empty() || !tenant.bytes().all(good)).then(|| {
+    (!address::is_segment(tenant)).then(|| {
         BadSetting::new(
             "tenant",
             format!("`{tenant}` is not a tenant"),
@@ -106,7 +90,7 @@ fn claim_names() -> ClaimNames {
     ClaimNames {
         username: top_level(&["username"]),
         roles: top_level(&["roles", "http://wso2.org/claims/role"]),
-        tenant: vec![vec!["org_id"], vec!["realm", "tenant"]],
+        tenant: vec![path(&["org_id"]), path(&["realm", "tenant"])],
         ..ClaimNames::standard()
     }
 }

@@ -146,13 +146,18 @@ pub(super) fn fingerprint(token: &[u8]) -> Key {
 
 /// Whether the pipeline would find the same key: the set must be the one that it was chosen from (after a change of the set the
 /// token goes through the pipeline once more: a key may have got another kid or another owner), and the key must not have gone
-/// past its retention meanwhile. No set at all: the pipeline says what that means.
+/// past its retention meanwhile. No set at all: the pipeline says what that means. A token that came encrypted depends on the private keys too.
 fn key_is_held(verified: &VerifiedToken, now: Moment, keys: &dyn KeyLookup) -> bool {
     let parts = verified.parts();
     let Some(set) = keys.key_set(parts.source, now.monotonic) else {
         return false;
     };
-    set.generation == parts.key_set_generation
+    let opens = parts.opened_by.is_none_or(|by| {
+        keys.decryption_keys(by.source)
+            .is_some_and(|private| private.generation == by.generation)
+    });
+    opens
+        && set.generation == parts.key_set_generation
         && parts
             .key_good_until
             .is_none_or(|until| now.monotonic < until)

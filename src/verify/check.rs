@@ -4,6 +4,7 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Check {
     Size,
+    Decryption,
     Structure,
     Header,
     Claims,
@@ -19,8 +20,9 @@ pub enum Check {
 }
 
 impl Check {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Size,
+        Self::Decryption,
         Self::Structure,
         Self::Header,
         Self::Claims,
@@ -39,6 +41,7 @@ impl Check {
     pub fn name(self) -> &'static str {
         match self {
             Self::Size => "size",
+            Self::Decryption => "decryption",
             Self::Structure => "structure",
             Self::Header => "header",
             Self::Claims => "claims",

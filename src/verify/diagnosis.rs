@@ -9,7 +9,7 @@ const SEGMENTS: [&str; 3] = ["header", "payload", "signature"];
 /// The refusal of a token that [`crate::jose::compact::split`] does not take.
 pub(super) fn not_compact(token: &[u8], why: NotCompactJws) -> Rejection {
     match why {
-        // Before any base64 or key is touched (threat J10).
+        // Before any base64 or key is touched (threat J10): no issuer decrypts.
         NotCompactJws::Encrypted => Rejection::EncryptedToken,
         NotCompactJws::Unsigned => unsigned(token),
         NotCompactJws::Malformed(what) => Rejection::MalformedToken {

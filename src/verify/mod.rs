@@ -2,13 +2,14 @@
 //!
 //! * [`judge`] is what a request calls: the cache, then the pipeline,
 //! * [`pipeline`] is the order of checks, cheap ones first; [`check`] names them, `steps` are the checks, `claims` those of registered
-//!   claims, `issuers` finds the issuer of an `iss`,
+//!   claims, `issuers` finds the issuer of an `iss`, [`decryption`] opens encrypted tokens before all that,
 //! * [`token`] is the proof type, [`cache`] remembers verified tokens (in an `lru`),
 //! * [`rejection`] is the closed list of refusals, [`reason`] their labels; `wording`, `diagnosis` and `text` are what they say.
 
 pub mod cache;
 pub mod check;
 mod claims;
+pub mod decryption;
 mod diagnosis;
 mod issuers;
 mod lru;
@@ -45,6 +46,7 @@ use crate::provider::Profile;
 
 pub use cache::{TokenCache, judge};
 pub use check::{Check, CheckLog, NoLog};
+pub use decryption::Decryption;
 pub use pipeline::{Outcome, Seen, Verifier};
 pub use reason::{Decision, Reason};
 pub use rejection::Rejection;
@@ -71,6 +73,8 @@ pub struct IssuerConfig {
     pub required_claims: Vec<(String, Vec<Json>)>,
     /// The e-mail address goes out even when the provider does not vouch for it.
     pub unverified_email: bool,
+    /// None: its tokens are never encrypted.
+    pub decryption: Option<Decryption>,
 }
 
 impl IssuerConfig {

@@ -7,7 +7,9 @@ use super::check::{Check, CheckLog};
 use super::issuers::{FoundIssuer, Issuers};
 use super::text::{quoted, span};
 use super::token::Parts;
-use super::{IssuerConfig, Rejection, Tolerance, VerifiedToken, claims, diagnosis, steps};
+use super::{
+    IssuerConfig, Rejection, Tolerance, VerifiedToken, claims, decryption, diagnosis, steps,
+};
 use crate::clock::Moment;
 use crate::jose::compact;
 use crate::keys::{KeyLookup, SourceId};
@@ -16,6 +18,8 @@ use crate::provider::Facts;
 /// Judges tokens by one configuration. Immutable; a new configuration is a new verifier.
 pub struct Verifier {
     issuers: Issuers,
+    /// At least one issuer's tokens may be encrypted.
+    decrypts: bool,
     max_token_bytes: usize,
     generation: u64,
 }
@@ -80,6 +84,7 @@ impl Verifier {
     pub fn new(issuers: Vec<IssuerConfig>, max_token_bytes: usize) -> Self {
         static GENERATIONS: AtomicU64 = AtomicU64::new(1);
         Self {
+            decrypts: issuers.iter().any(|issuer| issuer.decryption.is_some()),
             issuers: Issuers::new(issuers),
             max_token_bytes,
             generation: GENERATIONS.fetch_add(1, Ordering::Relaxed),
@@ -139,7 +144,23 @@ impl Verifier {
         self.check_size(token)?;
         log.passed(Check::Size, &|| format!("{} bytes", token.len()));
 
-        let jws = compact::split(token).map_err(|why| diagnosis::not_compact(token, why))?;
+        // Without a key of anybody an encrypted token is refused by its dots alone (threat J10).
+        let opened = match self.decrypts && compact::is_encrypted(token) {
+            true => Some(decryption::open(self.issuers(), token, keys)?),
+            false => None,
+        };
+        log.passed(Check::Decryption, &|| match &opened {
+            Some(opened) => opened.said(),
+            None if self.decrypts => "the token is not encrypted".to_owned(),
+            None => "no issuer has `decryption`".to_owned(),
+        });
+        // From here on an encrypted token is what was in it.
+        let token = opened.as_ref().map_or(token, |opened| &opened.plaintext);
+
+        let jws = compact::split(token).map_err(|why| match &opened {
+            Some(_) => decryption::not_nested(),
+            None => diagnosis::not_compact(token, why),
+        })?;
         let signature = steps::decode(jws.signature, "signature")?;
         log.passed(Check::Structure, &|| "a compact signed JWT".to_owned());
 
@@ -152,6 +173,7 @@ impl Verifier {
 
         let iss = claims::issuer(&claims)?;
         let issuer = self.find_issuer(iss, seen)?;
+        let opened_by = decryption::check_issuer(opened.as_ref(), issuer)?;
         let config = issuer.config;
         log.passed(Check::Issuer, &|| {
             format!("{} is issuer {}", quoted(iss), quoted(&config.name))
@@ -189,10 +211,7 @@ impl Verifier {
             .rules
             .check_audience(facts, config.audiences.as_deref())
             .map_err(|refusal| steps::refused(refusal, &claims))?;
-        log.passed(Check::Audience, &|| match config.audiences {
-            Some(_) => "one of `audiences`".to_owned(),
-            None => "any (`any_audience: true`)".to_owned(),
-        });
+        log.passed(Check::Audience, &|| steps::said_of_audience(config));
 
         claims::check_required(&claims, &config.required_claims)?;
         log.passed(Check::RequiredClaims, &|| {
@@ -232,6 +251,7 @@ impl Verifier {
             key_set_generation: candidates.set.generation,
             key_fingerprint: key.fingerprint,
             key_good_until: candidates.good_until(key),
+            opened_by,
             kid: header.kid,
             claims,
         }))

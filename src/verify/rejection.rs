@@ -21,7 +21,12 @@ pub enum Rejection {
         bytes: usize,
         limit: usize,
     },
+    /// No issuer decrypts: nothing was decoded.
     EncryptedToken,
+    /// Whatever is wrong with an encrypted token, and an issuer that does not hold the key: one answer for all. `why` is for the operator.
+    DecryptionFailed {
+        why: String,
+    },
     UnknownIssuer {
         iss: String,
         /// A configured issuer that differs only in letter case, scheme or a trailing slash.
@@ -145,6 +150,7 @@ impl Rejection {
             | Self::MalformedToken { .. }
             | Self::TokenTooLarge { .. }
             | Self::EncryptedToken
+            | Self::DecryptionFailed { .. }
             | Self::UnknownIssuer { .. }
             | Self::AlgorithmNotAllowed { .. }
             | Self::UnknownKey { .. }
@@ -170,6 +176,7 @@ impl Rejection {
             Self::MalformedToken { .. } => Reason::MalformedToken,
             Self::TokenTooLarge { .. } => Reason::TokenTooLarge,
             Self::EncryptedToken => Reason::EncryptedToken,
+            Self::DecryptionFailed { .. } => Reason::DecryptionFailed,
             Self::UnknownIssuer { .. } => Reason::UnknownIssuer,
             Self::AlgorithmNotAllowed { .. } => Reason::AlgorithmNotAllowed,
             Self::UnknownKey { .. } => Reason::UnknownKey,
@@ -208,6 +215,7 @@ impl Rejection {
             | Self::MalformedToken { .. }
             | Self::TokenTooLarge { .. }
             | Self::EncryptedToken
+            | Self::DecryptionFailed { .. }
             | Self::UnknownIssuer { .. }
             | Self::AlgorithmNotAllowed { .. }
             | Self::UnknownKey { .. }
@@ -278,6 +286,13 @@ mod tests {
                 401,
                 Deny,
                 Reason::EncryptedToken,
+                token,
+            ),
+            (
+                Rejection::DecryptionFailed { why: text() },
+                401,
+                Deny,
+                Reason::DecryptionFailed,
                 token,
             ),
             (
@@ -489,11 +504,10 @@ mod tests {
         let mut missing: Vec<_> = Reason::ALL.to_vec();
         missing.retain(|reason| !table().iter().any(|row| row.3 == *reason));
         let names: Vec<_> = missing.iter().map(|reason| reason.name()).collect();
-        // Not refusals of the gate (upstream), or of a feature that has its own place (decryption, bindings).
+        // Not refusals of the gate (upstream), or of a feature that has its own place (bindings).
         assert_eq!(
             names,
             [
-                "decryption_failed",
                 "binding_mismatch",
                 "upstream_unreachable",
                 "upstream_reset",

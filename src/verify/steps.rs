@@ -226,6 +226,18 @@ pub(super) fn named(header: &Header) -> String {
     key_name(header).map_or_else(|| "without a name in the token".to_owned(), quoted)
 }
 
+/// Which settings the audience check went by.
+pub(super) fn said_of_audience(config: &IssuerConfig) -> String {
+    let profile = &config.profile;
+    let listed = config.audiences.is_some();
+    match profile.bound_by {
+        Some(setting) if profile.audiences.is_some() || !listed => format!("one of `{setting}`"),
+        Some(setting) => format!("one of `audiences`, one of `{setting}`"),
+        None if listed => "one of `audiences`".to_owned(),
+        None => "any (`any_audience: true`)".to_owned(),
+    }
+}
+
 pub(super) fn said_by(header: &Header) -> String {
     format!("`alg` {}, key {}", quoted(&header.alg), named(header))
 }

@@ -20,7 +20,7 @@ use crate::jose::algorithm::Algorithm;
 use crate::jose::json::{self, Object};
 use crate::jose::jwk::{self, KeyPolicy};
 use crate::jose::key::VerificationKey;
-use crate::keys::{KeyLookup, KeySet, SourceId};
+use crate::keys::{DecryptionId, DecryptionKeySet, KeyLookup, KeySet, SourceId};
 use crate::provider::{ClaimNames, Findings, Profile, oidc};
 
 /// 2027-01-15T08:00:00Z.
@@ -272,6 +272,7 @@ pub(crate) fn issuer_of(name: &str, profile: Profile, sources: &[usize]) -> Issu
         max_age: None,
         required_claims: Vec::new(),
         unverified_email: false,
+        decryption: None,
         profile,
     }
 }
@@ -288,6 +289,7 @@ pub(crate) fn verifier_of(issuers: Vec<IssuerConfig>) -> Verifier {
 #[derive(Default)]
 pub(crate) struct TestKeys {
     sets: HashMap<usize, Arc<KeySet>>,
+    private: HashMap<usize, Arc<DecryptionKeySet>>,
     /// Changes so far: generations never come again.
     changes: u64,
 }
@@ -305,6 +307,15 @@ impl TestKeys {
         self
     }
 
+    /// Puts the keys of a private JWK set in place of what decryption source `source` had.
+    pub(crate) fn decrypt_with(&mut self, source: usize, jwks: &str) -> &mut Self {
+        let read = crate::keys::decryption::parse(jwks.as_bytes()).unwrap();
+        assert!(read.skipped.is_empty(), "{:?}", read.skipped);
+        let set = DecryptionKeySet::new(read.keys);
+        self.private.insert(source, Arc::new(set));
+        self
+    }
+
     /// The keys of `source` have become too old to trust.
     pub(crate) fn lose(&mut self, source: usize) {
         self.sets.remove(&source);
@@ -314,6 +325,10 @@ impl TestKeys {
 impl KeyLookup for TestKeys {
     fn key_set(&self, source: SourceId, _monotonic: Duration) -> Option<Arc<KeySet>> {
         self.sets.get(&source.0).cloned()
+    }
+
+    fn decryption_keys(&self, source: DecryptionId) -> Option<Arc<DecryptionKeySet>> {
+        self.private.get(&source.0).cloned()
     }
 }
 
@@ -371,6 +386,7 @@ pub(crate) fn proven(claims: Object, claim_names: ClaimNames, findings: Findings
         key_set_generation: 1,
         key_fingerprint: [0; 32],
         key_good_until: None,
+        opened_by: None,
     })
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::decryption::OpenedBy;
 use super::{Lifetime, Tolerance};
 use crate::jose::algorithm::Algorithm;
 use crate::jose::json::Object;
@@ -35,6 +36,8 @@ pub(super) struct Parts {
     pub key_fingerprint: [u8; 32],
     /// Its end under the name that the token has for it, on the monotonic clock: the same key may live longer under another name.
     pub key_good_until: Option<Duration>,
+    /// With which private keys it was opened; none: it came as it was signed.
+    pub opened_by: Option<OpenedBy>,
 }
 
 impl VerifiedToken {

@@ -28,6 +28,7 @@ impl Rejection {
             Self::MalformedToken { .. }
             | Self::TokenTooLarge { .. }
             | Self::EncryptedToken
+            | Self::DecryptionFailed { .. }
             | Self::UnknownIssuer { .. }
             | Self::AlgorithmNotAllowed { .. }
             | Self::UnknownKey { .. }
@@ -65,6 +66,7 @@ impl Rejection {
             Self::MalformedToken { .. } => "the token is not a well-formed signed JWT",
             Self::TokenTooLarge { .. } => "the token is too large",
             Self::EncryptedToken => "encrypted tokens are not accepted",
+            Self::DecryptionFailed { .. } => "the token cannot be decrypted",
             Self::UnknownIssuer { .. } => "the issuer of the token is not accepted",
             Self::AlgorithmNotAllowed { .. } => {
                 "the signature algorithm of the token is not accepted"
@@ -109,9 +111,10 @@ impl Rejection {
                 "the token has {bytes} bytes, `token.max_bytes` allows {limit}; \
                  raise it (at most 64KiB) if the issuer's tokens are that large"
             ),
-            Self::EncryptedToken => "the token has five parts: it is encrypted (JWE), and there are no keys to decrypt it; \
-                 have the issuer send tokens for this audience signed only"
+            Self::EncryptedToken => "the token has five parts: it is encrypted (JWE), and no issuer has `decryption`; \
+                 give the issuer the private key, or have it send tokens for this audience signed only"
                 .to_owned(),
+            Self::DecryptionFailed { why } => one_line(why),
             Self::UnknownIssuer { iss, similar } => unknown_issuer(iss, similar.as_deref()),
             Self::AlgorithmNotAllowed { alg, limit } => algorithm_not_allowed(alg, *limit),
             Self::UnknownKey { kid, why } => unknown_key(kid.as_deref(), *why),
@@ -236,6 +239,7 @@ impl Rejection {
             | Self::MalformedToken { .. }
             | Self::TokenTooLarge { .. }
             | Self::EncryptedToken
+            | Self::DecryptionFailed { .. }
             | Self::AlgorithmNotAllowed { .. }
             | Self::UnknownKey { .. }
             | Self::BadSignature { .. }

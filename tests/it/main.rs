@@ -11,6 +11,7 @@ mod harness;
 
 mod commands;
 mod demo;
+mod encrypted;
 mod examples;
 mod headers;
 mod hostile;

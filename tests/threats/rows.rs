@@ -47,10 +47,10 @@ J8: "`crit` with any value, validly signed"
     => "401 `unsupported_critical_header`";
 J9: "`b64` (RFC 7797) with and without `crit`, signed over the raw and over the encoded payload"
     => "401 `unsupported_critical_header`";
-J10: "an encrypted token where a signed one is expected"
-    => "401 `encrypted_token`, told by its four dots before anything is decoded";
-J11: "encryption that costs its receiver: PBES2 with 2,000,000,000 rounds, compressed content, RSA1_5"
-    => "401 `encrypted_token`; CPU and memory by bound: nothing of it is decoded, derived or inflated";
+J10: "an encrypted token where a signed one is expected; bare or unsigned claims, or a token of another issuer, in an encrypted one"
+    => "401 `encrypted_token` without `decryption`, told by its four dots before anything is decoded; with it 401 `decryption_failed` unless a signed token of an issuer with that key is inside";
+J11: "encryption that costs its receiver or tells of its keys: PBES2 with 2,000,000,000 rounds, compressed content, RSA1_5, one answer for each failure"
+    => "401 `encrypted_token` without `decryption`, else 401 `decryption_failed`, byte for byte the same answer for every failure; CPU and memory by bound: nothing is derived or inflated, at most 4 operations with private keys a token";
 J12: "the JSON serializations, tokens inside JSON, several tokens in one"
     => "401 `malformed_token`";
 J13: "another kind of JWT as access token: logout, DPoP, security event, ID token for another client, nested (`cty`)"

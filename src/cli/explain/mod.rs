@@ -16,7 +16,7 @@ use crate::app;
 use crate::clock::{Clock, Moment, SystemClock, UnixTime};
 use crate::config::{self, Config, LoadOptions};
 use crate::keys::source::Origin;
-use crate::keys::{KeyLookup, KeySet, Keys, SourceId};
+use crate::keys::{DecryptionId, DecryptionKeySet, KeyLookup, KeySet, Keys, SourceId};
 use crate::proxy::Gate;
 use crate::verify::{Decision, Reason};
 use judge::{Question, judge};
@@ -194,6 +194,10 @@ impl KeyLookup for WithinReach<'_> {
             return None;
         }
         self.keys.key_set(source, monotonic)
+    }
+
+    fn decryption_keys(&self, source: DecryptionId) -> Option<Arc<DecryptionKeySet>> {
+        self.keys.decryption_keys(source)
     }
 }
 

@@ -6,6 +6,8 @@ use crate::provider::auth0;
 pub(super) static PROVIDER: Provider = Provider {
     variant: Variant {
         name: ProviderKind::Auth0.name(),
+        title: "Auth0",
+        doc: "The slash at the end of the issuer, custom domains, `org_id` or `org_name` when an organization is configured; never HS256 without a secret of yours.",
         groups: &[
             &[
                 Field::required(

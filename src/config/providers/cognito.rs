@@ -9,6 +9,8 @@ use crate::provider::cognito;
 pub(super) static PROVIDER: Provider = Provider {
     variant: Variant {
         name: ProviderKind::Cognito.name(),
+        title: "Amazon Cognito user pool",
+        doc: "Both host forms of the pool's issuer; the wanted `token_use`; client ids in `aud` of ID tokens and in `client_id` of access tokens, which have no `aud`.",
         groups: &[&[
             Field::optional(
                 "region",

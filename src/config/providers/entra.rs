@@ -9,12 +9,20 @@ use crate::provider::entra;
 pub(super) static PROVIDER: Provider = Provider {
     variant: Variant {
         name: ProviderKind::Entra.name(),
+        title: "Microsoft Entra ID",
+        doc: "v1.0 and v2.0 of a tenant, `common`, `organizations`, `consumers`, in three clouds; `tid` and `ver` agree with `iss`; the key's own issuer; `api://` and `spn:` audiences; groups that were left out; keys that vanish for hours and come back.",
         groups: &[
             &[
                 Field::required(
                     "tenant",
                     Kind::Text(&text::ANY),
                     "The tenant's GUID; or `common`, `organizations`, `consumers`.",
+                ),
+                Field::with_default(
+                    "cloud",
+                    Kind::Text(&text::CLOUD),
+                    Preset::Text("global"),
+                    "Where the tenant lives: each cloud is an issuer of its own.",
                 ),
                 Field::with_default(
                     "allowed_tenants",
@@ -50,7 +58,7 @@ pub(super) static PROVIDER: Provider = Provider {
             AUDIENCES,
         ],
     },
-    issuer_keys: &["tenant", "versions"],
+    issuer_keys: &["tenant", "versions", "cloud"],
     profile,
 };
 
@@ -64,7 +72,13 @@ fn profile(settings: &Settings<'_>) -> Result<Profile, Vec<BadSetting>> {
         true => settings.list("allowed_tenants", SOME_TENANT),
         false => settings.optional_list("allowed_tenants"),
     };
+    let cloud = settings.optional("cloud");
+    let named = |known: &entra::Cloud| cloud.as_deref() == Some(known.name());
     entra::profile(entra::Settings {
+        cloud: entra::Cloud::ALL
+            .into_iter()
+            .find(named)
+            .unwrap_or(entra::Cloud::Global),
         tenant,
         allowed_tenants,
         any_tenant,

@@ -6,6 +6,8 @@ use crate::provider::oidc;
 pub(super) static PROVIDER: Provider = Provider {
     variant: Variant {
         name: ProviderKind::Oidc.name(),
+        title: "Any OpenID provider",
+        doc: "Nothing beyond the registered claims.",
         groups: &[
             &[Field::required(
                 "issuer",

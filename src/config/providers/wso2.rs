@@ -6,6 +6,8 @@ use crate::provider::wso2;
 pub(super) static PROVIDER: Provider = Provider {
     variant: Variant {
         name: ProviderKind::Wso2.name(),
+        title: "WSO2 Identity Server, Asgardeo",
+        doc: "The issuer is the token endpoint; keys beside it; tenants; keys that every installation ships with are skipped.",
         groups: &[
             &[
                 Field::required(

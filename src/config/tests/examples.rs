@@ -138,7 +138,7 @@ fn the_schema_refuses_what_the_decoder_refuses() {
         );
     }
     for issuer in [
-        "{provider: okta}",
+        "{provider: acme}",
         "{provider: oidc}",
         "{provider: oidc, issuer: a, region: b}",
         "{provider: oidc, issuer: a, name: 'a b'}",

@@ -117,11 +117,6 @@ const MISTAKES: &[(&str, &str, &str)] = &[
         "letters",
     ),
     (
-        "{provider: oidc, issuer: https://a, audiences: [a], decryption: {keys_file: x}}",
-        "`issuers[0].decryption` is not supported",
-        "signed",
-    ),
-    (
         "{provider: oidc, issuer: https://a, audiences: [a], bindings: {}}",
         "`issuers[0].bindings` is not supported",
         "take it out",

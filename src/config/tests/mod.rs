@@ -1,10 +1,12 @@
 //! Whole files: what is accepted, what is refused and how it is said.
 
 mod corpus;
+mod decryption;
 mod defaults;
 mod examples;
 mod issuers;
 mod laws;
+mod providers;
 mod settings;
 mod together;
 

@@ -70,6 +70,11 @@ impl DecryptionKey {
         }
     }
 
+    /// Whether `other` is this key under the same name, for the same uses.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.fingerprint == other.fingerprint && self.kid == other.kid && self.uses == other.uses
+    }
+
     /// `uses`: by the type of the key; `alg` narrows them to itself, and must be one of them.
     pub(super) fn new(
         secret: Secret,
@@ -93,13 +98,10 @@ impl DecryptionKey {
         context.update(kind);
         context.update(b"\n");
         context.update(public);
-        let mut fingerprint = [0; 32];
-        for (to, from) in fingerprint.iter_mut().zip(context.finish().as_ref()) {
-            *to = *from;
-        }
         Ok(Self {
             kid: None,
-            fingerprint,
+            // SHA-256 has exactly this length.
+            fingerprint: context.finish().as_ref().try_into().unwrap_or_default(),
             is_public_default,
             uses,
             secret,

@@ -1,5 +1,6 @@
 //! What sources do, over real sockets.
 
+mod decryption;
 mod discovery;
 mod failures;
 mod fetching;

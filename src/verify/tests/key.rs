@@ -287,6 +287,7 @@ const OTHER: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";
 
 fn entra_profile() -> Profile {
     entra::profile(entra::Settings {
+        cloud: entra::Cloud::Global,
         tenant: TENANT.to_owned(),
         allowed_tenants: Vec::new(),
         any_tenant: false,

@@ -4,6 +4,7 @@ mod algorithm;
 mod cache;
 mod claims;
 mod cost;
+mod decryption;
 mod encoding;
 mod issuer;
 mod key;

@@ -5,12 +5,14 @@ mod client;
 mod gate;
 mod issuer;
 mod key;
+mod recipient;
 
 pub use application::Application;
 pub use client::{request, send};
 pub use gate::{Gate, claimgate, configuration, scratch};
 pub use issuer::{Fault, Issuer};
 pub use key::{Key, claims, encode};
+pub use recipient::Recipient;
 
 use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
