@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use crate::clock::Moment;
 use crate::jose::algorithm::Algorithm;
 use crate::keys::KeyLookup;
-use crate::verify::cache::{CacheCounts, fingerprint};
+use crate::verify::cache::{CacheCounts, DEFAULT_MAX_BYTES, fingerprint};
 use crate::verify::testing::*;
 use crate::verify::{NoLog, Outcome, TokenCache, VerifiedToken, Verifier, judge};
 
@@ -204,6 +204,8 @@ fn c05_entry_dies_with_its_key() {
         ("unknown_key", false)
     );
     assert_eq!(cache.entries(), 0);
+    // Once for the set that changed, once for the key that left.
+    assert_eq!(cache.take_counts().evictions, 2);
     keys.set(0, &both);
     assert_eq!(
         judged(&verifier, &mut cache, &token, NOW, &keys),
@@ -325,6 +327,23 @@ fn c06_memory_is_bounded_whatever_the_tokens_hold() {
             )
             .is_none()
     );
+}
+
+#[test]
+fn the_default_room_is_for_thousands_of_usual_tokens() {
+    let (verifier, keys) = (verifier(), keys());
+    let token =
+        good(r#""name":"Alice Example","email":"alice@example.com","groups":["a","b","c"]"#);
+    let outcome = verifier.verify(token.as_bytes(), at(NOW), &keys, &mut NoLog);
+    let Outcome::Verified(verified) = outcome else {
+        panic!("refused");
+    };
+    let mut cache = TokenCache::new(DEFAULT_MAX_BYTES);
+    for n in 0..4_000_u32 {
+        let key = fingerprint(&n.to_le_bytes());
+        cache.store(key, &verifier, Arc::clone(&verified));
+    }
+    assert_eq!(cache.entries(), 4_000);
 }
 
 /// All that anyone can learn from an outcome.
