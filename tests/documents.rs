@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use claimgate::jose::algorithm::AlgorithmSet;
-use claimgate::verify::rejection::{AlgorithmLimit, KeyProblem};
-use claimgate::verify::{Reason, Rejection};
+use claimgate::verify::rejection::{AlgorithmLimit, BindingProblem, KeyProblem};
+use claimgate::verify::{Place, Reason, Rejection};
 
 #[test]
 fn the_page_of_reasons_says_what_the_code_does() {
@@ -49,7 +49,6 @@ fn outcome(reason: Reason) -> (String, &'static str) {
         None => match reason {
             Reason::UpstreamUnreachable | Reason::UpstreamReset => ("502".to_owned(), "allow"),
             Reason::UpstreamTimeout => ("504".to_owned(), "allow"),
-            Reason::BindingMismatch => ("401".to_owned(), "not in this version"),
             other => panic!("no refusal has the reason {other:?}"),
         },
     }
@@ -103,6 +102,11 @@ fn refusals() -> Vec<Rejection> {
             expected: text(),
         },
         Rejection::TenantNotAllowed { tenant: text() },
+        Rejection::BindingMismatch {
+            claim: "",
+            place: Place::Cookie { name: text() },
+            why: BindingProblem::Differs,
+        },
         Rejection::GroupsOverage,
         Rejection::KeysUnavailable { retry_after: 1 },
         Rejection::ClaimsUnusable {
@@ -172,7 +176,9 @@ fn advice(reason: Reason) -> &'static str {
             "the log's `detail` names the claim: `required_claims`, `organization`, or the provider's own rule"
         }
         Reason::TenantNotAllowed => "`allowed_tenants`",
-        Reason::BindingMismatch => "bindings are refused by this version",
+        Reason::BindingMismatch => {
+            "the log's `detail` names the claim and its counterpart: does the client send the header, cookie or parameter of `bindings`, once, from the same log-in as the token?"
+        }
         Reason::GroupsOverage => {
             "Entra left the groups out because there are too many: assign groups to the application, or use application roles"
         }

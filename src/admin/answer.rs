@@ -117,11 +117,8 @@ mod tests {
             issuer: Arc::from(issuer),
             origin: "https://issuer.example/keys".to_owned(),
             required_for_ready: required,
-            keys: vec![],
-            skipped: vec![],
-            age: None,
             last_error: error.map(str::to_owned),
-            next_refresh: None,
+            ..SourceStatus::default()
         }
     }
 

@@ -5,9 +5,11 @@
 //! [`fields`], and one file for each part ([`issuers`], [`keys`], [`routes`] ...) makes settings of what it found. [`schema()`] and the
 //! reference page come from the same tables.
 
+mod bindings;
 mod decode;
 mod decryption;
 mod fields;
+mod fields_bindings;
 mod fields_decryption;
 mod fields_identity;
 mod fields_issuer;
@@ -53,7 +55,7 @@ use std::collections::HashMap;
 use std::io::Read;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -67,6 +69,7 @@ use crate::policy::{RouteConfig, StrictPaths};
 use crate::provider::Profile;
 use crate::proxy::{TokenSettings, UpstreamSettings};
 use crate::telemetry::LogSettings;
+use crate::verify::Binding;
 
 use kind::Kind;
 use problem::{Mistake, Place, Problems};
@@ -91,6 +94,8 @@ pub struct Config {
     pub strict_paths: StrictPaths,
     pub log: LogSettings,
     pub shutdown: Shutdown,
+    /// Absent: keys are remembered nowhere.
+    pub keys_snapshot_dir: Option<SnapshotDirectory>,
     /// Loaded well, but the operator should know: printed by `check` and at start.
     pub warnings: Vec<Problem>,
 }
@@ -113,6 +118,7 @@ pub struct IssuerSetup {
     pub required_claims: Vec<(String, Vec<Json>)>,
     pub unverified_email: bool,
     pub decryption: Option<DecryptionSetup>,
+    pub bindings: Vec<Binding>,
 }
 
 /// `issuers[].decryption`; `app` numbers the keys and makes a `verify::Decryption`.
@@ -121,6 +127,15 @@ pub struct DecryptionSetup {
     pub algorithms: Vec<KeyManagement>,
     pub encryptions: Vec<Encryption>,
     pub required: bool,
+}
+
+/// `keys_snapshot_dir`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SnapshotDirectory {
+    pub path: PathBuf,
+    /// Where it stands in the file, from 1.
+    pub line: usize,
+    pub column: usize,
 }
 
 /// `identity:`; `app` makes the mapping and the managed names of it.
@@ -277,8 +292,10 @@ fn build(text: &str, options: &LoadOptions, problems: &mut Problems) -> Option<C
     let issuers = issuers::issuers(root, unverified_email, options, problems);
     let token = token::settings(root, problems);
     let identity = identity::settings(root, token.as_ref(), problems);
+    bindings::check_places(root, token.as_ref(), identity.as_ref(), problems);
     let strict_paths = routes::strict_paths(root);
     let routes = routes::routes(root, strict_paths, problems);
+    let keys_snapshot_dir = server::keys_snapshot_dir(root, &issuers, problems);
     Some(Config {
         listen: listen?,
         admin: admin?,
@@ -292,6 +309,7 @@ fn build(text: &str, options: &LoadOptions, problems: &mut Problems) -> Option<C
         strict_paths,
         log: server::log(root)?,
         shutdown: server::shutdown(root)?,
+        keys_snapshot_dir,
         warnings: Vec::new(),
     })
 }

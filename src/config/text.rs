@@ -18,6 +18,7 @@ pub(super) static DOCUMENT: TextKind = free("a JSON text", anything);
 /// Checked where it is known whether plain http is allowed.
 pub(super) static KEY_URL: TextKind = free("an https URL", one_line);
 pub(super) static PATH: TextKind = free("the path of a file", one_line);
+pub(super) static DIRECTORY: TextKind = free("the path of a directory", one_line);
 pub(super) static UPSTREAM_URL: TextKind = free("a URL like `http://127.0.0.1:3000`", |text| {
     super::upstream::authority(text).map(drop)
 });
@@ -102,6 +103,7 @@ pub(super) static ENCRYPTION: TextKind = words(
 pub(super) static PROVIDER: TextKind = words("a provider", ProviderKind::NAMES);
 pub(super) static HOST: TextKind = words("`preserve` or `upstream`", &["preserve", "upstream"]);
 pub(super) static SECRET_ENCODING: TextKind = words("`raw` or `base64url`", &["raw", "base64url"]);
+pub(super) static NONCE_HASH: TextKind = words("`none` or `sha256`", &["none", "sha256"]);
 pub(super) static TOKEN_USE: TextKind = words("`id` or `access`", &["id", "access"]);
 pub(super) static VERSION: TextKind = words("`\"1.0\"` or `\"2.0\"`", &["1.0", "2.0"]);
 pub(super) static CLOUD: TextKind = words(

@@ -12,7 +12,7 @@ use crate::identity::format::Format;
 use crate::identity::mapping::{ClaimSource, DEFAULT_NAMES, Missing};
 use crate::identity::{HeaderRule, Mapping};
 use crate::jose::json::{self, Json, Object};
-use crate::provider::{ClaimNames, ClaimPath, Findings};
+use crate::provider::{ClaimNames, Findings};
 use crate::verify::Rejection;
 use crate::verify::testing::proven;
 
@@ -96,18 +96,17 @@ fn rule(control: Control<'_>, position: usize) -> HeaderRule {
 }
 
 fn names() -> ClaimNames {
-    let paths = |all: &[&[&'static str]]| -> Vec<ClaimPath> {
-        let path = |names: &&[&'static str]| names.iter().map(|name| (*name).into()).collect();
-        all.iter().map(path).collect()
-    };
     ClaimNames {
-        username: paths(&[&["preferred_username"], &["upn"]]),
-        email: paths(&[&["email"]]),
-        name: paths(&[&["name"]]),
-        groups: paths(&[&["groups"]]),
-        roles: paths(&[&["realm_access", "roles"], &["roles"]]),
-        scope: paths(&[&["scope"], &["scp"]]),
-        tenant: paths(&[&["tid"]]),
+        username: vec![vec!["preferred_username".into()], vec!["upn".into()]],
+        email: vec![vec!["email".into()]],
+        name: vec![vec!["name".into()]],
+        groups: vec![vec!["groups".into()]],
+        roles: vec![
+            vec!["realm_access".into(), "roles".into()],
+            vec!["roles".into()],
+        ],
+        scope: vec![vec!["scope".into()], vec!["scp".into()]],
+        tenant: vec![vec!["tid".into()]],
     }
 }
 

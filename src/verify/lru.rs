@@ -45,6 +45,17 @@ impl<V> Lru<V> {
         self.index.len()
     }
 
+    /// Of everything that is held, as it was said.
+    #[cfg(test)]
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    #[cfg(test)]
+    pub fn max_bytes(&self) -> usize {
+        self.max_bytes
+    }
+
     /// The value of `key`, which is now the one used last.
     pub fn get(&mut self, key: &Key) -> Option<&V> {
         let at = *self.index.get(key)?;

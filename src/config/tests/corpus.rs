@@ -536,6 +536,29 @@ fn warnings_do_not_refuse() {
 }
 
 #[test]
+fn snapshots_without_anything_to_remember_are_told_of() {
+    let with = |keys: &str| {
+        accepted(&format!(
+            "keys_snapshot_dir: /var/lib/claimgate\nupstream: http://127.0.0.1:3000\nissuers:\n  - {{provider: oidc, issuer: 'https://id.example', audiences: [a], {keys}}}\n"
+        ))
+        .warnings
+    };
+    assert_eq!(with(""), []);
+    assert_eq!(with("keys: {jwks_url: 'https://id.example/jwks'}"), []);
+    let warnings = with(
+        "keys: {jwks: {keys: [{kty: OKP, crv: Ed25519, x: 11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo}]}}",
+    );
+    let useless: Vec<_> = warnings
+        .iter()
+        .filter(|warning| warning.path == "keys_snapshot_dir")
+        .collect();
+    assert_eq!(useless.len(), 1, "{}", rendered(&warnings));
+    assert!(useless[0].message.contains("has no effect"));
+    refused(&file("keys_snapshot_dir: ''\n"));
+    refused(&file("keys_snapshot_dir: [a]\n"));
+}
+
+#[test]
 fn an_upstream_that_is_the_gate_itself_is_refused() {
     for upstream in [
         "http://127.0.0.1:8080",

@@ -142,7 +142,7 @@ fn the_schema_refuses_what_the_decoder_refuses() {
         "{provider: oidc}",
         "{provider: oidc, issuer: a, region: b}",
         "{provider: oidc, issuer: a, name: 'a b'}",
-        "{provider: oidc, issuer: a, bindings: {}}",
+        "{provider: oidc, issuer: a, bindings: {at_hash: {}}}",
         "{provider: oidc, issuer: a, keys: {jwks_url: 'https://a', jwks_file: b}}",
     ] {
         let text = format!("upstream: http://a:1\nissuers: [{issuer}]\n");

@@ -1,5 +1,6 @@
 //! Whole files: what is accepted, what is refused and how it is said.
 
+mod bindings;
 mod corpus;
 mod decryption;
 mod defaults;

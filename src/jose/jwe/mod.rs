@@ -23,10 +23,6 @@ pub mod key;
     clippy::panic,
     reason = "code of tests"
 )]
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the unit tests use more of it than a fuzzer does")
-)]
 pub(crate) mod minting;
 pub mod pem;
 mod pkcs8;

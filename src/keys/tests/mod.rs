@@ -6,10 +6,14 @@ mod failures;
 mod fetching;
 mod files;
 mod real_documents;
+mod replay;
 mod rotation;
 mod simulation;
+mod snapshot_laws;
+mod snapshot_life;
 mod tls;
 mod unknown_keys;
+mod virtual_time;
 
 use std::sync::Arc;
 

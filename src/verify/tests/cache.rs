@@ -3,8 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use proptest::prelude::*;
-
 use crate::clock::Moment;
 use crate::jose::algorithm::Algorithm;
 use crate::keys::KeyLookup;
@@ -347,7 +345,7 @@ fn the_default_room_is_for_thousands_of_usual_tokens() {
 }
 
 /// All that anyone can learn from an outcome.
-fn told(outcome: &Outcome) -> String {
+pub(super) fn told(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Verified(token) => format!(
             "{token:?} {} {:?} {:?} {:?}",
@@ -357,108 +355,6 @@ fn told(outcome: &Outcome) -> String {
             token.issuer_index()
         ),
         refused => format!("{refused:?}"),
-    }
-}
-
-#[derive(Clone, Debug)]
-enum Step {
-    /// Judge a token at a time after [`NOW`], by the verifier of that number.
-    Judge(usize, i64, usize),
-    /// A source gets another arrangement of keys, or loses its keys.
-    Keys(usize, usize),
-    /// The verifier of that number is replaced; its leeway is that.
-    Reload(usize, i64),
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    prop_oneof![
-        12 => (0_usize..20, -100_i64..200, 0_usize..2).prop_map(|(token, now, verifier)| Step::Judge(token, now, verifier)),
-        2 => (0_usize..2, 0_usize..7).prop_map(|(source, arrangement)| Step::Keys(source, arrangement)),
-        1 => (0_usize..2, 0_i64..60).prop_map(|(verifier, leeway)| Step::Reload(verifier, leeway)),
-    ]
-}
-
-/// Tokens of two issuers by three keys under two kids or none, with lives that begin and end within the steps' times.
-fn tokens() -> Vec<String> {
-    let signers: [(&Signer, Algorithm); 3] = [
-        (es256(), Algorithm::Es256),
-        (other_es256(), Algorithm::Es256),
-        (ed25519(), Algorithm::EdDsa),
-    ];
-    (0..20_usize)
-        .map(|n| {
-            let (signer, algorithm) = signers[n % 3];
-            let kid = [r#","kid":"k1""#, r#","kid":"k2""#, "", r#","kid":"k1""#][n % 4];
-            let iss = ["https://a.example", "https://b.example"][n % 2];
-            let life = 10 * n as i64;
-            let claims = claims(&format!(
-                r#""iss":"{iss}","exp":{},"nbf":{},"iat":{},"n":{n}"#,
-                NOW + life,
-                NOW + life - 80,
-                NOW + life - 60
-            ));
-            let header = format!(r#"{{"alg":"{}"{kid}}}"#, algorithm.name());
-            mint(signer, algorithm, &header, &claims)
-        })
-        .collect()
-}
-
-fn arrangement(number: usize) -> Vec<String> {
-    let (k1, k2) = (r#""kid":"k1""#, r#""kid":"k2""#);
-    match number {
-        0 => vec![es256().jwk(k1), other_es256().jwk(k2)],
-        1 => vec![es256().jwk(k2), other_es256().jwk(k1)],
-        2 => vec![es256().jwk(k1), es256().jwk(k2), ed25519().jwk(k1)],
-        3 => vec![ed25519().jwk(k2)],
-        4 => vec![es256().jwk(k1), other_es256().jwk(k1), ed25519().jwk("")],
-        _ => vec![es256().jwk(""), other_es256().jwk(""), ed25519().jwk(k2)],
-    }
-}
-
-fn two_issuers(leeway: i64) -> Verifier {
-    let mut issuers = vec![
-        named_issuer("a", "https://a.example", 0),
-        named_issuer("b", "https://b.example", 1),
-    ];
-    for issuer in &mut issuers {
-        issuer.leeway = leeway;
-        issuer.max_age = (leeway % 3 == 0).then_some(100);
-    }
-    verifier_of(issuers)
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(60))]
-
-    #[test]
-    fn c01_cached_equals_uncached_for_any_tokens_times_keys_and_verifiers(
-        steps in prop::collection::vec(step(), 1..60),
-        room in prop_oneof![Just(0_usize), Just(4 * 1024), Just(ROOM)],
-    ) {
-        let tokens = tokens();
-        let mut cache = TokenCache::new(room);
-        let mut keys = TestKeys::default();
-        keys.set(0, &arrangement(0)).set(1, &arrangement(1));
-        let mut verifiers = [two_issuers(0), two_issuers(30)];
-        for step in steps {
-            match step {
-                Step::Judge(token, offset, verifier) => {
-                    let verifier = &verifiers[verifier];
-                    let token = tokens[token].as_bytes();
-                    let now = at(NOW + offset);
-                    let (outcome, _) = judge(verifier, &mut cache, token, now, &keys);
-                    let fresh = verifier.verify(token, now, &keys, &mut NoLog);
-                    prop_assert_eq!(told(&outcome), told(&fresh));
-                }
-                Step::Keys(source, 6) => {
-                    keys.lose(source);
-                }
-                Step::Keys(source, number) => {
-                    keys.set(source, &arrangement(number));
-                }
-                Step::Reload(number, leeway) => verifiers[number] = two_issuers(leeway),
-            }
-        }
     }
 }
 
