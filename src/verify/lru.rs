@@ -184,6 +184,21 @@ mod tests {
         assert_eq!((lru.len(), lru.bytes), (0, 0));
     }
 
+    #[test]
+    fn c06_what_fills_the_room_exactly_is_held() {
+        let mut lru = Lru::new(30);
+        lru.insert(key(1), 1, 30);
+        assert_eq!((lru.get(&key(1)).copied(), lru.bytes), (Some(1), 30));
+        assert_eq!(lru.insert(key(2), 2, 30), 1);
+        assert_eq!(lru.get(&key(2)), Some(&2));
+    }
+
+    #[test]
+    fn c06_the_overhead_is_a_slot_and_two_places_in_the_table() {
+        let place = size_of::<(Key, usize)>();
+        assert_eq!(Lru::<u64>::OVERHEAD, size_of::<Slot<u64>>() + 2 * place);
+    }
+
     #[derive(Clone, Debug)]
     enum Step {
         Get(u8),

@@ -602,3 +602,35 @@ routes:
     let kinds: Vec<_> = values.iter().map(Json::type_name).collect();
     assert_eq!(kinds, ["number", "string", "boolean", "null", "number"]);
 }
+
+/// Providers write what they do not like into their messages: in any place, at any length.
+#[test]
+fn a_value_of_the_environment_is_not_shown_by_a_provider_either() {
+    let long = format!("hunter2-{}", "x".repeat(100));
+    let odd = "hunter2\u{1b}[31m";
+    for value in [&long, "hunter2", odd] {
+        for entry in [
+            "{provider: entra, tenant: '${V}', audiences: [a]}",
+            "{provider: entra, tenant: common, allowed_tenants: ['${V}'], audiences: [a]}",
+            "{provider: cognito, user_pool_id: '${V}', client_ids: [a]}",
+            "{provider: auth0, domain: ['${V}/', a.example], audiences: [a]}",
+            "{provider: wso2, url: '${V}', audiences: [a]}",
+            "{provider: wso2, url: 'https://a', tenant: '${V}/', audiences: [a]}",
+            "{provider: oidc, issuer: '${V}', audiences: [a]}",
+            "{provider: oidc, issuer: a, audiences: [a], keys: {jwks_url: '${V}'}}",
+        ] {
+            let text = format!("upstream: http://a:1\nissuers:\n- {entry}\n");
+            let shown = rendered(&refused_with(&text, &with_environment(&[("V", value)])));
+            assert!(!shown.contains("hunter2"), "{shown}");
+        }
+    }
+}
+
+#[test]
+fn no_message_steers_a_terminal() {
+    let text = "upstream: http://a:1\nissuers:\n- {provider: entra, tenant: \"\\e[2Jx\\\n\", audiences: [a]}\n";
+    for problem in refused(text) {
+        assert!(!problem.message.contains(|c: char| c.is_control()));
+        assert!(problem.message.len() < 4_000);
+    }
+}

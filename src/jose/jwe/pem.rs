@@ -1,6 +1,6 @@
 //! Private keys in PEM (RFC 7468): `PRIVATE KEY` (PKCS#8), `RSA PRIVATE KEY` (PKCS#1) and `EC PRIVATE KEY` (SEC 1), several in one file.
 
-use super::super::pem::{LINES_LOST, NotPem, body, label};
+use super::super::pem::{NotPem, begin, body};
 use super::jwk::{ReadDecryptionKeys, Unusable};
 use super::key::DecryptionKey;
 use super::pkcs8;
@@ -13,10 +13,7 @@ pub fn read(text: &[u8]) -> Result<ReadDecryptionKeys, NotPem> {
     let mut lines = text.lines().map(str::trim);
     let mut public = None;
     while let Some(line) = lines.next() {
-        let Some(label) = label(line, "BEGIN") else {
-            if line.starts_with("-----BEGIN ") {
-                return Err(NotPem(LINES_LOST.to_owned()));
-            }
+        let Some(label) = begin(line)? else {
             continue;
         };
         if matches!(label, "ENCRYPTED PRIVATE KEY" | "OPENSSH PRIVATE KEY") || is_encrypted(text) {

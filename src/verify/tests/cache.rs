@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use crate::clock::Moment;
 use crate::jose::algorithm::Algorithm;
+use crate::jose::json::Json;
 use crate::keys::KeyLookup;
-use crate::verify::cache::{CacheCounts, fingerprint};
+use crate::verify::cache::{CacheCounts, DEFAULT_MAX_BYTES, cost, fingerprint};
 use crate::verify::testing::*;
 use crate::verify::{NoLog, Outcome, TokenCache, VerifiedToken, Verifier, judge};
 
@@ -202,6 +203,8 @@ fn c05_entry_dies_with_its_key() {
         ("unknown_key", false)
     );
     assert_eq!(cache.entries(), 0);
+    // Once for the set that changed, once for the key that left.
+    assert_eq!(cache.take_counts().evictions, 2);
     keys.set(0, &both);
     assert_eq!(
         judged(&verifier, &mut cache, &token, NOW, &keys),
@@ -323,6 +326,68 @@ fn c06_memory_is_bounded_whatever_the_tokens_hold() {
             )
             .is_none()
     );
+}
+
+/// At least what it takes, a vector of twice the size included, and not so much more that room is wasted.
+#[test]
+fn c06_what_a_token_costs_is_what_it_takes() {
+    let (verifier, keys) = (verifier(), keys());
+    let cost_with = |more: &str| {
+        let token = good(more);
+        let outcome = verifier.verify(token.as_bytes(), at(NOW), &keys, &mut NoLog);
+        let Outcome::Verified(verified) = outcome else {
+            panic!("refused");
+        };
+        cost(&verified)
+    };
+    let member = 2 * size_of::<(Box<str>, Json)>();
+    let element = 2 * size_of::<Json>();
+    let plain = cost_with("");
+    let least = size_of::<VerifiedToken>() + 5 * member;
+    assert!((least..least + 700).contains(&plain), "{plain} of {least}");
+    for (more, takes, blocks) in [
+        (format!(r#""x":"{}""#, "y".repeat(500)), member + 501, 2),
+        (format!(r#""x":{}"#, "1".repeat(500)), member + 501, 2),
+        (format!(r#""{}":null"#, "x".repeat(500)), member + 500, 1),
+        (
+            format!(r#""x":[{}0]"#, "0,".repeat(99)),
+            member + 1 + 100 * (element + 1),
+            102,
+        ),
+        (
+            format!(r#""x":[{}null]"#, "true,".repeat(99)),
+            member + 1 + 100 * element,
+            2,
+        ),
+        (
+            r#""x":{"yy":{"z":"abc"}}"#.to_owned(),
+            3 * member + 1 + 2 + 1 + 3,
+            6,
+        ),
+    ] {
+        let found = cost_with(&more) - plain;
+        assert!(
+            (takes..=takes + 16 * blocks).contains(&found),
+            "{more}: {found} of {takes}"
+        );
+    }
+}
+
+#[test]
+fn the_default_room_is_for_thousands_of_usual_tokens() {
+    let (verifier, keys) = (verifier(), keys());
+    let token =
+        good(r#""name":"Alice Example","email":"alice@example.com","groups":["a","b","c"]"#);
+    let outcome = verifier.verify(token.as_bytes(), at(NOW), &keys, &mut NoLog);
+    let Outcome::Verified(verified) = outcome else {
+        panic!("refused");
+    };
+    let mut cache = TokenCache::new(DEFAULT_MAX_BYTES);
+    for n in 0..4_000_u32 {
+        let key = fingerprint(&n.to_le_bytes());
+        cache.store(key, &verifier, Arc::clone(&verified));
+    }
+    assert_eq!(cache.entries(), 4_000);
 }
 
 /// All that anyone can learn from an outcome.
