@@ -161,10 +161,10 @@ fn advice(reason: Reason) -> &'static str {
         Reason::IssuedInFuture => "the clocks of this machine and of the issuer; `leeway`",
         Reason::TokenTooOld => "`max_age` of the issuer",
         Reason::AudienceMismatch => {
-            "`claimgate explain` shows whom the token is for; `audiences` (Cognito: `client_ids`) of the issuer"
+            "`claimgate explain` shows whom the token is for; `audiences` of the issuer (Cognito: `client_ids`; Keycloak, where `aud` needs a mapper: `clients`)"
         }
         Reason::TokenTypeNotAllowed => {
-            "an access token where an ID token is wanted, or the reverse: `token_use` (Cognito), `token_types`"
+            "an access token where an ID token is wanted, or the reverse: `token_use` (Cognito), `token_types`; or a token that the provider makes for itself (Keycloak's refresh tokens, access tokens of Okta's org server, Cloudflare's session)"
         }
         Reason::UnsupportedCriticalHeader => {
             "the token needs an extension (`crit`, `b64`) that the gate does not know; refused by RFC 7515 §4.1.11"
@@ -173,7 +173,7 @@ fn advice(reason: Reason) -> &'static str {
             "the log's `detail` names the claim: `required_claims`, or what the provider's preset needs"
         }
         Reason::ClaimMismatch => {
-            "the log's `detail` names the claim: `required_claims`, `organization`, or the provider's own rule"
+            "the log's `detail` names the claim: `required_claims`, a setting of the provider's own (`organization`, `hosted_domains`, `repositories`, ...), or its rule"
         }
         Reason::TenantNotAllowed => "`allowed_tenants`",
         Reason::BindingMismatch => {

@@ -115,6 +115,7 @@ mod tests {
     fn source(issuer: &str, required: bool, error: Option<&str>) -> SourceStatus {
         SourceStatus {
             issuer: Arc::from(issuer),
+            kind: "jwks_url",
             origin: "https://issuer.example/keys".to_owned(),
             required_for_ready: required,
             last_error: error.map(str::to_owned),

@@ -98,6 +98,7 @@ fn skipped(source: &SourceStatus) -> impl Iterator<Item = Value> {
 
 fn source(source: &SourceStatus) -> Value {
     json!({
+        "kind": source.kind,
         "origin": source.origin,
         "required_for_ready": source.required_for_ready,
         "keys": source.keys.len(),
@@ -128,6 +129,7 @@ mod tests {
     fn status(issuer: &str, age: Option<u64>) -> SourceStatus {
         SourceStatus {
             issuer: Arc::from(issuer),
+            kind: "jwks_url",
             origin: format!("https://{issuer}.example/keys"),
             required_for_ready: true,
             keys: vec![KeyStatus {
@@ -157,6 +159,7 @@ mod tests {
         assert_eq!(issuers[0]["age_seconds"], 60);
         assert_eq!(issuers[0]["keys"].as_array().unwrap().len(), 2);
         assert_eq!(issuers[0]["sources"].as_array().unwrap().len(), 2);
+        assert_eq!(issuers[0]["sources"][0]["kind"], "jwks_url");
         assert_eq!(issuers[0]["keys"][0]["kid"], "k1");
         assert_eq!(issuers[0]["keys"][0]["alg"][0], "RS256");
         assert_eq!(issuers[0]["next_refresh_seconds"], 240);

@@ -53,11 +53,14 @@ pub fn assemble(
     };
     for (index, source) in sources.iter_mut().enumerate() {
         source.snapshot_dir.clone_from(&snapshot_dir);
-        let mut trusted_for = source.timing.max_stale;
-        if let Origin::Fixed { keys, .. } = &source.origin {
-            let id = SourceId(index);
-            metrics.keys_held(&source.issuer, id, keys.keys.len(), Freshness::Always);
-            trusted_for = Duration::ZERO;
+        // What never changes is always fresh, and so is what nobody has asked for yet.
+        let (held, trusted_for) = match &source.origin {
+            Origin::Fixed { keys, .. } => (Some(keys.keys.len()), Duration::ZERO),
+            Origin::KeyPerKid { .. } => (Some(0), source.timing.max_stale),
+            _ => (None, source.timing.max_stale),
+        };
+        if let Some(held) = held {
+            metrics.keys_held(&source.issuer, SourceId(index), held, Freshness::Always);
         }
         metrics.keys_trusted_for(&source.issuer, trusted_for);
     }

@@ -179,6 +179,7 @@ mod tests {
     fn status(keys: usize, error: Option<&str>) -> SourceStatus {
         SourceStatus {
             issuer: Arc::from("staff"),
+            kind: "jwks_url",
             origin: "https://id.example/keys".to_owned(),
             required_for_ready: true,
             keys: vec![

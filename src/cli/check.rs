@@ -11,7 +11,7 @@ use crate::clock::SystemClock;
 
 use crate::config::{self, Config, LoadOptions, Problem, Severity, to_json};
 use crate::keys::snapshot::examine;
-use crate::keys::source::SourceStatus;
+use crate::keys::source::{Origin, SourceStatus};
 use crate::policy::{Access, RouteConfig};
 use crate::verify::Verifier;
 
@@ -209,6 +209,9 @@ fn issuers(sources: &[SourceStatus], owners: &[Owner], online: bool) -> String {
         if online {
             let found = |line: String| vec![String::new(), String::new(), line];
             rows.extend(held(source).into_iter().map(found));
+            if source.kind == Origin::KEY_PER_KID {
+                rows.push(found("  each is fetched when a token names it".to_owned()));
+            }
         }
     }
     format!("\nissuers\n{}", table("  ", &rows))
@@ -309,6 +312,7 @@ mod tests {
     fn online_shows_every_key_and_why_one_is_skipped() {
         let source = SourceStatus {
             issuer: Arc::from("staff"),
+            kind: "jwks_url",
             origin: "https://id.example/keys".to_owned(),
             required_for_ready: true,
             keys: vec![KeyStatus {
@@ -370,6 +374,7 @@ mod tests {
     fn held_by_nobody() -> (SourceStatus, Owner) {
         let source = SourceStatus {
             issuer: Arc::from("staff"),
+            kind: "jwks_url",
             origin: "https://id.example/keys".to_owned(),
             required_for_ready: true,
             ..SourceStatus::default()

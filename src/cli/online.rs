@@ -2,12 +2,21 @@
 
 use tokio::runtime::{Builder, Runtime};
 
-use crate::keys::Keys;
 use crate::keys::source::SnapshotNote;
+use crate::keys::{Keys, SourceId};
 
 /// One result for each source, in the order of their numbers.
 pub(super) fn fetch_once(keys: &Keys) -> std::io::Result<Vec<Result<(), String>>> {
     run(|runtime| runtime.block_on(keys.fetch_once()))
+}
+
+/// The key that a token names, of a source that has an address for each. False: it has a document, which is fetched already.
+pub(super) fn fetch_kid_once(
+    keys: &Keys,
+    source: SourceId,
+    kid: &str,
+) -> std::io::Result<Result<bool, String>> {
+    run(|runtime| runtime.block_on(keys.fetch_kid_once(source, kid)))
 }
 
 /// What a gate would have that is started now, with its snapshots.

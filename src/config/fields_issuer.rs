@@ -21,9 +21,11 @@ const MAX_RETENTION: Duration = hours(168);
 /// A year: a longer bound bounds nothing.
 const MAX_MAX_AGE: Duration = hours(8760);
 /// Every source of keys; an entry has at most one.
-pub(super) const KEY_SOURCES: [&str; 7] = [
+pub(super) const KEY_SOURCES: [&str; 9] = [
     "jwks_url",
     "discovery_url",
+    "certificates_url",
+    "pem_url",
     "jwks_file",
     "jwks",
     "pem_file",
@@ -147,6 +149,18 @@ pub(super) static KEYS: Table = Table {
             "A discovery document; its `issuer` must be exactly this entry's.",
         ),
         Field::optional(
+            "certificates_url",
+            Kind::Text(&text::KEY_URL),
+            "",
+            "A JSON object of each `kid` to its certificate or public key in PEM. A certificate only holds the key: its dates are not looked at.",
+        ),
+        Field::optional(
+            "pem_url",
+            Kind::Text(&text::KEY_URL),
+            "",
+            "An address that ends in `/{kid}`, with one public key in PEM for each `kid`. It is fetched when a token names it; a `kid` must be a UUID in lower case.",
+        ),
+        Field::optional(
             "jwks_file",
             Kind::Text(&text::PATH),
             "",
@@ -201,7 +215,7 @@ pub(super) static KEYS: Table = Table {
                 max: REFETCH_INTERVAL.1,
             },
             Preset::Duration(Timing::DEFAULT_REFETCH_INTERVAL),
-            "Floor between fetches that unknown keys cause; the fetch at start does not count.",
+            "Floor between fetches that unknown keys cause; the fetch at start does not count. With `pem_url` at most four in it.",
         ),
         Field::with_default(
             "max_stale",
@@ -226,6 +240,18 @@ pub(super) static KEYS: Table = Table {
             Kind::Text(&text::PATH),
             "the system's roots",
             "Certificates in PEM that replace the system's roots for this issuer.",
+        ),
+        Field::optional(
+            "token_file",
+            Kind::Text(&text::PATH),
+            "none",
+            "A bearer token that is sent with each fetch, read anew each time. It goes to the origin of the configured address only: not to another one that a discovery document names.",
+        ),
+        Field::optional(
+            "token_origins",
+            TEXTS,
+            "none",
+            "Other origins that may see the token of `token_file`, when the discovery document names one of them as `jwks_uri`.",
         ),
         Field::optional(
             "proxy",

@@ -13,7 +13,7 @@ use super::record::{Data, Item, Record};
 use super::{IssuerSetup, LoadOptions};
 use crate::jose::algorithm::{Algorithm, AlgorithmSet};
 use crate::jose::json::Json;
-use crate::provider::{IssuerPattern, Profile};
+use crate::provider::Profile;
 
 /// The entries that are right; what is wrong with the others is in `problems`.
 pub(super) fn issuers(
@@ -204,13 +204,13 @@ impl Settings<'_> {
         problems: &mut Problems,
     ) {
         for form in &profile.forms {
-            let (IssuerPattern::Exact(issuer) | IssuerPattern::Tenant(issuer)) = &form.pattern;
-            if let Some(other) = patterns.get(issuer) {
+            let issuer = form.pattern.text();
+            if let Some(other) = patterns.get(&issuer) {
                 problems.error(
                     &self.record.place,
                     Mistake::new(format!(
                         "two entries accept the issuer `{}`",
-                        super::problem::shown(issuer)
+                        super::problem::shown(&issuer)
                     ))
                     .hint(format!(
                         "the other one is on line {}; put all `audiences` into one entry",
@@ -221,8 +221,7 @@ impl Settings<'_> {
             }
         }
         for form in &profile.forms {
-            let (IssuerPattern::Exact(issuer) | IssuerPattern::Tenant(issuer)) = &form.pattern;
-            patterns.insert(issuer.clone(), self.record.place.clone());
+            patterns.insert(form.pattern.text(), self.record.place.clone());
         }
     }
 

@@ -2,8 +2,8 @@
 //! with line, column and a hint. It fills the other folders' own types.
 //!
 //! The way of a file: [`tree`] reads the YAML, [`substitute`] puts in the environment, [`decode`] walks the tree by the tables of
-//! [`fields`], and one file for each part ([`issuers`], [`keys`], [`routes`] ...) makes settings of what it found. [`schema()`] and the
-//! reference page come from the same tables.
+//! [`fields`] (each provider's own keys are in [`providers`]), and one file for each part ([`issuers`], [`keys`], [`routes`] ...) makes
+//! settings of what it found. [`schema()`] and the reference page come from the same tables.
 
 mod bindings;
 mod decode;
@@ -16,6 +16,8 @@ mod fields_issuer;
 mod identity;
 mod issuers;
 mod key_material;
+mod key_preset;
+mod key_token;
 mod keys;
 mod kind;
 mod near;

@@ -7,6 +7,8 @@ use super::problem::{Mistake, Problems};
 use super::providers::{self, Provider};
 use super::record::Record;
 use crate::jose::algorithm::AlgorithmSet;
+use crate::jose::jwk::KeyPolicy;
+use crate::jose::padded::Spelling;
 use crate::provider::{
     BadSetting, ClaimNames, DEFAULT_RETENTION, IssuerForm, IssuerPattern, KeyDocument, Profile,
     ProviderKind, StandardRules,
@@ -98,6 +100,8 @@ pub(super) fn stand_in() -> Profile {
         claims: ClaimNames::default(),
         audiences: None,
         bound_by: None,
+        key_policy: KeyPolicy::default(),
+        spelling: Spelling::Strict,
         rules: Arc::new(StandardRules),
     }
 }

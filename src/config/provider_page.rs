@@ -3,7 +3,7 @@
 
 use super::kind::{Field, Presence, Variant};
 use super::providers::VARIANTS;
-use super::reference;
+use super::{reference, units};
 use crate::jose::algorithm::AlgorithmSet;
 use crate::provider::{ClaimPath, IssuerForm, IssuerPattern, KeyDocument, Profile};
 
@@ -45,10 +45,10 @@ pub(super) fn page(example: &dyn Fn(&str) -> Profile) -> String {
             page.push_str(&format!("- issuer {}, {}\n", issuer(form), document(form)));
         }
         page.push_str(&format!(
-            "- algorithms {}; `typ` {}; keys that left the document stay good for {} h\n",
+            "- algorithms: {}; `typ`: {}; a key that left the document is good for {} more\n",
             algorithms(profile.algorithms),
             profile.token_types.join(", "),
-            profile.retention.as_secs() / 3600,
+            units::write_duration(profile.retention),
         ));
         page.push_str(&format!("- {}\n\n", claims(&profile)));
     }
@@ -76,14 +76,19 @@ fn issuers(profile: &Profile) -> Vec<String> {
 }
 
 fn issuer(form: &IssuerForm) -> String {
-    let (IssuerPattern::Exact(issuer) | IssuerPattern::Tenant(issuer)) = &form.pattern;
-    format!("`{issuer}`")
+    match &form.pattern {
+        IssuerPattern::Exact(issuer) | IssuerPattern::Tenant(issuer) => format!("`{issuer}`"),
+        pattern @ IssuerPattern::TrustDomain(_) => format!("none; `sub` in `{}/`", pattern.text()),
+    }
 }
 
 fn keys(profile: &Profile) -> String {
     let kind = |form: &IssuerForm| match form.keys {
         KeyDocument::Discovery { .. } => "discovery",
         KeyDocument::Jwks { .. } => "key set",
+        KeyDocument::Certificates { .. } => "certificates",
+        KeyDocument::KeyPerKid { .. } => "one by one",
+        KeyDocument::Unknown { .. } => "as `keys` says",
     };
     let mut kinds: Vec<_> = profile.forms.iter().map(kind).collect();
     kinds.dedup();
@@ -94,6 +99,9 @@ fn document(form: &IssuerForm) -> String {
     match &form.keys {
         KeyDocument::Discovery { url, .. } => format!("keys by discovery at `{url}`"),
         KeyDocument::Jwks { url } => format!("keys at `{url}`"),
+        KeyDocument::Certificates { url } => format!("certificates by `kid` at `{url}`"),
+        KeyDocument::KeyPerKid { url } => format!("each key at `{url}`"),
+        KeyDocument::Unknown { .. } => "keys where `keys` says: there is no default".to_owned(),
     }
 }
 

@@ -105,12 +105,16 @@ pub(super) static HOST: TextKind = words("`preserve` or `upstream`", &["preserve
 pub(super) static SECRET_ENCODING: TextKind = words("`raw` or `base64url`", &["raw", "base64url"]);
 pub(super) static NONCE_HASH: TextKind = words("`none` or `sha256`", &["none", "sha256"]);
 pub(super) static TOKEN_USE: TextKind = words("`id` or `access`", &["id", "access"]);
+pub(super) static FIREBASE_CREDENTIAL: TextKind = words(
+    "`id_token` or `session_cookie`",
+    &["id_token", "session_cookie"],
+);
 pub(super) static VERSION: TextKind = words("`\"1.0\"` or `\"2.0\"`", &["1.0", "2.0"]);
 pub(super) static CLOUD: TextKind = words(
     "`global`, `us_government` or `china`",
     &["global", "us_government", "china"],
 );
-pub(super) static ISSUER_FORM: TextKind = words("`tenant` or `policy`", &["tenant", "policy"]);
+pub(super) static ISSUER_STYLE: TextKind = words("`tenant` or `policy`", &["tenant", "policy"]);
 pub(super) static GROUPS_OVERAGE: TextKind = words("`flag` or `deny`", &["flag", "deny"]);
 pub(super) static CROSS_SITE: TextKind = words("`refuse` or `allow`", &["refuse", "allow"]);
 pub(super) static ALL_CLAIMS: TextKind = words("`all`", &["all"]);

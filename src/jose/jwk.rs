@@ -6,15 +6,18 @@ use super::header::MAX_KID_BYTES;
 use super::json::{self, Json, Object};
 use super::key::VerificationKey;
 use super::material::{Curve, Material};
+use super::pem_map;
 
 /// Most keys that are taken from one document.
 pub const MAX_KEYS: usize = 100;
 
 /// What is wanted from a document's keys.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyPolicy {
     /// Accepted values of `use`; an absent `use` is always accepted. Usually `sig`.
     pub accepted_use: Vec<String>,
+    /// Skip keys without a `kid`, where the format wants one (SPIFFE bundles).
+    pub kid_required: bool,
     /// Accept keys whose private half is public knowledge (WSO2's `wso2carbon`). For tests only.
     pub allow_public_default_key: bool,
 }
@@ -23,6 +26,7 @@ impl Default for KeyPolicy {
     fn default() -> Self {
         Self {
             accepted_use: vec!["sig".to_owned()],
+            kid_required: false,
             allow_public_default_key: false,
         }
     }
@@ -179,6 +183,8 @@ fn without_keys(members: &Object) -> &'static str {
         "the document is a discovery document: its `jwks_uri` names the key set"
     } else if members.get("kty").is_some() {
         "the document is a single key: a key set is an object with an array `keys`"
+    } else if pem_map::is_one(members) {
+        "the document maps each kid to a PEM text: `certificates_url` reads it"
     } else {
         "the document has no `keys`"
     }
@@ -194,6 +200,9 @@ pub(crate) fn read_key(entry: &Json, policy: &KeyPolicy) -> Result<VerificationK
     let key_type = required_string(members, "kty")?;
     check_secrecy(key_type, members)?;
     check_purpose(members, policy)?;
+    if kid.is_none() && policy.kid_required {
+        return Err(SkipReason::Malformed);
+    }
     let alg = signature_algorithm(members)?;
     let material = match key_type {
         "RSA" => rsa(members)?,
@@ -341,7 +350,11 @@ pub(super) fn member<'o>(members: &'o Object, name: &str) -> Option<&'o Json> {
 
 /// The kid of an entry that is skipped, cut to what is worth showing.
 pub(super) fn shown_kid(entry: &Json) -> Option<Box<str>> {
-    let kid = entry.as_object()?.get("kid")?.as_str()?;
+    shortened(entry.as_object()?.get("kid")?.as_str()?)
+}
+
+/// At most [`MAX_KID_BYTES`] of a kid.
+pub(super) fn shortened(kid: &str) -> Option<Box<str>> {
     let end = (0..=kid.len().min(MAX_KID_BYTES))
         .rev()
         .find(|end| kid.is_char_boundary(*end))?;

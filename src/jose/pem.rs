@@ -14,7 +14,7 @@ use super::material::Material;
 use super::spki;
 
 /// What pasting into one line makes of a file; the line itself may be a private key, so it is not shown.
-const LINES_LOST: &str = "a line begins with `-----BEGIN` and is not the first line of a key: its line breaks are lost, or it is cut off";
+pub(super) const LINES_LOST: &str = "a line begins with `-----BEGIN` and is not the first line of a key: its line breaks are lost, or it is cut off";
 
 /// The text as a whole holds no public keys; it says why, and never shows the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,6 +71,21 @@ pub fn read(text: &[u8], policy: &KeyPolicy) -> Result<ReadKeys, NotPem> {
         ));
     }
     Ok(read)
+}
+
+/// The key of a text that holds exactly one: what stands under one kid. Which of two would be meant, nobody can say.
+pub fn read_one(text: &str, policy: &KeyPolicy) -> Result<VerificationKey, SkipReason> {
+    let mut labels = text.lines().filter_map(|line| label(line.trim(), "BEGIN"));
+    if labels.any(|label| label.ends_with("PRIVATE KEY")) {
+        return Err(SkipReason::PrivateKey);
+    }
+    let ReadKeys { keys, skipped } =
+        read(text.as_bytes(), policy).map_err(|_| SkipReason::Malformed)?;
+    match (keys.len(), skipped.as_slice()) {
+        (1, []) => keys.into_iter().next().ok_or(SkipReason::Malformed),
+        (0, [only]) => Err(only.reason),
+        _ => Err(SkipReason::Malformed),
+    }
 }
 
 #[derive(Clone, Copy)]

@@ -3,14 +3,21 @@
 //! * [`set`] is one immutable set of keys with the choice by (kid, x5t, algorithm). Pure.
 //! * [`plan`] decides when to fetch: refresh, refetch for an unknown key, back-off, staleness, retention. Pure: a state machine.
 //! * [`decryption`] holds the gate's own private keys, for encrypted tokens.
-//! * [`url`] is an address that may be fetched, [`fetch`] does it under limits.
+//! * [`url`] is an address that may be fetched, [`fetch`] does it under limits, [`token_file`] is what the gate may show there.
 //! * [`snapshot`] is a good set on disk, for the time when a gate starts and the issuer is away. Pure, but for the file itself.
 //! * `read` is one reading of a source: file, key set, or discovery and then the key set. [`merge`] brings it into the set. The latter is pure.
 //! * `task` is one source at work, [`source`] its configuration; [`Keys`] is what everyone else sees.
+//! * A source may have an address for each key instead of a document: [`kid`] makes the address, [`kid_budget`] says which is worth a
+//!   fetch, [`kid_shelf`] what is held (both pure), `kid_source` is such a source at work; `either` hides the difference.
 
 mod connect;
 pub mod decryption;
+mod either;
 pub mod fetch;
+pub mod kid;
+pub mod kid_budget;
+pub mod kid_shelf;
+mod kid_source;
 pub mod merge;
 pub mod plan;
 mod read;
@@ -19,6 +26,7 @@ pub mod snapshot;
 pub mod source;
 mod task;
 mod tls;
+pub mod token_file;
 pub mod url;
 
 #[cfg(test)]
@@ -94,10 +102,12 @@ pub enum FetchResult {
     BadDocument,
     /// A file that cannot be read.
     Unreadable,
+    /// A token named a key that the issuer does not have.
+    NoSuchKey,
 }
 
 impl FetchResult {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Ok,
         Self::Timeout,
         Self::ConnectFailed,
@@ -110,6 +120,7 @@ impl FetchResult {
         Self::IssuerMismatch,
         Self::BadDocument,
         Self::Unreadable,
+        Self::NoSuchKey,
     ];
     /// snake_case, as in metrics.
     pub fn name(self) -> &'static str {
@@ -126,6 +137,7 @@ impl FetchResult {
             Self::IssuerMismatch => "issuer_mismatch",
             Self::BadDocument => "bad_document",
             Self::Unreadable => "unreadable",
+            Self::NoSuchKey => "no_such_key",
         }
     }
 }

@@ -8,9 +8,10 @@ use std::time::Duration;
 use tokio::task::{AbortHandle, JoinSet};
 
 use super::decryption::{DecryptionConfig, DecryptionSource, DecryptionStatus};
+use super::either::EitherSource;
 use super::fetch::{FetchLimits, FetchSettings};
+use super::kid::KidUrl;
 use super::plan::Timing;
-use super::task::Source;
 use super::url::KeyUrl;
 use super::{DecryptionId, DecryptionKeySet, KeyLookup, KeyObserver, KeySet, SourceId};
 use crate::clock::Clock;
@@ -45,6 +46,16 @@ pub enum Origin {
         url: KeyUrl,
         fetch: FetchSettings,
     },
+    /// A map of each kid to a certificate or public key in PEM.
+    CertificatesUrl {
+        url: KeyUrl,
+        fetch: FetchSettings,
+    },
+    /// A public key in PEM at an address of its own for each kid, fetched when a token names it.
+    KeyPerKid {
+        url: KidUrl,
+        fetch: FetchSettings,
+    },
     /// OpenID Connect Discovery 1.0 §4: the document's `issuer` must be exactly `issuer`.
     Discovery {
         url: KeyUrl,
@@ -56,26 +67,21 @@ pub enum Origin {
 impl Origin {
     /// Needs the network.
     pub fn is_remote(&self) -> bool {
-        match self {
-            Self::Fixed { .. } | Self::File { .. } => false,
-            Self::JwksUrl { .. } | Self::Discovery { .. } => true,
-        }
+        self.address().is_some()
     }
 
     /// Whether `other` is the same place, read in the same way and under the same trust.
     pub fn reads_as(&self, other: &Self) -> bool {
-        let same_way = |one: &FetchSettings, two: &FetchSettings| {
-            one.tls.roots == two.tls.roots
-                && one.proxy == two.proxy
-                && one.allow_http == two.allow_http
-                && one.same_origin == two.same_origin
-        };
         match (self, other) {
             (Self::File { path: p, format: f }, Self::File { path, format }) => {
                 p == path && f == format
             }
-            (Self::JwksUrl { url: u, fetch: f }, Self::JwksUrl { url, fetch }) => {
-                u == url && same_way(f, fetch)
+            (Self::JwksUrl { url: u, fetch: f }, Self::JwksUrl { url, fetch })
+            | (Self::CertificatesUrl { url: u, fetch: f }, Self::CertificatesUrl { url, fetch }) => {
+                u == url && f.reads_as(fetch)
+            }
+            (Self::KeyPerKid { url: u, fetch: f }, Self::KeyPerKid { url, fetch }) => {
+                u == url && f.reads_as(fetch)
             }
             (
                 Self::Discovery {
@@ -84,8 +90,49 @@ impl Origin {
                     fetch: f,
                 },
                 Self::Discovery { url, issuer, fetch },
-            ) => u == url && i == issuer && same_way(f, fetch),
+            ) => u == url && i == issuer && f.reads_as(fetch),
             _ => false,
+        }
+    }
+
+    /// Where a fetch begins, and how; none when nothing is fetched.
+    pub fn address(&self) -> Option<(&KeyUrl, &FetchSettings)> {
+        match self {
+            Self::Fixed { .. } | Self::File { .. } => None,
+            Self::JwksUrl { url, fetch }
+            | Self::CertificatesUrl { url, fetch }
+            | Self::Discovery { url, fetch, .. } => Some((url, fetch)),
+            Self::KeyPerKid { url, fetch } => Some((url.sample(), fetch)),
+        }
+    }
+
+    /// The kind of [`Origin::KeyPerKid`].
+    pub const KEY_PER_KID: &'static str = "pem_url";
+
+    /// As the configuration calls it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Fixed { .. } => "inline",
+            Self::File { format, .. } => match format {
+                FileFormat::Jwks => "jwks_file",
+                FileFormat::Pem => "pem_file",
+            },
+            Self::JwksUrl { .. } => "jwks_url",
+            Self::CertificatesUrl { .. } => "certificates_url",
+            Self::KeyPerKid { .. } => Self::KEY_PER_KID,
+            Self::Discovery { .. } => "discovery_url",
+        }
+    }
+
+    /// The address or path, or `inline`; never a secret.
+    pub fn place(&self) -> String {
+        match self {
+            Self::Fixed { .. } => "inline".to_owned(),
+            Self::File { path, .. } => path.display().to_string(),
+            Self::KeyPerKid { url, .. } => url.to_string(),
+            Self::JwksUrl { url, .. }
+            | Self::CertificatesUrl { url, .. }
+            | Self::Discovery { url, .. } => url.to_string(),
         }
     }
 }
@@ -99,7 +146,7 @@ pub enum FileFormat {
 
 /// All key sources of the gate. Shared by all workers; the tasks run where `start` was called (the control runtime).
 pub struct Keys {
-    sources: Vec<Arc<Source>>,
+    sources: Vec<EitherSource>,
     decryption: Vec<Arc<DecryptionSource>>,
     /// Tasks run, so that a question for an unknown key can be answered.
     running: AtomicBool,
@@ -110,7 +157,9 @@ pub struct Keys {
 #[derive(Clone, Debug, Default)]
 pub struct SourceStatus {
     pub issuer: Arc<str>,
-    /// The address or path, or `inline`; never a secret.
+    /// See [`Origin::kind`].
+    pub kind: &'static str,
+    /// See [`Origin::place`].
     pub origin: String,
     pub required_for_ready: bool,
     pub keys: Vec<KeyStatus>,
@@ -209,13 +258,8 @@ impl Keys {
     ) -> Self {
         let source = |(position, config)| {
             let id = SourceId(position);
-            Arc::new(Source::new(
-                id,
-                config,
-                Arc::clone(&clock),
-                Arc::clone(&observer),
-                limits,
-            ))
+            let (clock, observer) = (Arc::clone(&clock), Arc::clone(&observer));
+            EitherSource::new(id, config, clock, observer, limits)
         };
         Self {
             sources: sources.into_iter().enumerate().map(source).collect(),
@@ -238,9 +282,7 @@ impl Keys {
     /// A source whose `ca_file` names other roots starts anew: what the old ones vouched for, the new ones may not.
     pub fn inherit(&self, previous: &Self) {
         for source in &self.sources {
-            if let Some(same) = previous.sources.iter().find(|old| source.reads_as(old)) {
-                source.inherit(same);
-            }
+            let _ = previous.sources.iter().any(|old| source.inherit(old));
         }
     }
 
@@ -249,7 +291,7 @@ impl Keys {
     pub async fn load_snapshots(&self) -> Vec<SnapshotNote> {
         let mut loads = JoinSet::new();
         for source in &self.sources {
-            let source = Arc::clone(source);
+            let source = source.clone();
             loads.spawn(async move { source.load_snapshot().await });
         }
         loads.join_all().await.into_iter().flatten().collect()
@@ -264,7 +306,7 @@ impl Keys {
         }
         let changing = self.sources.iter().filter(|source| source.can_change());
         let fetching =
-            changing.map(|source| tokio::spawn(Arc::clone(source).supervise()).abort_handle());
+            changing.map(|source| tokio::spawn(source.clone().supervise()).abort_handle());
         let changing = self.decryption.iter().filter(|source| source.can_change());
         let watching =
             changing.map(|source| tokio::spawn(Arc::clone(source).watch()).abort_handle());
@@ -292,7 +334,7 @@ impl Keys {
         self.fetch_those(|source| !source.is_remote()).await
     }
 
-    async fn fetch_those(&self, wanted: impl Fn(&Source) -> bool) -> Vec<Result<(), String>> {
+    async fn fetch_those(&self, wanted: impl Fn(&EitherSource) -> bool) -> Vec<Result<(), String>> {
         let mut fetches = JoinSet::new();
         let mut results = Vec::with_capacity(self.sources.len());
         for (position, source) in self.sources.iter().enumerate() {
@@ -301,7 +343,7 @@ impl Keys {
                 continue;
             }
             results.push(Err("not fetched".to_owned()));
-            let source = Arc::clone(source);
+            let source = source.clone();
             fetches.spawn(async move { (position, source.fetch_once().await) });
         }
         while let Some(fetched) = fetches.join_next().await {
@@ -314,13 +356,29 @@ impl Keys {
         results
     }
 
-    /// Asks for a fetch because a key is unknown, and waits until it has ended, or until the floor between fetches forbids it
+    /// Fetches the key that a token names from a source that has an address for each, without tasks: `explain`. False: of other sources
+    /// there is nothing more to fetch.
+    pub async fn fetch_kid_once(&self, source: SourceId, kid: &str) -> Result<bool, String> {
+        match self.sources.get(source.0) {
+            Some(source) => source.fetch_kid_once(kid).await,
+            None => Ok(false),
+        }
+    }
+
+    /// Asks for a fetch because the key `kid` is unknown, and waits until it has ended, or until the floor between fetches forbids it
     /// (returns at once), or the bound (5 s) has passed. A fetch in flight serves every question that comes meanwhile: what the
     /// issuer published before it began is in it. True when the set may have changed.
-    pub async fn refetch(&self, source: SourceId) -> bool {
+    pub async fn refetch(&self, source: SourceId, kid: Option<&str>) -> bool {
         match self.sources.get(source.0) {
-            Some(source) if self.running.load(Ordering::Acquire) => source.refetch().await,
+            Some(source) if self.running.load(Ordering::Acquire) => source.refetch(kid).await,
             _ => false,
+        }
+    }
+
+    /// The key with this fingerprint has verified a token: it is worth keeping. Costs a document source nothing.
+    pub fn proved(&self, source: SourceId, fingerprint: &[u8; 32]) {
+        if let Some(source) = self.sources.get(source.0) {
+            source.proved(fingerprint);
         }
     }
 

@@ -21,12 +21,12 @@ use crate::clock::Clock;
 use crate::jose::jwk::{ReadKeys, SkippedKey};
 
 /// Longest wait of a request for a fetch.
-const LONGEST_WAIT: Duration = Duration::from_secs(5);
+pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// A request whose look-up was before a change this recent may have missed it: it is told to look again.
-const JUST_CHANGED: Duration = Duration::from_secs(1);
+pub(super) const JUST_CHANGED: Duration = Duration::from_secs(1);
 
 /// The panic may come again at once.
-const PAUSE_AFTER_PANIC: Duration = Duration::from_secs(1);
+pub(super) const PAUSE_AFTER_PANIC: Duration = Duration::from_secs(1);
 
 /// One source. Nothing in it is shared with another one, so that two issuers' keys cannot meet (K9).
 pub(super) struct Source {
@@ -225,11 +225,8 @@ impl Source {
         let good_as_of = state.plan.good_as_of();
         SourceStatus {
             issuer: Arc::clone(&self.config.issuer),
-            origin: match &self.config.origin {
-                Origin::Fixed { .. } => "inline".to_owned(),
-                Origin::File { path, .. } => path.display().to_string(),
-                Origin::JwksUrl { url, .. } | Origin::Discovery { url, .. } => url.to_string(),
-            },
+            kind: self.config.origin.kind(),
+            origin: self.config.origin.place(),
             required_for_ready: self.config.required_for_ready,
             keys,
             skipped: state.skipped.clone(),
@@ -256,9 +253,7 @@ impl Source {
     /// Whether `other` reads the same place in the same way.
     pub fn reads_as(&self, other: &Self) -> bool {
         let (one, two) = (&self.config, &other.config);
-        one.policy.accepted_use == two.policy.accepted_use
-            && one.policy.allow_public_default_key == two.policy.allow_public_default_key
-            && one.origin.reads_as(&two.origin)
+        one.policy == two.policy && one.origin.reads_as(&two.origin)
     }
 
     /// Takes over what `other` holds, with its age.

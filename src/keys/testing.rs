@@ -8,7 +8,10 @@ use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
@@ -16,6 +19,7 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use super::fetch::{FetchLimits, FetchSettings, system_roots};
+use super::kid::KidUrl;
 use super::plan::Timing;
 use super::source::{Keys, Origin, SourceConfig};
 use super::url::KeyUrl;
@@ -48,6 +52,14 @@ pub fn jwk(kid: &str) -> String {
         base64url::encode(x),
         base64url::encode(y)
     )
+}
+
+/// A new P-256 public key in PEM.
+pub fn public_key_pem() -> String {
+    let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
+    let der: PublicKeyX509Der<'_> = pair.public_key().as_der().unwrap();
+    let body = STANDARD.encode(der.as_ref());
+    format!("-----BEGIN PUBLIC KEY-----\n{body}\n-----END PUBLIC KEY-----\n")
 }
 
 /// A key set document of these JWKs.
@@ -83,6 +95,7 @@ pub fn settings() -> FetchSettings {
         proxy: None,
         allow_http: false,
         same_origin: false,
+        token_file: None,
     }
 }
 
@@ -104,10 +117,42 @@ pub fn jwks_origin(url: &str) -> Origin {
     }
 }
 
+pub fn certificates_origin(url: &str) -> Origin {
+    Origin::CertificatesUrl {
+        url: KeyUrl::parse(url, false).unwrap(),
+        fetch: settings(),
+    }
+}
+
+pub fn pem_origin(url: &str) -> Origin {
+    Origin::KeyPerKid {
+        url: KidUrl::parse(url, false).unwrap(),
+        fetch: settings(),
+    }
+}
+
 pub fn kids(keys: &Keys, source: usize) -> Vec<String> {
     let status = &keys.status()[source];
     let kids = status.keys.iter().map(|key| key.kid.as_deref());
     kids.map(|kid| kid.unwrap_or_default().to_owned()).collect()
+}
+
+/// A file of its own for each test, gone at its end.
+pub struct TestFile(pub PathBuf);
+
+impl TestFile {
+    pub fn new(name: &str) -> Self {
+        Self(std::env::temp_dir().join(format!("claimgate-keys-{}-{name}", std::process::id())))
+    }
+    pub fn write(&self, text: &str) {
+        std::fs::write(&self.0, text).unwrap();
+    }
+}
+
+impl Drop for TestFile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
 }
 
 /// A clock that moves when it is told to.

@@ -9,6 +9,7 @@
 
 use std::sync::Arc;
 
+use super::aws_region::is_region;
 use super::{
     BadSetting, ClaimNames, Facts, Findings, IssuerForm, IssuerPattern, KeyDocument, Profile,
     ProviderKind, Refusal, Rules, audience, top_level,
@@ -123,27 +124,11 @@ fn check(settings: &Settings) -> (Option<&str>, Vec<BadSetting>) {
     (region, problems)
 }
 
-/// The region before `_`: `us-east-1`, `us-gov-west-1`, `eusc-de-east-1` (the pattern of AWS's own `aws-jwt-verify` 5.2).
+/// The region before `_`.
 fn region_of(pool: &str) -> Option<&str> {
     let (region, id) = pool.split_once('_')?;
     let id_is_good = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
     (id_is_good && is_region(region)).then_some(region)
-}
-
-fn is_region(text: &str) -> bool {
-    let letters = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase());
-    let area = |part: &str| part.len() == 2 && letters(part);
-    let place = |parts: &[&str]| match parts {
-        ["gov", name, number] | [name, number] => {
-            letters(name) && number.len() == 1 && number.bytes().all(|b| b.is_ascii_digit())
-        }
-        _ => false,
-    };
-    match text.split('-').collect::<Vec<_>>().as_slice() {
-        ["eusc", country, rest @ ..] => area(country) && place(rest),
-        [first, rest @ ..] => area(first) && place(rest),
-        [] => false,
-    }
 }
 
 /// * username: `cognito:username` (ID tokens), then `username` (access tokens). Users cannot change either.

@@ -3,13 +3,16 @@
 //! [`Rules`] what a provider's own rule may say. Pure.
 
 mod address;
+pub mod alb;
 pub mod apple;
 mod audience;
 pub mod auth0;
+mod aws_region;
 pub mod cloudflare_access;
 pub mod cognito;
 mod condition;
 pub mod entra;
+pub mod firebase;
 pub mod github_actions;
 pub mod gitlab_ci;
 pub mod google;
@@ -17,9 +20,12 @@ pub mod google_iap;
 mod guid;
 pub mod keycloak;
 mod kind;
+pub mod kubernetes;
 pub mod oidc;
 pub mod okta;
 mod rules;
+pub mod spiffe;
+pub mod spiffe_id;
 pub mod wso2;
 
 use std::borrow::Cow;
@@ -28,6 +34,8 @@ use std::time::Duration;
 
 use crate::jose::algorithm::{Algorithm, AlgorithmSet};
 use crate::jose::json::{Json, Object};
+use crate::jose::jwk::KeyPolicy;
+use crate::jose::padded::Spelling;
 
 pub use kind::ProviderKind;
 pub use rules::{Facts, Findings, Refusal, Rules, StandardRules};
@@ -62,6 +70,10 @@ pub struct Profile {
     /// The setting of the provider's own that says whom tokens are for. Where it does not make up `audiences` it may stand beside the entry's,
     /// or for them.
     pub bound_by: Option<&'static str>,
+    /// Which keys of the document are for tokens.
+    pub key_policy: KeyPolicy,
+    /// How the tokens are written: [`Spelling::Padded`] takes both spellings.
+    pub spelling: Spelling,
     /// What else must hold of a token.
     pub rules: Arc<dyn Rules>,
 }
@@ -94,6 +106,8 @@ pub enum IssuerPattern {
     Exact(String),
     /// `{tenantid}` stands for one GUID in lower case, as in Entra's `common` document; the rule compares it with the verified `tid`.
     Tenant(String),
+    /// No `iss`: a token whose `sub` is a SPIFFE ID of this trust domain, unless its `iss` is that of another form.
+    TrustDomain(String),
 }
 
 impl IssuerPattern {
@@ -102,6 +116,15 @@ impl IssuerPattern {
         match self {
             Self::Exact(issuer) => issuer == iss,
             Self::Tenant(template) => tenant_of(template, iss).is_some_and(guid::is_lower_case),
+            Self::TrustDomain(_) => false,
+        }
+    }
+
+    /// The configured text; of a trust domain its own SPIFFE ID. Two forms with the same one take the same tokens.
+    pub fn text(&self) -> String {
+        match self {
+            Self::Exact(issuer) | Self::Tenant(issuer) => issuer.clone(),
+            Self::TrustDomain(domain) => format!("{}{domain}", spiffe_id::SCHEME),
         }
     }
 }
@@ -125,6 +148,18 @@ pub enum KeyDocument {
     Discovery {
         url: String,
         issuer: String,
+    },
+    /// A map of each kid to its certificate.
+    Certificates {
+        url: String,
+    },
+    /// One public key for each kid, at an address that ends in `/{kid}`.
+    KeyPerKid {
+        url: String,
+    },
+    /// Only the operator knows; the hint says what to give.
+    Unknown {
+        hint: &'static str,
     },
 }
 
@@ -157,6 +192,8 @@ impl Profile {
             claims: ClaimNames::standard(),
             audiences: None,
             bound_by: None,
+            key_policy: KeyPolicy::default(),
+            spelling: Spelling::Strict,
             rules: Arc::new(StandardRules),
         }
     }
@@ -220,10 +257,11 @@ pub fn first_claim<'c>(claims: &'c Object, alternatives: &[ClaimPath]) -> Option
 
 /// Alternatives that are top-level claims: what almost every entry of [`ClaimNames`] is.
 fn top_level(names: &[&'static str]) -> Vec<ClaimPath> {
-    names.iter().map(|name| path(&[name])).collect()
+    names.iter().map(|name| claim_path(&[name])).collect()
 }
 
-fn path(names: &[&'static str]) -> ClaimPath {
+/// The path with these names.
+pub fn claim_path(names: &[&'static str]) -> ClaimPath {
     names.iter().map(|name| Cow::Borrowed(*name)).collect()
 }
 

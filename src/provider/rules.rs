@@ -24,6 +24,14 @@ pub trait Rules: Debug + Send + Sync {
         Ok(Findings::of_email(facts.claims))
     }
 
+    /// Whether an `exp` in the header ends the token too (AWS's load balancers).
+    fn header_expires(&self) -> bool {
+        false
+    }
+    /// Asked when no entry has the token's issuer: what is wrong, if it is this provider's and never for an application.
+    fn recognises(&self, _claims: &Object) -> Option<Refusal> {
+        None
+    }
     /// Whether a key whose document carries this `issuer` member may sign this token. Where the provider gives the member no meaning it is
     /// an unknown member of a JWK, to be ignored (RFC 7517 §4).
     fn accepts_key(&self, _key_issuer: Option<&str>, _facts: Facts<'_>) -> bool {

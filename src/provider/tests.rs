@@ -189,6 +189,63 @@ fn more_providers(token: &dyn Fn(&str, &str) -> String) -> Vec<(Profile, String)
     ]
 }
 
+/// Providers whose tokens are told by more than `iss` and `aud`, each with its own tests beside its rule.
+fn special_providers() -> Vec<Profile> {
+    let firebase = firebase::profile(firebase::Settings {
+        project: "my-app".to_owned(),
+        credentials: Vec::new(),
+    });
+    let kubernetes = kubernetes::profile(kubernetes::Settings {
+        issuer: "https://kubernetes.default.svc".to_owned(),
+        namespaces: Vec::new(),
+        service_accounts: Vec::new(),
+    });
+    let alb = alb::profile(alb::Settings {
+        issuer: "https://login.example.com".to_owned(),
+        signers: vec![
+            "arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/a/1".to_owned(),
+        ],
+        client_ids: vec![CLIENT.to_owned()],
+    });
+    let spiffe = spiffe::profile(spiffe::Settings {
+        trust_domain: "prod.example.com".to_owned(),
+        issuer: None,
+        audiences: vec![CLIENT.to_owned()],
+        spiffe_ids: Vec::new(),
+    });
+    vec![
+        firebase.unwrap(),
+        kubernetes.unwrap(),
+        alb.unwrap(),
+        spiffe.unwrap(),
+    ]
+}
+
+#[test]
+fn j01_j02_j13_no_special_preset_allows_more_than_its_provider_signs() {
+    for profile in special_providers() {
+        assert!(!profile.algorithms.is_empty());
+        assert!(profile.algorithms.iter().all(|a| !a.is_symmetric()));
+        for typ in ["logout+jwt", "dpop+jwt", "secevent+jwt", "JWS", "jwt2"] {
+            assert!(!profile.token_types.contains(&typ), "{typ}");
+        }
+    }
+}
+
+#[test]
+fn j17_only_a_load_balancer_may_pad() {
+    let usual = every_provider().into_iter().map(|(profile, _)| profile);
+    for profile in usual.chain(special_providers()) {
+        let padded = profile.spelling == Spelling::Padded;
+        assert_eq!(
+            padded,
+            profile.kind == ProviderKind::Alb,
+            "{:?}",
+            profile.kind
+        );
+    }
+}
+
 #[test]
 fn each_provider_accepts_its_own_token() {
     let mut kinds = Vec::new();
@@ -198,6 +255,11 @@ fn each_provider_accepts_its_own_token() {
         kinds.push(profile.kind.name());
     }
     kinds.dedup();
+    kinds.extend(
+        special_providers()
+            .iter()
+            .map(|profile| profile.kind.name()),
+    );
     assert_eq!(kinds, ProviderKind::NAMES);
 }
 
@@ -375,7 +437,7 @@ fn the_first_present_alternative_counts_and_null_is_absent() {
         r#"{"a":null,"realm_access":{"roles":["x"]},"realm_access.roles":"flat","b":"","c":1}"#,
     );
     let find = |paths: &[&[&'static str]]| {
-        let paths: Vec<_> = paths.iter().map(|names| path(names)).collect();
+        let paths: Vec<_> = paths.iter().map(|names| claim_path(names)).collect();
         first_claim(&claims, &paths).cloned()
     };
     let text = |text: &str| Some(Json::String(text.into()));

@@ -167,10 +167,14 @@ async fn verify(
 ) -> Result<Arc<VerifiedToken>, Rejection> {
     let started = Instant::now();
     let (mut outcome, mut cached) = local.judge(found, counterparts);
-    if let Outcome::NeedsKeys { source, .. } = &outcome
-        && fetched_anew(local, *source).await
+    if let Outcome::NeedsKeys { source, seen, .. } = &outcome
+        && fetched_anew(local, *source, seen.kid.as_deref()).await
     {
         (outcome, cached) = local.judge(found, counterparts);
+    }
+    if let (Outcome::Verified(token), false) = (&outcome, cached) {
+        let (source, fingerprint) = token.signed_by();
+        local.gate.keys.proved(source, fingerprint);
     }
     local.gate.metrics.verified(cached, started.elapsed());
     let (judged, seen) = outcome.settled(|source| local.gate.keys.retry_after(source));
@@ -178,8 +182,8 @@ async fn verify(
     judged
 }
 
-async fn fetched_anew(local: &Local, source: SourceId) -> bool {
-    timeout(KEYS_WAIT, local.gate.keys.refetch(source))
+async fn fetched_anew(local: &Local, source: SourceId, kid: Option<&str>) -> bool {
+    timeout(KEYS_WAIT, local.gate.keys.refetch(source, kid))
         .await
         .unwrap_or(false)
 }

@@ -13,7 +13,9 @@ use super::{
     steps,
 };
 use crate::clock::Moment;
-use crate::jose::compact;
+use crate::jose::compact::{self, CompactJws};
+use crate::jose::json::{Json, Object};
+use crate::jose::padded::{self, Spelling};
 use crate::keys::{KeyLookup, SourceId};
 use crate::provider::Facts;
 
@@ -216,10 +218,13 @@ impl Verifier {
         // From here on an encrypted token is what was in it.
         let token = opened.as_ref().map_or(token, |opened| &opened.plaintext);
 
-        let jws = compact::split(token).map_err(|why| match &opened {
-            Some(_) => decryption::not_nested(),
-            None => diagnosis::not_compact(token, why),
-        })?;
+        let (jws, spelling) = match &opened {
+            // What is padded comes from a load balancer, which encrypts nothing.
+            Some(_) => compact::split(token)
+                .map(|jws| (jws, Spelling::Strict))
+                .map_err(|_| decryption::not_nested())?,
+            None => self.split(token)?,
+        };
         let signature = steps::decode(jws.signature, "signature")?;
         log.passed(Check::Structure, &|| "a compact signed JWT".to_owned());
 
@@ -230,8 +235,8 @@ impl Verifier {
         claims::check_names(&claims)?;
         log.passed(Check::Claims, &|| format!("{} claims", claims.len()));
 
-        let iss = claims::issuer(&claims)?;
-        let issuer = self.find_issuer(iss, seen)?;
+        let (iss, issuer) = self.find_issuer(&claims, seen)?;
+        steps::check_spelling(spelling, token, issuer.config)?;
         let opened_by = decryption::check_issuer(opened.as_ref(), issuer)?;
         let config = issuer.config;
         log.passed(Check::Issuer, &|| {
@@ -249,7 +254,9 @@ impl Verifier {
                 .map_or_else(|| "absent, counts as `JWT`".to_owned(), quoted)
         });
 
-        let lifetime = claims::lifetime(&claims)?;
+        let rules = &config.profile.rules;
+        let also = rules.header_expires().then_some(&header.members);
+        let lifetime = claims::lifetime(&claims, also)?;
         let tolerance = Tolerance {
             leeway: config.leeway,
             max_age: config.max_age,
@@ -265,9 +272,7 @@ impl Verifier {
             claims: &claims,
             iss,
         };
-        config
-            .profile
-            .rules
+        rules
             .check_audience(facts, config.audiences.as_deref())
             .map_err(|refusal| steps::refused(refusal, &claims))?;
         log.passed(Check::Audience, &|| steps::said_of_audience(config));
@@ -277,9 +282,7 @@ impl Verifier {
             format!("{} required", config.required_claims.len())
         });
 
-        let mut findings = config
-            .profile
-            .rules
+        let mut findings = rules
             .check_claims(facts)
             .map_err(|refusal| steps::refused(refusal, &claims))?;
         findings.email_verified |= config.unverified_email;
@@ -327,17 +330,47 @@ impl Verifier {
         Ok(())
     }
 
-    fn find_issuer(&self, iss: &str, seen: &mut Seen) -> Result<FoundIssuer<'_>, Rejection> {
-        let Some(issuer) = self.issuers.find(iss) else {
-            return Err(Rejection::UnknownIssuer {
-                iss: iss.to_owned(),
-                similar: self.issuers.similar(iss).map(str::to_owned),
-            });
+    /// Padded segments are looked at only when there is an issuer that writes them; whether it is the token's is seen when that is known.
+    fn split<'t>(&self, token: &'t [u8]) -> Result<(CompactJws<'t>, Spelling), Rejection> {
+        if self.issuers.any_is_padded()
+            && let Some(jws) = padded::split(token)
+        {
+            return Ok((jws, Spelling::Padded));
+        }
+        compact::split(token)
+            .map(|jws| (jws, Spelling::Strict))
+            .map_err(|why| diagnosis::not_compact(token, why))
+    }
+
+    /// With what the token says of its issuer.
+    fn find_issuer<'t>(
+        &self,
+        claims: &'t Object,
+        seen: &mut Seen,
+    ) -> Result<(&'t str, FoundIssuer<'_>), Rejection> {
+        let iss = claims::issuer(claims)?;
+        let sub = claims.get("sub").and_then(Json::as_str);
+        let Some((said, issuer)) = self.issuers.find(iss, sub) else {
+            return Err(self.unknown_issuer(iss, claims));
         };
         seen.issuer = Some(Arc::clone(&issuer.config.name));
         seen.issuer_index = Some(issuer.index);
         seen.source = Some(issuer.source);
-        Ok(issuer)
+        Ok((said, issuer))
+    }
+
+    fn unknown_issuer(&self, iss: Option<&str>, claims: &Object) -> Rejection {
+        let recognised = |config: &IssuerConfig| config.profile.rules.recognises(claims);
+        if let Some(refusal) = self.issuers().iter().find_map(recognised) {
+            return steps::refused(refusal, claims);
+        }
+        match iss {
+            None => claims::missing("iss"),
+            Some(iss) => Rejection::UnknownIssuer {
+                iss: iss.to_owned(),
+                similar: self.issuers.similar(iss).map(str::to_owned),
+            },
+        }
     }
 }
 

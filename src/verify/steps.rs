@@ -14,6 +14,7 @@ use crate::jose::compact::CompactJws;
 use crate::jose::header::{BadHeader, Header};
 use crate::jose::json::Object;
 use crate::jose::key::VerificationKey;
+use crate::jose::padded::Spelling;
 use crate::jose::{base64url, json};
 use crate::keys::set::{Candidates, KeyHint, MAX_CANDIDATES};
 use crate::keys::{KeyLookup, KeySet};
@@ -25,6 +26,18 @@ pub(super) fn decode(segment: &str, name: &'static str) -> Result<Vec<u8>, Rejec
             "the {name} segment is not strict base64url: it was changed or cut off on its way"
         ),
     })
+}
+
+/// Padding is taken only from an issuer that writes it (threat J17): its tokens may have it, nobody else's.
+pub(super) fn check_spelling(
+    spelling: Spelling,
+    token: &[u8],
+    config: &IssuerConfig,
+) -> Result<(), Rejection> {
+    match (spelling, config.profile.spelling) {
+        (Spelling::Strict, _) | (Spelling::Padded, Spelling::Padded) => Ok(()),
+        (Spelling::Padded, Spelling::Strict) => Err(diagnosis::padded(token)),
+    }
 }
 
 pub(super) fn read_header(segment: &str, seen: &mut Seen) -> Result<Header, Rejection> {

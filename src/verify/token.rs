@@ -90,6 +90,11 @@ impl VerifiedToken {
         Some(&bindings.find(of_access_token)?.place)
     }
 
+    /// The key that it was verified with: its source and its fingerprint.
+    pub fn signed_by(&self) -> (SourceId, &[u8; 32]) {
+        (self.parts.source, &self.parts.key_fingerprint)
+    }
+
     pub(super) fn parts(&self) -> &Parts {
         &self.parts
     }

@@ -80,7 +80,7 @@ fn tests_of(file: &str, text: &str) -> Vec<Test> {
                 .iter()
                 .rev()
                 .take_while(|above| above.trim_start().starts_with('#'))
-                .any(|above| above.contains("test]"));
+                .any(|above| above.contains("test]") || above.contains("test("));
         assert!(is_test, "{file}: {name} bears an id and is no test");
         let indent = &line[..line.len() - trimmed.len()];
         let body: Vec<&str> = lines[at..]

@@ -7,10 +7,10 @@ use http::{HeaderMap, Method};
 use super::steps::{ACCESS, IDENTITY, REQUEST, ROUTE, Step, Steps, TOKEN};
 use crate::clock::Moment;
 use crate::identity::HeaderLines;
-use crate::keys::KeyLookup;
+use crate::keys::{KeyLookup, SourceId};
 use crate::policy::{Access, Route};
 use crate::proxy::{Gate, bound, cross_site, source};
-use crate::verify::{Decision, Presented, Reason, Rejection, VerifiedToken};
+use crate::verify::{Decision, Outcome, Presented, Reason, Rejection, VerifiedToken};
 
 /// What is asked.
 pub(super) struct Question {
@@ -33,6 +33,8 @@ pub(super) struct Judgement {
     pub issuer: Option<Arc<str>>,
     pub route: Option<Arc<str>>,
     pub steps: Vec<Step>,
+    /// The key that the token names is not held: its source, and its kid.
+    pub wants: Option<(SourceId, Box<str>)>,
     /// As spelt on the wire.
     pub headers: Vec<(String, String)>,
 }
@@ -45,6 +47,7 @@ pub(super) fn judge(gate: &Gate, question: &Question, keys: &dyn KeyLookup) -> J
         steps: Steps::new(),
         route: None,
         issuer: None,
+        wants: None,
     };
     let passed = walk.walk();
     let mut judgement = Judgement {
@@ -55,6 +58,7 @@ pub(super) fn judge(gate: &Gate, question: &Question, keys: &dyn KeyLookup) -> J
         issuer: walk.issuer,
         route: walk.route,
         steps: walk.steps.list().to_vec(),
+        wants: walk.wants,
         headers: Vec::new(),
     };
     match passed {
@@ -80,6 +84,7 @@ struct Walk<'w> {
     steps: Steps,
     route: Option<Arc<str>>,
     issuer: Option<Arc<str>>,
+    wants: Option<(SourceId, Box<str>)>,
 }
 
 impl<'w> Walk<'w> {
@@ -191,7 +196,10 @@ impl<'w> Walk<'w> {
             request: &request,
         };
         let outcome = verifier.verify(presented, self.question.now, self.keys, &mut self.steps);
-        // For an unknown key the keys were fetched a moment ago: asking again would change nothing.
+        // Key documents were fetched a moment ago: only a key with an address of its own is still to be asked for.
+        if let Outcome::NeedsKeys { source, seen, .. } = &outcome {
+            self.wants = seen.kid.clone().map(|kid| (*source, kid));
+        }
         let (judged, seen) = outcome.settled(|source| self.gate.keys.retry_after(source));
         match &judged {
             Ok(verified) => self.issuer = Some(Arc::clone(verified.issuer())),

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
-use super::online::{self, Obtained};
+use super::online::{self, Obtained, fetch_kid_once};
 use super::output::{complain, complain_of, print};
 use super::{BAD_CONFIG, ConfigFile, FAILURE, SUCCESS, USAGE};
 use crate::app;
@@ -17,6 +17,7 @@ use crate::clock::{Clock, Moment, SystemClock, UnixTime};
 use crate::config::{self, LoadOptions};
 use crate::keys::source::{KeysFrom, SnapshotOutcome};
 use crate::proxy::Gate;
+use crate::telemetry::escape::visible;
 use crate::verify::{Decision, Reason, span};
 use judge::{Question, judge};
 
@@ -104,6 +105,20 @@ pub(super) fn explain(arguments: &Arguments) -> u8 {
         },
     };
     let mut judgement = judge(&gate, &question, &*gate.keys);
+    if let Some((source, kid)) = judgement.wants.take().filter(|_| !arguments.offline) {
+        match fetch_kid_once(&gate.keys, source, &kid) {
+            Ok(Ok(false)) => {}
+            Ok(Ok(true)) => judgement = judge(&gate, &question, &*gate.keys),
+            Ok(Err(error)) => complain(&format!(
+                "warning: no key for the token's kid: {}\n",
+                visible(&error)
+            )),
+            Err(error) => {
+                complain(&format!("error: cannot fetch the key: {error}\n"));
+                return FAILURE;
+            }
+        }
+    }
     if arguments.offline && judgement.reason == Some(Reason::KeysUnavailable) {
         judgement.detail = Some(OFFLINE.to_owned());
     }

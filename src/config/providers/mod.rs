@@ -59,4 +59,8 @@ providers! {
     google_iap,
     github_actions,
     gitlab_ci,
+    firebase,
+    kubernetes,
+    alb,
+    spiffe,
 }

@@ -7,6 +7,7 @@ mod defaults;
 mod examples;
 mod issuers;
 mod laws;
+mod presets;
 mod providers;
 mod settings;
 mod together;

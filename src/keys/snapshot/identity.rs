@@ -16,7 +16,10 @@ impl Identity {
     pub fn of(config: &SourceConfig) -> Option<Self> {
         let (kind, url, issuer, fetch) = match &config.origin {
             Origin::Fixed { .. } | Origin::File { .. } => return None,
+            // Its keys are fetched when a token names them: there is no set to remember.
+            Origin::KeyPerKid { .. } => return None,
             Origin::JwksUrl { url, fetch } => ("jwks", url, None, fetch),
+            Origin::CertificatesUrl { url, fetch } => ("certificates", url, None, fetch),
             Origin::Discovery { url, issuer, fetch } => ("discovery", url, Some(issuer), fetch),
         };
         // Without `..`: what is added to them must be thought about here.
@@ -25,10 +28,13 @@ impl Identity {
             proxy,
             allow_http,
             same_origin,
+            // It shows the issuer who asks: what is answered is proved by TLS.
+            token_file: _,
         } = fetch;
         let KeyPolicy {
             accepted_use,
             allow_public_default_key,
+            kid_required,
         } = &config.policy;
         // TLS proves who answers, whatever the way; over plain http the way is all there is.
         let proxy = proxy.as_ref().filter(|_| !url.is_https() || *allow_http);
@@ -44,6 +50,7 @@ impl Identity {
                 "same_origin": same_origin,
                 "accepted_use": accepted_use,
                 "allow_public_default_key": allow_public_default_key,
+                "kid_required": kid_required,
             })
             .to_string(),
         ))

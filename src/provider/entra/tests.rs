@@ -59,7 +59,7 @@ fn documents(profile: &Profile) -> Vec<(&str, &str)> {
         .iter()
         .map(|form| match &form.keys {
             KeyDocument::Discovery { url, issuer } => (url.as_str(), issuer.as_str()),
-            KeyDocument::Jwks { .. } => panic!("not discovered"),
+            _ => panic!("not discovered"),
         })
         .collect()
 }

@@ -11,7 +11,9 @@ mod decryption;
 mod encoding;
 mod issuer;
 mod key;
+mod load_balancer;
 mod order;
+mod trust_domain;
 mod vectors;
 
 use super::testing::{at, keys, refusal, verdict, verifier};
