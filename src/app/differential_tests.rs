@@ -30,7 +30,7 @@ fn tokens_of_the_comparison_are_judged() {
         serde_json::from_slice(&std::fs::read(folder.join("theirs.json")).unwrap()).unwrap();
     let gate = gate(
         &std::fs::read_to_string(folder.join("gate.yaml")).unwrap(),
-        theirs["policies"]["shared"]["secret"].as_str().unwrap(),
+        &theirs,
     );
     let now = Moment {
         wall: UnixTime(theirs["now"].as_i64().unwrap()),
@@ -70,8 +70,15 @@ fn tokens_of_the_comparison_are_judged() {
     decisions.flush().unwrap();
 }
 
-fn gate(configuration: &str, secret: &str) -> Gate {
-    let environment = HashMap::from([("DIFFERENTIAL_SECRET".to_owned(), secret.to_owned())]);
+fn gate(configuration: &str, given: &Value) -> Gate {
+    let secret = given["policies"]["shared"]["secret"].as_str().unwrap();
+    let environment = HashMap::from([
+        ("DIFFERENTIAL_SECRET".to_owned(), secret.to_owned()),
+        (
+            "DIFFERENTIAL_PRIVATE".to_owned(),
+            given["private_keys"].to_string(),
+        ),
+    ]);
     let options = LoadOptions {
         environment: Some(environment),
         ..LoadOptions::default()

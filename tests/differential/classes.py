@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Callable
 
 from keys import NOW, POLICIES
-from look import DEEPEST, LONGEST_KID, Literal, Look
+from look import DEEPEST, LONGEST_KID, Literal, Look, Part
 
 TIMES = ("exp", "nbf", "iat")
 
@@ -75,10 +75,32 @@ def _has_fraction(look: Look, *names: str) -> bool:
     return any(isinstance(look.claims.get(name), Literal) and look.claims.get(name).is_time and not look.claims.get(name).is_whole for name in names)
 
 
+def _odd_json(part: Part) -> bool:
+    return part.has_mark or not part.is_utf8 or part.duplicate or part.depth > DEEPEST or part.lone_surrogate or part.number_beyond_bounds or part.constant
+
+
+def _sealed(rule: Callable[[Part], bool]) -> Callable[[Look], bool]:
+    """A rule about the header of the envelope."""
+    return lambda look: look.envelope is not None and rule(look.envelope)
+
+
+def _content(part: Part) -> str:
+    return str(part.get("cty")).lower().removeprefix("application/") if part.has("cty") else "jwt"
+
+
+def _names_another_key(part: Part) -> bool:
+    """The `kid` of an envelope that no private key has, or one that cannot open it."""
+    alg = str(part.get("alg"))
+    epk = part.get("epk")
+    curve = epk.get("crv") if isinstance(epk, dict) else None
+    fitting = {"R": "seal", "E": "seal x" if curve == "X25519" else "seal ec"}.get(alg[:1], "seal oct")
+    return part.has("kid") and part.get("kid") != fitting
+
+
 STRICTER = [
     Stricter(
         "longer than `token.max_bytes`", "token_too_large",
-        lambda look: len(look.token) > 16 * 1024,
+        lambda look: len(look.sent) > 16 * 1024,
         "What is looked at is bounded before it is looked at.",
     ),
     Stricter(
@@ -176,14 +198,19 @@ STRICTER = [
         always=False,
     ),
     Stricter(
+        "named by the thumbprint of another key", "bad_signature", _named,
+        "As above: the key that is named did not sign.",
+        always=False,
+    ),
+    Stricter(
         "named by the thumbprint of a key for another algorithm", "algorithm_not_allowed", _named,
         "As above: the key that is named cannot sign so.",
         always=False,
     ),
     Stricter(
         "`alg` of another kind of key", "algorithm_not_allowed",
-        lambda look: look.header.get("alg") == "EdDSA" and look.header.get("kid") == "plain",
-        "RFC 8725 §3.1: aws-jwt-verify takes `EdDSA` for whatever a key without `alg` does by itself, an RSA key too.",
+        lambda look: look.header.get("alg") in ("EdDSA", "ES256") and look.header.get("kid") == "plain",
+        "RFC 8725 §3.1: of a key without `alg` aws-jwt-verify takes whatever the key does with that hash: a signature by RSA under the name of `ES256` or `EdDSA`.",
     ),
     Stricter(
         "a key that is not for signatures, or too weak", "unknown_key",
@@ -204,6 +231,36 @@ STRICTER = [
         "expired in this very second", "token_expired",
         lambda look: 0 <= NOW - _leeway(look) - _time(look, "exp") < 1 or _has_fraction(look, "exp") and 0 < _time(look, "exp") - (NOW - _leeway(look)) < 1,
         "RFC 7519 §4.1.4: not on `exp` nor after it. Fractions of a second are cut off.",
+    ),
+    Stricter(
+        "compressed and encrypted", "decryption_failed",
+        _sealed(lambda part: part.has("zip")),
+        "Whatever `zip` says: a short token becomes an endless one (RFC 8725 §3.6).",
+    ),
+    Stricter(
+        "`crit` around an encrypted token", "decryption_failed",
+        _sealed(lambda part: part.has("crit")),
+        "As for a signed one (RFC 7516 §4.1.13).",
+    ),
+    Stricter(
+        "encrypted, but not a token by its own word", "decryption_failed",
+        _sealed(lambda part: _content(part) != "jwt"),
+        "`cty` of the envelope says that something else than a JWT is inside (RFC 7519 §5.2).",
+    ),
+    Stricter(
+        "odd JSON around an encrypted token", "decryption_failed",
+        _sealed(_odd_json),
+        "Duplicates, marks, other encodings, depth and numbers, as in a signed one.",
+    ),
+    Stricter(
+        "an encrypted token that is not strictly base64url", "decryption_failed",
+        lambda look: look.envelope is not None and not look.sent_is_canonical,
+        "As for a signed one: one spelling.",
+    ),
+    Stricter(
+        "encrypted, and not strictly a compact token inside", "decryption_failed",
+        lambda look: look.envelope is not None and not look.is_compact,
+        "White space, marks and padding inside, as outside. What is decrypted is judged to the letter, since anybody can encrypt.",
     ),
     Stricter(
         "no `exp`", "claim_missing",
@@ -236,8 +293,18 @@ LAXER = [
     ),
     Laxer(
         "`jwk`, `jku`, `x5u`, `x5c` of a wrong type", ("joserfc",), "InvalidHeaderValueError",
-        lambda look: any(look.header.has(name) for name in ("jwk", "jku", "x5u", "x5c")),
+        lambda look: any(part.has(name) for part in (look.header, look.envelope) if part for name in ("jwk", "jku", "x5u", "x5c")),
         "It checks their types. The gate never reads them: a key comes from the issuer, not from the token.",
+    ),
+    Laxer(
+        "another key's `kid` on an encrypted token", ("joserfc", "jose"), "",
+        lambda look: look.envelope is not None and _names_another_key(look.envelope),
+        "The gate then tries its keys that fit, at most four: who encrypts reads a key from a document that may be old. They take the name at its word.",
+    ),
+    Laxer(
+        "a `typ` of a wrong type around an encrypted token", ("joserfc",), "InvalidHeaderValueError",
+        lambda look: look.envelope is not None and look.envelope.has("typ") and not _is_text(look.envelope.get("typ")),
+        "It says nothing that the gate reads: what counts is the `typ` of the signed token inside.",
     ),
     Laxer(
         "a `scope` that is no string", ("aws-jwt-verify",), "JWT payload scope claim is not a string",

@@ -57,7 +57,7 @@ class Comparison:
         self.total += 1
         self.allowed += decision == "allow"
         self.resigned += entry["resigned"]
-        look = Look(entry["token"].encode("latin-1"), entry["policy"])
+        look = Look(entry)
         counted = False
         for name, (verdict, said) in theirs.items():
             self.agreement[name][decision, verdict] += 1

@@ -20,12 +20,19 @@ def token(seed: int, number: int) -> dict:
     rng = random.Random(f"{seed}/{number}")
     draft = Draft(rng)
     done = []
-    for layer in sorted(rng.choices(list(WEIGHTS), list(WEIGHTS.values()), k=rng.choices(list(DEPTHS), list(DEPTHS.values()))[0]), key=list(WEIGHTS).index):
+    [depth] = rng.choices(list(DEPTHS), list(DEPTHS.values()))
+    for layer in sorted(rng.choices(list(WEIGHTS), list(WEIGHTS.values()), k=depth), key=list(WEIGHTS).index):
+        if draft.seal and rng.random() < 0.4:
+            layer = "sealed"
         mutation = rng.choice(LAYERS[layer])
         chosen = mutation(draft)
         name = f"{layer}: {mutation.__name__.strip('_')}"
         done.append(f"{name} {chosen}" if chosen else name)
-    return {"policy": draft.policy, "mutations": done, "resigned": draft.resigned, "token": draft.build().decode("latin-1")}
+    token = draft.build()
+    entry = {"policy": draft.policy, "mutations": done, "resigned": draft.resigned, "token": token.decode("latin-1")}
+    if draft.seal:
+        entry["inside"] = draft.seal.inside.decode("latin-1")
+    return entry
 
 
 def main(count: int, seed: int, folder: str):

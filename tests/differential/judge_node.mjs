@@ -3,11 +3,11 @@
 
 import { createReadStream, createWriteStream, readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
-import { createLocalJWKSet, errors, jwtVerify } from "jose";
+import { compactDecrypt, createLocalJWKSet, errors, importJWK, jwtVerify } from "jose";
 import { CognitoJwtVerifier, JwtVerifier } from "aws-jwt-verify";
 
 const folder = process.argv[2];
-const { now, policies, key_sets: keySets } = JSON.parse(readFileSync(`${folder}/theirs.json`, "utf8"));
+const { now, policies, key_sets: keySets, private_keys: privateKeys } = JSON.parse(readFileSync(`${folder}/theirs.json`, "utf8"));
 // aws-jwt-verify asks nobody else.
 Date.now = () => now * 1000;
 const currentDate = new Date(now * 1000);
@@ -48,6 +48,19 @@ function checkPool(policy, claims) {
   }
 }
 
+function isEncrypted(token, policy) {
+  return policy.encryptions !== undefined && token.split(".").length === 5;
+}
+
+/** The private key that an envelope names, or else the first of its kind. */
+function privateKey({ alg, kid, epk }) {
+  const kinds = { R: "RSA", A: "oct", d: "oct" };
+  const fits = ({ kty, crv }) => (alg?.startsWith("ECDH") ? crv === epk?.crv : kty === kinds[alg?.[0]]);
+  const key = privateKeys.keys.find((key) => (kid === undefined ? fits(key) : key.kid === kid));
+  if (!key) throw new Refused("kid");
+  return importJWK(key, alg);
+}
+
 function jose(name, policy) {
   const keys = policy.secret ? Buffer.from(policy.secret, "base64url") : createLocalJWKSet({ keys: keySets[name] });
   const options = {
@@ -59,7 +72,9 @@ function jose(name, policy) {
     requiredClaims: ["exp"],
     currentDate,
   };
-  return async (token) => {
+  const envelopes = { keyManagementAlgorithms: policy.key_management, contentEncryptionAlgorithms: policy.encryptions };
+  return async (sent) => {
+    const token = isEncrypted(sent, policy) ? (await compactDecrypt(sent, privateKey, envelopes)).plaintext : sent;
     let verified;
     try {
       verified = await jwtVerify(token, keys, options);
@@ -100,8 +115,8 @@ function aws(name, policy) {
     : JwtVerifier.create({ ...common, issuer: policy.issuers[0], audience: policy.audiences, jwksUri: "https://unused.example/jwks" });
   verifier.cacheJwks({ keys: keySets[name] });
   return async (token) => {
-    // RSA-PSS is not among its algorithms.
-    if (said(token, 0).alg === "PS256") return undefined;
+    // RSA-PSS is not among its algorithms, nor is any encryption.
+    if (said(token, 0).alg === "PS256" || isEncrypted(token, policy)) return undefined;
     return verifier.verifySync(token);
   };
 }

@@ -7,7 +7,7 @@ import base64
 import hashlib
 import json
 
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa, x25519
 
 # 2027-01-15T08:00:00Z: what every verifier takes for the present.
 NOW = 1_800_000_000
@@ -29,6 +29,7 @@ PRIMES = {
     "pool": (362, 438),
     "stranger": (268, 876),
     "weak": (192, 306),
+    "seal": (444, 596),
 }
 
 
@@ -68,15 +69,19 @@ def es256(name: str) -> ec.EllipticCurvePrivateKey:
 
 
 RSA = {name: _rsa(name) for name in PRIMES}
-EC = {name: es256(name) for name in ("es256", "first", "second", "nameless", "ops", "other es256", "strict", "stranger es256")}
+EC = {name: es256(name) for name in ("es256", "first", "second", "nameless", "ops", "other es256", "strict", "stranger es256", "sealed", "seal ec")}
 EC["es384"] = _ec("es384", ec.SECP384R1(), P384)
 ED = {name: ed25519.Ed25519PrivateKey.from_private_bytes(hashlib.sha256(name.encode()).digest()) for name in ("ed", "stranger ed")}
+X25519 = {"seal x": x25519.X25519PrivateKey.from_private_bytes(hashlib.sha256(b"seal x").digest())}
+OCT = {"seal oct": hashlib.sha256(b"seal oct").digest()}
 
 
 def jwk(key, **more) -> dict:
     """The public half."""
     public = key.public_key()
-    if isinstance(key, rsa.RSAPrivateKey):
+    if isinstance(key, x25519.X25519PrivateKey):
+        members = {"kty": "OKP", "crv": "X25519", "x": encode(public.public_bytes_raw())}
+    elif isinstance(key, rsa.RSAPrivateKey):
         numbers = public.public_numbers()
         members = {"kty": "RSA", "n": number(numbers.n), "e": number(numbers.e)}
     elif isinstance(key, ec.EllipticCurvePrivateKey):
@@ -88,6 +93,23 @@ def jwk(key, **more) -> dict:
         members = {"kty": "OKP", "crv": "Ed25519", "x": encode(public.public_bytes_raw())}
     return members | more
 
+
+def private_jwk(key, **more) -> dict:
+    if isinstance(key, bytes):
+        return {"kty": "oct", "k": encode(key)} | more
+    members = jwk(key, **more)
+    if isinstance(key, rsa.RSAPrivateKey):
+        n = key.private_numbers()
+        return members | {"d": number(n.d), "p": number(n.p), "q": number(n.q), "dp": number(n.dmp1), "dq": number(n.dmq1), "qi": number(n.iqmp)}
+    if isinstance(key, ec.EllipticCurvePrivateKey):
+        return members | {"d": number(key.private_numbers().private_value, (key.curve.key_size + 7) // 8)}
+    return members | {"d": encode(key.private_bytes_raw())}
+
+
+# Open what was encrypted for this house.
+PRIVATE_KEYS = [
+    private_jwk(key, kid=name) for name, key in [("seal", RSA["seal"]), ("seal ec", EC["seal ec"]), ("seal x", X25519["seal x"]), ("seal oct", OCT["seal oct"])]
+]
 
 KEY_SETS = {
     "main": [
@@ -116,6 +138,7 @@ KEY_SETS = {
     ],
     "pool": [jwk(RSA["pool"], kid="pool-1", alg="RS256", use="sig")],
     "strict": [jwk(EC["strict"], kid="only", use="sig")],
+    "sealed": [jwk(EC["sealed"], kid="sealed-1", use="sig")],
 }
 
 # What each verifier is told. `issuers` are the `iss` values; `gate` is the entry of the gate's own configuration.
@@ -146,6 +169,15 @@ POLICIES = {
         "leeway": 0,
         "token_types": ["at+jwt"],
         "required_claims": {"azp": "web-client"},
+    },
+    # Its tokens are encrypted too.
+    "sealed": {
+        "issuers": ["https://sealed.example"],
+        "audiences": [AUDIENCE],
+        "algorithms": ["ES256"],
+        "leeway": LEEWAY,
+        "key_management": ["RSA-OAEP", "RSA-OAEP-256", "ECDH-ES", "ECDH-ES+A128KW", "ECDH-ES+A256KW", "A256KW", "A256GCMKW", "dir"],
+        "encryptions": ["A128GCM", "A256GCM", "A128CBC-HS256", "A256CBC-HS512"],
     },
     "pool": {
         "issuers": [
@@ -187,10 +219,17 @@ def gate() -> str:
             entry["keys"] = {"secret_env": "DIFFERENTIAL_SECRET", "secret_encoding": "base64url"}
         else:
             entry["keys"] = {"jwks": {"keys": KEY_SETS[name]}}
+        if "encryptions" in policy:
+            entry["decryption"] = {
+                "keys_env": "DIFFERENTIAL_PRIVATE",
+                "algorithms": policy["key_management"],
+                "encryptions": policy["encryptions"],
+            }
         issuers.append(entry)
     return json.dumps({"upstream": "http://127.0.0.1:1", "issuers": issuers}, indent=1)
 
 
 def theirs() -> str:
     """What the other verifiers read."""
-    return json.dumps({"now": NOW, "policies": POLICIES, "key_sets": KEY_SETS}, indent=1)
+    given = {"now": NOW, "policies": POLICIES, "key_sets": KEY_SETS, "private_keys": {"keys": PRIVATE_KEYS}}
+    return json.dumps(given, indent=1)

@@ -127,12 +127,15 @@ class Literal(str):
 
 
 class Look:
-    def __init__(self, token: bytes, intended: str):
-        self.token = token
-        self.parts = token.split(b".")
+    def __init__(self, entry: dict):
+        self.sent = entry["token"].encode("latin-1")
+        # What is judged as a signed token: in an encrypted one, what was put into it.
+        self.token = entry.get("inside", entry["token"]).encode("latin-1")
+        self.envelope = Part(self.sent.split(b".")[0]) if "inside" in entry else None
+        self.parts = self.token.split(b".")
         header, payload, *_ = self.parts + [b"", b""]
         self.header, self.claims = Part(header), Part(payload)
-        self.policy = next((name for name, policy in POLICIES.items() if self.claims.get("iss") in policy["issuers"]), intended)
+        self.policy = next((name for name, policy in POLICIES.items() if self.claims.get("iss") in policy["issuers"]), entry["policy"])
 
     @cached_property
     def alphabet_is_strict(self) -> bool:
@@ -144,13 +147,15 @@ class Look:
 
     @cached_property
     def has_trailing_bits(self) -> bool:
-        def spare(segment: bytes) -> bool:
-            try:
-                return encode(base64.urlsafe_b64decode(segment + b"=" * (-len(segment) % 4))).encode() != segment
-            except binascii.Error:
-                return True
+        return self.alphabet_is_strict and not all(map(_is_canonical, self.parts))
 
-        return self.alphabet_is_strict and any(map(spare, self.parts))
+    @cached_property
+    def sent_is_canonical(self) -> bool:
+        return all(map(_is_canonical, self.sent.split(b".")))
+
+    @cached_property
+    def is_compact(self) -> bool:
+        return re.fullmatch(rb"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+){2}", self.token) is not None
 
     def is_signed_by(self, *names: str) -> bool:
         """Whether one of these keys of `keys.py` made the signature, as RS256 or ES256."""
@@ -160,6 +165,14 @@ class Look:
 
     def either(self, test) -> bool:
         return test(self.header) or test(self.claims)
+
+
+def _is_canonical(segment: bytes) -> bool:
+    """The one spelling of its bytes in base64url."""
+    try:
+        return encode(base64.urlsafe_b64decode(segment + b"=" * (-len(segment) % 4))).encode() == segment
+    except (binascii.Error, ValueError):
+        return False
 
 
 def _verifies(key, message: bytes, signature: bytes) -> bool:

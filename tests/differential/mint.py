@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 
 import keys
 from keys import AUDIENCE, CLIENT, NOW, POLICIES, encode
+from sealed import Seal
 
 HASHES = {"256": hashes.SHA256(), "384": hashes.SHA384(), "512": hashes.SHA512()}
 
@@ -31,6 +32,7 @@ SIGNERS = {
     "shared": [("HS256", None, keys.SECRET), ("HS256", "any", keys.SECRET)],
     "strict": [("ES256", "only", keys.EC["strict"])],
     "pool": [("RS256", "pool-1", keys.RSA["pool"])],
+    "sealed": [("ES256", "sealed-1", keys.EC["sealed"])],
 }
 
 
@@ -39,7 +41,7 @@ class Draft:
 
     def __init__(self, rng):
         self.rng = rng
-        self.policy = rng.choices(list(SIGNERS), [60, 7, 10, 10, 13])[0]
+        self.policy = rng.choices(list(SIGNERS), [53, 7, 9, 9, 12, 10])[0]
         self.alg, kid, self.key = rng.choice(SIGNERS[self.policy])
         # The algorithm of the signature, where the header says another one.
         self.signed_as = None
@@ -63,6 +65,8 @@ class Draft:
         self.token = []
         # What replaces the signature: a function of the signing input.
         self.sign = None
+        # The envelope around it.
+        self.seal = Seal(rng) if self.policy == "sealed" and rng.random() < 0.9 else None
         # False once the signature is not the key's own over exactly what is sent.
         self.resigned = True
 
@@ -140,7 +144,10 @@ class Draft:
         message = header + b"." + payload
         signature = self.sign(message) if self.sign else sign(self.signed_as or self.alg, self.key, message)
         segment = apply(self.signature_segment, encode(apply(self.signature, signature)).encode())
-        return apply(self.token, message + b"." + segment)
+        token = message + b"." + segment
+        if self.seal:
+            token = self.seal.close(token)
+        return apply(self.token, token)
 
 
 def apply(changes, data: bytes) -> bytes:

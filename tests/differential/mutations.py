@@ -6,6 +6,7 @@ import keys
 import literals
 import mint
 from keys import AUDIENCE, CLIENT, NOW, POLICIES, encode
+from sealed import CONTENT_KEYS, RECIPIENTS, Seal, deflate
 
 LAYERS: dict[str, list] = {}
 
@@ -699,3 +700,120 @@ def none(d):
     return spelling
 
 
+
+
+# The envelope of an encrypted token; what is in it stays as it was signed.
+
+
+@mutation("sealed", 4)
+def envelope_algorithm(d):
+    """Sealed by an algorithm that the policy allows or not, to a key that fits."""
+    d.seal.alg, d.seal.recipient = d.rng.choice(RECIPIENTS + [("RSA1_5", "seal"), ("PBES2-HS256+A128KW", "seal oct")])
+    d.seal.put("alg", json.dumps(d.seal.alg))
+    d.seal.put("kid", json.dumps(d.seal.recipient))
+    if d.seal.alg == "dir":
+        d.seal.enc = "A256GCM"
+        d.seal.put("enc", '"A256GCM"')
+    return d.seal.alg
+
+
+@mutation("sealed", 3)
+def envelope_encryption(d):
+    d.seal.enc = d.rng.choice(list(CONTENT_KEYS))
+    d.seal.put("enc", json.dumps(d.seal.enc))
+    return d.seal.enc
+
+
+@mutation("sealed", 3)
+def envelope_says_otherwise(d):
+    """The header names another algorithm than the one that was used."""
+    name = d.rng.choice(["alg", "enc"])
+    text = d.rng.choice([
+        '"RSA-OAEP"', '"RSA-OAEP-256"', '"RSA-OAEP-512"', '"RSA1_5"', '"ECDH-ES"', '"A128KW"', '"dir"', '"A256GCMKW"', '"none"', '"RS256"', '"A128GCM"', '"A256GCM"',
+        '"A128CBC-HS256"', '"a256gcm"', '""', "null", "1", '["A256GCM"]', '"A192GCM"', '"A128CBC+HS256"',
+    ])  # fmt: skip
+    d.seal.put(name, text)
+    return f"{name}={text}"
+
+
+@mutation("sealed", 4)
+def envelope_member(d):
+    name, text = d.rng.choice([
+        ("cty", '"jwt"'), ("cty", '"application/jwt"'), ("cty", '"json"'), ("cty", '""'), ("cty", "null"), ("cty", "1"), ("cty", '"JWS"'), ("typ", '"JWE"'), ("typ", '"JWT"'), ("typ", "1"),
+        ("crit", '["x"]'), ("crit", "[]"), ("crit", '["exp"]'), ("crit", "null"), ("zip", '"NONE"'), ("zip", "null"), ("zip", '""'), ("kid", '"unknown"'), ("kid", '"seal"'),
+        ("kid", '"seal ec"'), ("kid", '"sealed-1"'), ("kid", "1"), ("kid", "null"), ("kid", '""'), ("kid", json.dumps("k" * 300)), ("jwk", "{}"), ("jku", '"http://127.0.0.1:9/"'),
+        ("x5c", "[]"), ("p2c", "2000000000"), ("p2s", '"AAAA"'), ("apu", '"AAAA"'), ("apv", '"AAAA"'), ("epk", "{}"), ("epk", '"x"'), ("iv", '"AAAA"'), ("tag", '"AAAA"'),
+        ("x", "[" * 40 + "]" * 40), ("x", "1e400"), ("x", "NaN"), ("iss", '"https://sealed.example"'), ("exp", "1"),
+    ])  # fmt: skip
+    d.seal.put(name, text)
+    return f"{name}={text[:30]}"
+
+
+@mutation("sealed", 1)
+def envelope_without(d):
+    name = d.rng.choice(["cty", "kid", "kid", "alg", "enc", "epk"])
+    d.seal.drop(name)
+    return name
+
+
+@mutation("sealed", 2)
+def envelope_compressed(d):
+    d.seal.put("zip", '"DEF"')
+    d.seal.content.append(deflate)
+
+
+@mutation("sealed", 3)
+def envelope_text(d):
+    name, change = d.rng.choice([
+        ("duplicate", lambda t: t[:-1] + b',"cty":"JWT"}'), ("duplicate alg", lambda t: b'{"alg":"none",' + t[1:]), ("duplicate escaped", lambda t: t[:-1] + b',"\\u0063ty":"JWT"}'),
+        ("mark", lambda t: b"\xef\xbb\xbf" + t), ("comma", lambda t: t[:-1] + b",}"), ("array", lambda t: b"[" + t + b"]"), ("bad UTF-8", lambda t: t[:-1] + b',"x":"\xff"}'),
+        ("spaces", lambda t: b" " + t + b"\n"), ("surrogate", lambda t: t[:-1] + b',"x":"\\ud800"}'), ("UTF-16", lambda t: t.decode().encode("utf-16")), ("comment", lambda t: t + b"//"),
+        ("nothing", lambda t: b""), ("two", lambda t: t + t),
+    ])  # fmt: skip
+    d.seal.header_text.append(change)
+    return name
+
+
+@mutation("sealed", 4)
+def envelope_bytes(d):
+    d.resigned = False
+    part = d.rng.choice(list(d.seal.parts))
+    at = d.rng.random()
+
+    def flip(data):
+        i = int(at * len(data))
+        return data[:i] + bytes(byte ^ 1 << d.rng.randrange(8) for byte in data[i : i + 1]) + data[i + 1 :]
+
+    name, change = d.rng.choice([
+        ("flip", flip), ("flip", flip), ("cut", lambda b: b[:-1]), ("longer", lambda b: b + b"\0"), ("empty", lambda b: b""), ("zeros", lambda b: bytes(len(b))), ("half", lambda b: b[: len(b) // 2]),
+        ("twice", lambda b: b + b),
+    ])  # fmt: skip
+    d.seal.parts[part].append(change)
+    return f"{part} {name}"
+
+
+@mutation("sealed", 4)
+def envelope_content(d):
+    """Something else than the signed token is inside."""
+    d.resigned = False
+    name, change = d.rng.choice([
+        ("bare claims", lambda t: d.render(d.claims)), ("nothing", lambda t: b""), ("unsigned", lambda t: encode(b'{"alg":"none"}').encode() + b"." + t.split(b".")[1] + b"."),
+        ("sealed twice", lambda t: Seal(d.rng).close(t)), ("in a string", lambda t: b'"' + t + b'"'), ("space behind", lambda t: t + b" "), ("newline behind", lambda t: t + b"\n"),
+        ("in JSON", lambda t: b'{"token":"' + t + b'"}'), ("mark", lambda t: b"\xef\xbb\xbf" + t), ("Bearer", lambda t: b"Bearer " + t), ("null behind", lambda t: t + b"\0"),
+    ])  # fmt: skip
+    d.seal.content.append(change)
+    return name
+
+
+@mutation("sealed", 3)
+def envelope_for_another(d):
+    """A token of another issuer, well signed, in this issuer's envelope."""
+    policy = d.rng.choice(["main", "other", "strict"])
+    d.put("claims", "iss", json.dumps(POLICIES[policy]["issuers"][0]))
+    alg, kid, key = d.rng.choice(mint.SIGNERS[policy])
+    d.by(alg, key)
+    d.put("header", "kid", json.dumps(kid))
+    if policy == "strict":
+        d.put("header", "typ", '"at+jwt"')
+        d.put("claims", "azp", '"web-client"')
+    return policy
