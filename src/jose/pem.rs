@@ -14,7 +14,7 @@ use super::material::Material;
 use super::spki;
 
 /// What pasting into one line makes of a file; the line itself may be a private key, so it is not shown.
-pub(super) const LINES_LOST: &str = "a line begins with `-----BEGIN` and is not the first line of a key: its line breaks are lost, or it is cut off";
+const LINES_LOST: &str = "a line begins with `-----BEGIN` and is not the first line of a key: its line breaks are lost, or it is cut off";
 
 /// The text as a whole holds no public keys; it says why, and never shows the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
