@@ -154,6 +154,7 @@ fn j13_other_kinds_of_tokens_are_refused() {
         ("application/secevent+jwt", "token_type_not_allowed"),
         ("application/application/jwt", "token_type_not_allowed"),
         ("application/", "token_type_not_allowed"),
+        ("credentials/jwt", "token_type_not_allowed"),
         ("JOSE", "token_type_not_allowed"),
         ("JWT ", "token_type_not_allowed"),
         ("text/jwt", "token_type_not_allowed"),
