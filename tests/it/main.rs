@@ -16,6 +16,7 @@ mod examples;
 mod headers;
 mod hostile;
 mod issuers;
+mod key_servers;
 mod messages;
 mod routes;
 mod tokens;
