@@ -37,7 +37,7 @@ fn unpadded(segment: &str) -> Option<&str> {
     let text = segment.trim_end_matches('=');
     let padding = segment.len() - text.len();
     let in_alphabet = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-    let complete = padding == 0 || (padding <= 2 && segment.len() % 4 == 0);
+    let complete = padding == 0 || (padding <= 2 && segment.len().is_multiple_of(4));
     (complete && !text.is_empty() && text.bytes().all(in_alphabet)).then_some(text)
 }
 

@@ -8,6 +8,7 @@ mod issuers;
 mod laws;
 mod providers;
 mod settings;
+mod sources;
 mod together;
 
 use std::collections::HashMap;
