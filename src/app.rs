@@ -5,7 +5,10 @@
 
 mod assemble;
 mod decryption_watch;
+#[cfg(test)]
+mod differential_tests;
 mod drain;
+mod key_snapshots;
 mod key_watch;
 mod reload;
 mod signals;

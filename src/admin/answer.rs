@@ -118,11 +118,8 @@ mod tests {
             kind: "jwks_url",
             origin: "https://issuer.example/keys".to_owned(),
             required_for_ready: required,
-            keys: vec![],
-            skipped: vec![],
-            age: None,
             last_error: error.map(str::to_owned),
-            next_refresh: None,
+            ..SourceStatus::default()
         }
     }
 

@@ -3,11 +3,13 @@
 use serde_json::{Value, json};
 
 use crate::keys::decryption::DecryptionStatus;
-use crate::keys::source::SourceStatus;
+use crate::keys::source::{KeysFrom, SourceStatus};
 
 /// `{"issuers": [{"name", "keys": [{"kid", "alg", "source", "retained_seconds"}], "skipped": [{"kid", "reason", "explanation", "source"}],
-/// "age_seconds", "last_error", "next_refresh_seconds", "sources": [...], "decryption": {"origin", "keys", "skipped", "last_error"}}]}`. Of several sources, an issuer's age is the oldest, its
-/// next refresh the soonest. No key material.
+/// "keys_from", "age_seconds", "trusted_for_seconds", "last_error", "consecutive_failures", "next_refresh_seconds", "sources": [...],
+/// "decryption": {"origin", "keys", "skipped", "last_error"}}]}`. Of several sources, an issuer's age is the oldest, its trust the shortest,
+/// its failures the most, its next refresh the soonest; its keys are from a snapshot when one of them has them from there. No key material.
+/// docs/keys.md says what each member means.
 pub(super) fn document(sources: &[SourceStatus], decryption: &[DecryptionStatus]) -> String {
     let mut issuers: Vec<(&str, Vec<&SourceStatus>)> = Vec::new();
     for source in sources {
@@ -40,8 +42,11 @@ fn issuer(name: &str, sources: &[&SourceStatus], private: Option<&DecryptionStat
         "name": name,
         "keys": sources.iter().flat_map(|source| keys(source)).collect::<Vec<_>>(),
         "skipped": sources.iter().flat_map(|source| skipped(source)).collect::<Vec<_>>(),
+        "keys_from": keys_from(sources).map(KeysFrom::name),
         "age_seconds": ages.and_then(|ages| ages.into_iter().max()),
+        "trusted_for_seconds": sources.iter().filter_map(|source| source.trusted_for).min().map(|left| left.as_secs()),
         "last_error": sources.iter().find_map(|source| source.last_error.as_deref()),
+        "consecutive_failures": sources.iter().map(|source| source.failures).max(),
         "next_refresh_seconds": sources.iter().filter_map(|source| source.next_refresh).min().map(|next| next.as_secs()),
         "sources": sources.iter().map(|source| self::source(source)).collect::<Vec<_>>(),
         "decryption": private.map(decryption),
@@ -59,6 +64,14 @@ fn decryption(private: &DecryptionStatus) -> Value {
             .collect::<Vec<_>>(),
         "last_error": private.last_error,
     })
+}
+
+/// The snapshot, if one of them is on it: that is what the reader must know.
+fn keys_from(sources: &[&SourceStatus]) -> Option<KeysFrom> {
+    let from = || sources.iter().filter_map(|source| source.keys_from);
+    from()
+        .find(|from| *from == KeysFrom::Snapshot)
+        .or_else(|| from().next())
 }
 
 fn keys(source: &SourceStatus) -> impl Iterator<Item = Value> {
@@ -90,9 +103,18 @@ fn source(source: &SourceStatus) -> Value {
         "required_for_ready": source.required_for_ready,
         "keys": source.keys.len(),
         "skipped": source.skipped.len(),
+        "keys_from": source.keys_from.map(KeysFrom::name),
         "age_seconds": source.age.map(|age| age.as_secs()),
+        "max_stale_seconds": source.max_stale.map(|max_stale| max_stale.as_secs()),
+        "trusted_for_seconds": source.trusted_for.map(|left| left.as_secs()),
         "last_error": source.last_error,
+        "consecutive_failures": source.failures,
         "next_refresh_seconds": source.next_refresh.map(|next| next.as_secs()),
+        "snapshot": source.snapshot.as_ref().map(|snapshot| json!({
+            "file": snapshot.file,
+            "age_seconds": snapshot.age.map(|age| age.as_secs()),
+            "last_error": snapshot.last_error,
+        })),
     })
 }
 
@@ -103,7 +125,7 @@ mod tests {
 
     use super::*;
     use crate::jose::jwk::{SkipReason, SkippedKey};
-    use crate::keys::source::KeyStatus;
+    use crate::keys::source::{KeyStatus, SnapshotStatus};
 
     fn status(issuer: &str, age: Option<u64>) -> SourceStatus {
         SourceStatus {
@@ -116,10 +138,11 @@ mod tests {
                 algorithms: vec!["RS256"],
                 retained: None,
             }],
-            skipped: vec![],
+            keys_from: age.map(|_| KeysFrom::Fetched),
             age: age.map(Duration::from_secs),
-            last_error: None,
+            trusted_for: age.map(|age| Duration::from_secs(1000 - age)),
             next_refresh: Some(Duration::from_secs(240)),
+            ..SourceStatus::default()
         }
     }
 
@@ -141,6 +164,35 @@ mod tests {
         assert_eq!(issuers[0]["keys"][0]["kid"], "k1");
         assert_eq!(issuers[0]["keys"][0]["alg"][0], "RS256");
         assert_eq!(issuers[0]["next_refresh_seconds"], 240);
+    }
+
+    #[test]
+    fn k12_where_keys_are_from_and_how_long_they_are_trusted_is_told() {
+        let mut away = status("staff", Some(60));
+        away.keys_from = Some(KeysFrom::Snapshot);
+        away.failures = 3;
+        away.last_error = Some("refused".to_owned());
+        away.snapshot = Some(SnapshotStatus {
+            file: "/var/lib/claimgate/keys-1.snapshot".to_owned(),
+            age: Some(Duration::from_secs(61)),
+            last_error: Some("no space left on device".to_owned()),
+        });
+        let sources = [status("staff", Some(7)), away, status("bank", None)];
+        let document: Value = serde_json::from_str(&document(&sources, &[])).unwrap();
+        let issuer = &document["issuers"][0];
+        assert_eq!(issuer["keys_from"], "snapshot");
+        assert_eq!(issuer["trusted_for_seconds"], 940);
+        assert_eq!(issuer["consecutive_failures"], 3);
+        assert_eq!(issuer["sources"][0]["keys_from"], "fetched");
+        assert_eq!(issuer["sources"][0]["trusted_for_seconds"], 993);
+        assert!(issuer["sources"][0]["snapshot"].is_null());
+        assert_eq!(
+            issuer["sources"][1]["snapshot"],
+            json!({"file": "/var/lib/claimgate/keys-1.snapshot", "age_seconds": 61, "last_error": "no space left on device"})
+        );
+        let bank = &document["issuers"][1];
+        assert!(bank["keys_from"].is_null() && bank["trusted_for_seconds"].is_null());
+        assert_eq!(bank["consecutive_failures"], 0);
     }
 
     #[test]

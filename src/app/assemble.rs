@@ -13,7 +13,7 @@ use crate::policy::RouteTable;
 use crate::proxy::{Gate, TokenSettings, TokenSource};
 use crate::telemetry::Metrics;
 use crate::telemetry::metrics::Freshness;
-use crate::verify::{Decryption, IssuerConfig, Verifier, cache};
+use crate::verify::{Decryption, IssuerConfig, Place, Verifier, cache};
 
 /// A configuration that was read well and still cannot be put together: its reading should have refused it.
 #[derive(Debug)]
@@ -35,7 +35,8 @@ pub fn assemble(
         None => RouteTable::everything_needs_a_token(),
         Some(routes) => RouteTable::new(routes, config.strict_paths).map_err(bad_routes)?,
     };
-    let (issuers, sources, decryption) = number_sources(config.issuers);
+    let (issuers, mut sources, decryption) = number_sources(config.issuers);
+    let snapshot_dir = config.keys_snapshot_dir.map(|found| found.path.into());
     let route_names: Vec<Arc<str>> = routes
         .routes()
         .iter()
@@ -49,19 +50,23 @@ pub fn assemble(
         None => Metrics::new(&route_names, &issuer_names),
         Some(gate) => gate.metrics.reindexed(&route_names, &issuer_names),
     };
-    for (index, source) in sources.iter().enumerate() {
+    for (index, source) in sources.iter_mut().enumerate() {
+        source.snapshot_dir.clone_from(&snapshot_dir);
         // What never changes is always fresh, and so is what nobody has asked for yet.
         let held = match &source.origin {
-            Origin::Fixed { keys, .. } => keys.keys.len(),
-            Origin::KeyPerKid { .. } => 0,
-            _ => continue,
+            Origin::Fixed { keys, .. } => Some(keys.keys.len()),
+            Origin::KeyPerKid { .. } => Some(0),
+            _ => None,
         };
-        metrics.keys_held(&source.issuer, SourceId(index), held, Freshness::Always);
+        if let Some(held) = held {
+            metrics.keys_held(&source.issuer, SourceId(index), held, Freshness::Always);
+        }
     }
-    let (managed, mapping) = identity(config.identity, &config.token);
+    let verifier = Verifier::new(issuers, config.token.max_bytes);
+    let (managed, mapping) = identity(config.identity, &config.token, &verifier);
     let keys = Keys::new(sources, Arc::clone(&clock), metrics.clone()).with_decryption(decryption);
     Ok(Gate {
-        verifier: Verifier::new(issuers, config.token.max_bytes),
+        verifier,
         keys: Arc::new(keys),
         routes,
         managed,
@@ -119,22 +124,32 @@ fn number_sources(
                     required: setup.required,
                 }
             }),
+            bindings: setup.bindings.into(),
         });
     }
     (issuers, sources, private)
 }
 
-fn identity(settings: IdentitySettings, token: &TokenSettings) -> (ManagedNames, Mapping) {
+fn identity(
+    settings: IdentitySettings,
+    token: &TokenSettings,
+    verifier: &Verifier,
+) -> (ManagedNames, Mapping) {
     let mapping = match settings.headers {
         None => Mapping::default_set(settings.max_bytes),
         Some(rules) => Mapping::of(rules, settings.max_bytes),
     };
-    let carriers = token.sources.iter().filter_map(|source| match source {
+    let sources = token.sources.iter().filter_map(|source| match source {
         TokenSource::Header { name, .. } => Some(name.as_str()),
         TokenSource::Cookie { .. } | TokenSource::Query { .. } => None,
     });
+    let bound = verifier.access_token_places().iter();
+    let bound = bound.filter_map(|place| match place {
+        Place::Header { name, .. } => Some(name.as_str()),
+        Place::Cookie { .. } | Place::Query { .. } => None,
+    });
     let managed = ManagedNames::new(&mapping.names(), &settings.strip, settings.underscores)
-        .without_look_alikes(carriers);
+        .without_look_alikes(sources.chain(bound));
     (managed, mapping)
 }
 

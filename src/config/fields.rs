@@ -73,6 +73,12 @@ pub(super) static ROOT: Table = Table {
             "Whose tokens are accepted.",
         ),
         Field::optional(
+            "keys_snapshot_dir",
+            Kind::Text(&text::DIRECTORY),
+            "no snapshots",
+            "Where the last good keys of each issuer are remembered, so that a gate that is started while an issuer is away has them, within `max_stale`. See docs/keys.md.",
+        ),
+        Field::optional(
             "token",
             Kind::Table(&TOKEN),
             "",
@@ -207,7 +213,7 @@ static TOKEN: Table = Table {
             "forward",
             Kind::Bool,
             Preset::Bool(false),
-            "The verified token goes on to the application, where it came from.",
+            "The verified token, and the access token that its `at_hash` binds it to, go on to the application, where they came from.",
         ),
         Field::with_default(
             "max_bytes",

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::fields::{hours, minutes};
+use super::fields_bindings::BINDINGS;
 use super::fields_decryption::DECRYPTION;
 use super::kind::{By, Field, Kind, OneOf, Preset, Table, Variants};
 use super::{providers, text};
@@ -115,9 +116,11 @@ static COMMON: &[Field] = &[
         "encrypted tokens are refused",
         "Keys for this issuer's encrypted tokens; what is inside must be a signed one.",
     ),
-    Field::unsupported(
+    Field::optional(
         "bindings",
-        "take it out; the token is then not tied to another part of the request",
+        Kind::Table(&BINDINGS),
+        "none",
+        "What a token must match in the request that it comes in.",
     ),
 ];
 

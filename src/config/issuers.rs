@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::bindings;
 use super::decryption;
 use super::keys::{self, Entry};
 use super::problem::{Mistake, Place, Problems};
@@ -81,6 +82,7 @@ impl Settings<'_> {
     ) -> Option<IssuerSetup> {
         // Each part reports by itself, so that one mistake does not hide another.
         let required_claims = self.required_claims(problems);
+        let bindings = bindings::bindings(self.record, problems);
         let leeway = self.whole_seconds("leeway", problems);
         let max_age = self.whole_seconds("max_age", problems);
         self.warn_of_any_tenant(problems);
@@ -125,6 +127,7 @@ impl Settings<'_> {
             required_claims: required_claims?,
             unverified_email: self.unverified_email,
             decryption: decryption?,
+            bindings: bindings?,
             name: self.name,
             profile,
         })

@@ -121,6 +121,7 @@ pub(super) fn sources(
         timing,
         policy: builder.policy(),
         required_for_ready: entry.required_for_ready,
+        snapshot_dir: None,
     };
     Some(origins.into_iter().map(source).collect())
 }

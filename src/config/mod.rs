@@ -2,12 +2,14 @@
 //! with line, column and a hint. It fills the other folders' own types.
 //!
 //! The way of a file: [`tree`] reads the YAML, [`substitute`] puts in the environment, [`decode`] walks the tree by the tables of
-//! [`fields`], and one file for each part ([`issuers`], [`keys`], [`routes`] ...) makes settings of what it found. [`schema()`] and the
-//! reference page come from the same tables.
+//! [`fields`] (each provider's own keys are in [`providers`]), and one file for each part ([`issuers`], [`keys`], [`routes`] ...) makes
+//! settings of what it found. [`schema()`] and the reference page come from the same tables.
 
+mod bindings;
 mod decode;
 mod decryption;
 mod fields;
+mod fields_bindings;
 mod fields_decryption;
 mod fields_identity;
 mod fields_issuer;
@@ -55,7 +57,7 @@ use std::collections::HashMap;
 use std::io::Read;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -69,6 +71,7 @@ use crate::policy::{RouteConfig, StrictPaths};
 use crate::provider::Profile;
 use crate::proxy::{TokenSettings, UpstreamSettings};
 use crate::telemetry::LogSettings;
+use crate::verify::Binding;
 
 use kind::Kind;
 use problem::{Mistake, Place, Problems};
@@ -93,6 +96,8 @@ pub struct Config {
     pub strict_paths: StrictPaths,
     pub log: LogSettings,
     pub shutdown: Shutdown,
+    /// Absent: keys are remembered nowhere.
+    pub keys_snapshot_dir: Option<SnapshotDirectory>,
     /// Loaded well, but the operator should know: printed by `check` and at start.
     pub warnings: Vec<Problem>,
 }
@@ -115,6 +120,7 @@ pub struct IssuerSetup {
     pub required_claims: Vec<(String, Vec<Json>)>,
     pub unverified_email: bool,
     pub decryption: Option<DecryptionSetup>,
+    pub bindings: Vec<Binding>,
 }
 
 /// `issuers[].decryption`; `app` numbers the keys and makes a `verify::Decryption`.
@@ -123,6 +129,15 @@ pub struct DecryptionSetup {
     pub algorithms: Vec<KeyManagement>,
     pub encryptions: Vec<Encryption>,
     pub required: bool,
+}
+
+/// `keys_snapshot_dir`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SnapshotDirectory {
+    pub path: PathBuf,
+    /// Where it stands in the file, from 1.
+    pub line: usize,
+    pub column: usize,
 }
 
 /// `identity:`; `app` makes the mapping and the managed names of it.
@@ -279,8 +294,10 @@ fn build(text: &str, options: &LoadOptions, problems: &mut Problems) -> Option<C
     let issuers = issuers::issuers(root, unverified_email, options, problems);
     let token = token::settings(root, problems);
     let identity = identity::settings(root, token.as_ref(), problems);
+    bindings::check_places(root, token.as_ref(), identity.as_ref(), problems);
     let strict_paths = routes::strict_paths(root);
     let routes = routes::routes(root, strict_paths, problems);
+    let keys_snapshot_dir = server::keys_snapshot_dir(root, &issuers, problems);
     Some(Config {
         listen: listen?,
         admin: admin?,
@@ -294,6 +311,7 @@ fn build(text: &str, options: &LoadOptions, problems: &mut Problems) -> Option<C
         strict_paths,
         log: server::log(root)?,
         shutdown: server::shutdown(root)?,
+        keys_snapshot_dir,
         warnings: Vec::new(),
     })
 }

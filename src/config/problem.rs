@@ -198,8 +198,9 @@ impl Problems {
             line: place.at.line,
             column: place.at.column,
             path: place.path.clone(),
-            message: mistake.message,
-            hint: mistake.hint,
+            // Other rooms write values into their messages as they are.
+            message: one_line(&mistake.message),
+            hint: mistake.hint.as_deref().map(one_line),
             severity,
             snippet: self.snippet(place.at),
         });
@@ -232,23 +233,33 @@ pub(super) fn shown(text: &str) -> String {
     shown
 }
 
+/// A message with nothing in it that ends its line or steers a terminal; far longer than any that is meant, it is cut.
+fn one_line(message: &str) -> String {
+    const LONGEST: usize = 1_000;
+    message.chars().take(LONGEST).map(printable).collect()
+}
+
 /// A message about a value from the environment shows the variable (`written`) and not the value.
 pub(super) fn redact(mut mistake: Mistake, value: &str, written: Option<&str>) -> Mistake {
     let Some(written) = written else {
         return mistake;
     };
-    let value = shown(value);
     if value.is_empty() {
         return mistake;
     }
-    if mistake.message.contains(&value) {
+    // As it is, or as this room writes it.
+    let spellings = [value.to_owned(), shown(value)];
+    let repeats = |text: &String| spellings.iter().any(|value| text.contains(value));
+    if repeats(&mistake.message) {
         mistake.message = format!("the value of `{}` cannot be used here", shown(written));
     }
-    if mistake
-        .hint
-        .as_ref()
-        .is_some_and(|hint| hint.contains(&value))
-    {
+    // A hint may say how a part of it should be written.
+    let repeats_part = |hint: &String| {
+        let mut quoted = hint.split('`').skip(1).step_by(2);
+        quoted.any(|part| part.len() > 3 && spellings.iter().any(|value| value.contains(part)))
+    };
+    let hint = mistake.hint.as_ref();
+    if hint.is_some_and(|hint| repeats(hint) || repeats_part(hint)) {
         mistake.hint = Some("look at what the environment sets".to_owned());
     }
     mistake

@@ -3,7 +3,7 @@
 
 use super::kind::{Field, Presence, Variant};
 use super::providers::VARIANTS;
-use super::reference;
+use super::{reference, units};
 use crate::jose::algorithm::AlgorithmSet;
 use crate::provider::{ClaimPath, IssuerForm, IssuerPattern, KeyDocument, Profile};
 
@@ -45,10 +45,10 @@ pub(super) fn page(example: &dyn Fn(&str) -> Profile) -> String {
             page.push_str(&format!("- issuer {}, {}\n", issuer(form), document(form)));
         }
         page.push_str(&format!(
-            "- algorithms {}; `typ` {}; keys that left the document stay good for {} h\n",
+            "- algorithms: {}; `typ`: {}; a key that left the document is good for {} more\n",
             algorithms(profile.algorithms),
             profile.token_types.join(", "),
-            profile.retention.as_secs() / 3600,
+            units::write_duration(profile.retention),
         ));
         page.push_str(&format!("- {}\n\n", claims(&profile)));
     }

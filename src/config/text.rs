@@ -18,6 +18,7 @@ pub(super) static DOCUMENT: TextKind = free("a JSON text", anything);
 /// Checked where it is known whether plain http is allowed.
 pub(super) static KEY_URL: TextKind = free("an https URL", one_line);
 pub(super) static PATH: TextKind = free("the path of a file", one_line);
+pub(super) static DIRECTORY: TextKind = free("the path of a directory", one_line);
 pub(super) static UPSTREAM_URL: TextKind = free("a URL like `http://127.0.0.1:3000`", |text| {
     super::upstream::authority(text).map(drop)
 });
@@ -102,6 +103,7 @@ pub(super) static ENCRYPTION: TextKind = words(
 pub(super) static PROVIDER: TextKind = words("a provider", ProviderKind::NAMES);
 pub(super) static HOST: TextKind = words("`preserve` or `upstream`", &["preserve", "upstream"]);
 pub(super) static SECRET_ENCODING: TextKind = words("`raw` or `base64url`", &["raw", "base64url"]);
+pub(super) static NONCE_HASH: TextKind = words("`none` or `sha256`", &["none", "sha256"]);
 pub(super) static TOKEN_USE: TextKind = words("`id` or `access`", &["id", "access"]);
 pub(super) static FIREBASE_CREDENTIAL: TextKind = words(
     "`id_token` or `session_cookie`",
@@ -112,7 +114,7 @@ pub(super) static CLOUD: TextKind = words(
     "`global`, `us_government` or `china`",
     &["global", "us_government", "china"],
 );
-pub(super) static ISSUER_FORM: TextKind = words("`tenant` or `policy`", &["tenant", "policy"]);
+pub(super) static ISSUER_STYLE: TextKind = words("`tenant` or `policy`", &["tenant", "policy"]);
 pub(super) static GROUPS_OVERAGE: TextKind = words("`flag` or `deny`", &["flag", "deny"]);
 pub(super) static CROSS_SITE: TextKind = words("`refuse` or `allow`", &["refuse", "allow"]);
 pub(super) static ALL_CLAIMS: TextKind = words("`all`", &["all"]);

@@ -12,7 +12,7 @@ use crate::identity::format::Format;
 use crate::identity::mapping::{ClaimSource, DEFAULT_NAMES, Missing};
 use crate::identity::{HeaderRule, Mapping};
 use crate::jose::json::{self, Json, Object};
-use crate::provider::{ClaimNames, Findings};
+use crate::provider::{ClaimNames, Findings, claim_path};
 use crate::verify::Rejection;
 use crate::verify::testing::proven;
 
@@ -96,17 +96,18 @@ fn rule(control: Control<'_>, position: usize) -> HeaderRule {
 }
 
 fn names() -> ClaimNames {
+    let one = |name| vec![claim_path(&[name])];
+    let two = |first: &[&'static str], second: &[&'static str]| {
+        vec![claim_path(first), claim_path(second)]
+    };
     ClaimNames {
-        username: vec![vec!["preferred_username".into()], vec!["upn".into()]],
-        email: vec![vec!["email".into()]],
-        name: vec![vec!["name".into()]],
-        groups: vec![vec!["groups".into()]],
-        roles: vec![
-            vec!["realm_access".into(), "roles".into()],
-            vec!["roles".into()],
-        ],
-        scope: vec![vec!["scope".into()], vec!["scp".into()]],
-        tenant: vec![vec!["tid".into()]],
+        username: two(&["preferred_username"], &["upn"]),
+        email: one("email"),
+        name: one("name"),
+        groups: one("groups"),
+        roles: two(&["realm_access", "roles"], &["roles"]),
+        scope: two(&["scope"], &["scp"]),
+        tenant: one("tid"),
     }
 }
 

@@ -36,3 +36,38 @@ pub(super) fn cut(text: &[u8]) -> (&[u8], &[u8]) {
         None => (text, b""),
     }
 }
+
+/// Changes a token after it was made, as four places of the control line from `first` on say: how, where (two of them), and with which sign.
+pub(super) fn spoil(control: Control<'_>, first: usize, mut token: Vec<u8>) -> Vec<u8> {
+    const SIGNS: &[u8] = b"A-_.=+/ \n\0\xff{";
+    let place = (control.number(first + 1) * 36 + control.number(first + 2)) % (token.len() + 1);
+    let sign = control.choose(first + 3, SIGNS);
+    match control.number(first) % 10 {
+        1 => token.insert(place, sign),
+        2 => token.truncate(place),
+        3 => {
+            if let Some(byte) = token.get_mut(place) {
+                *byte = sign;
+            }
+        }
+        4 => {
+            if let Some(byte) = token.get_mut(place) {
+                *byte ^= 1 << (control.number(first + 3) % 8);
+            }
+        }
+        5 => token.push(sign),
+        6 if place < token.len() => {
+            token.remove(place);
+        }
+        7 => token.extend_from_slice(b".AAAA.AAAA"),
+        8 => {
+            // The signature is cut off, and its dot stays.
+            while token.last().is_some_and(|byte| *byte != b'.') {
+                token.pop();
+            }
+        }
+        9 => token.rotate_left(place % 7),
+        _ => {}
+    }
+    token
+}

@@ -14,6 +14,7 @@
 mod claims_to_headers;
 mod configuration;
 mod input;
+mod jwe;
 mod jwk_set;
 mod path;
 mod second_reader;
@@ -24,6 +25,7 @@ mod world;
 
 pub use claims_to_headers::claims_to_headers;
 pub use configuration::configuration;
+pub use jwe::jwe;
 pub use jwk_set::jwk_set;
 pub use path::path;
 pub use token::token;

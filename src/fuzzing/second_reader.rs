@@ -88,6 +88,7 @@ fn check_issuer(claims: &Value, trust: &Trust) {
         "many" => of_tenant(OTHER_TENANT).iter().any(|one| one == issuer),
         "bank" => issuer == "https://is.example:9443/oauth2/token",
         "shared" => issuer == "urn:shared",
+        "sealed" => issuer == "https://sealed.example",
         _ => false,
     };
     assert!(good, "`{}` let in `iss` {issuer}", trust.name);

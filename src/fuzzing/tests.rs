@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use super::*;
 
 /// The targets, by the names of their folders below `tests/fuzz/seeds`.
-const TARGETS: [(&str, Laws); 5] = [
+const TARGETS: [(&str, Laws); 6] = [
     ("token", token),
+    ("jwe", jwe),
     ("jwk_set", jwk_set),
     ("claims_to_headers", claims_to_headers),
     ("path", path),
@@ -67,9 +68,10 @@ fn tokens_reach_every_end_of_the_pipeline() {
         "token",
         &[
             "ok",
+            "ok, encrypted",
             "malformed_token",
             "token_too_large",
-            "encrypted_token",
+            "decryption_failed",
             "unknown_issuer",
             "algorithm_not_allowed",
             "unknown_key",
@@ -86,6 +88,23 @@ fn tokens_reach_every_end_of_the_pipeline() {
             "tenant_not_allowed",
             "groups_overage",
             "keys_unavailable",
+        ],
+    );
+}
+
+#[test]
+fn encrypted_tokens_and_their_keys_are_read_opened_and_refused() {
+    assert_reaches(
+        "jwe",
+        &[
+            "opened",
+            "not opened",
+            "malformed",
+            "bad header",
+            "key",
+            "skipped key",
+            "not a key set",
+            "not PEM",
         ],
     );
 }

@@ -6,12 +6,16 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
 
+use serde_json::json;
+
 use super::Reached;
-use super::input::{Control, cut};
+use super::input::{Control, cut, spoil};
+use super::jwe::pairs;
 use super::second_reader;
-use super::world::{TRUST, world};
+use super::world::{TRUST, Trust, world};
 use crate::clock::{Moment, UnixTime};
 use crate::jose::algorithm::Algorithm;
+use crate::jose::jwe::minting::{self, Recipient};
 use crate::verify::testing::{self, NOW, Signer, hmac_of, verdict};
 use crate::verify::{self, Check, CheckLog, NoLog, Outcome, Rejection, Seen, TokenCache};
 
@@ -19,17 +23,21 @@ use crate::verify::{self, Check, CheckLog, NoLog, Outcome, Rejection, Seen, Toke
 ///
 /// 0. who signs, of [`SIGNERS`]; above them a secret that is a public key; then nobody: what follows the control line is the token itself,
 /// 1. when the token comes, of [`MOMENTS`],
-/// 2. how it is spoiled after it was signed, see [`spoil`], with a place (3 and 4) and a character (5),
+/// 2. to 5. how it is spoiled after it was signed, see [`spoil`],
 /// 6. how its parts are encoded, see [`encode`],
 /// 7. how much later it comes a second time, of [`PAUSES`],
-/// 8. whether the cache has room.
+/// 8. whether the cache has room,
+/// 9. and 10. to whom it is encrypted after that, of [`pairs`] from 1 on, and 11. to 14. how it is spoiled then.
 pub fn token(input: &[u8]) -> Reached {
     let (control, rest) = Control::split(input);
     let case = Case::of(control, rest);
     let now = moment(control.choose(1, &MOMENTS));
     let outcome = judged_alike(&case.token, now, control);
     check(&outcome, &case, now);
-    vec![verdict(&outcome)]
+    match (&outcome, case.is_encrypted) {
+        (Outcome::Verified(_), true) => vec!["ok, encrypted"],
+        _ => vec![verdict(&outcome)],
+    }
 }
 
 /// Made once, and always in the same place.
@@ -67,39 +75,68 @@ const PAUSES: [i64; 6] = [0, 1, 30, 600, 640, 100_000];
 /// A token, and what is known about how it came to be.
 struct Case {
     token: Vec<u8>,
-    /// Who signed it, and the token as it was then; none when nobody did.
-    minted: Option<(Key, Vec<u8>)>,
+    /// Nobody signed it, or it was changed after that.
+    signer: Option<Key>,
+    /// What is signed, of a token that was encrypted or not.
+    inner: Vec<u8>,
+    /// None: it was not encrypted, or was changed after that.
+    recipient: Option<&'static Recipient>,
+    is_encrypted: bool,
 }
 
 impl Case {
     fn of(control: Control<'_>, rest: &[u8]) -> Self {
-        let (header, claims) = cut(rest);
-        let input = [
-            encode(control, header),
-            b".".to_vec(),
-            encode(control, claims),
-        ]
-        .concat();
-        let who = control.number(0) % (SIGNERS.len() + CONFUSED.len() + 1);
-        let signed = match (
-            SIGNERS.get(who),
-            CONFUSED.get(who.wrapping_sub(SIGNERS.len())),
-        ) {
-            (Some(signer), _) => {
-                let signature = signer().sign(algorithm_of(signer(), header), &input);
-                joined(&input, &signature)
-            }
-            (None, Some(secret)) => {
-                let algorithm = named_in(header).unwrap_or(Algorithm::Hs256);
-                joined(&input, &hmac_of(algorithm, &secret(), &input))
-            }
-            (None, None) => rest.to_vec(),
+        let (signer, signed) = sign(control, rest);
+        let inner = spoil(control, 2, signed.clone());
+        let signer = signer.filter(|_| inner == signed);
+        let place = control.number(9) * 36 + control.number(10);
+        let Some(place) = place.checked_sub(1) else {
+            return Self {
+                token: inner.clone(),
+                signer,
+                inner,
+                recipient: None,
+                is_encrypted: false,
+            };
         };
+        let (algorithm, encryption, recipient) = pairs()[place % pairs().len()];
+        let kid = json!({"kid": "d1"});
+        let sealed = minting::encrypt(recipient, algorithm, encryption, kid, &inner).into_bytes();
+        let token = spoil(control, 11, sealed.clone());
         Self {
-            token: spoil(control, signed.clone()),
-            minted: SIGNERS.get(who).map(|signer| (*signer, signed)),
+            recipient: Some(recipient).filter(|_| token == sealed),
+            token,
+            signer,
+            inner,
+            is_encrypted: true,
         }
     }
+}
+
+/// The token, and who signed it, if anybody did.
+fn sign(control: Control<'_>, rest: &[u8]) -> (Option<Key>, Vec<u8>) {
+    let (header, claims) = cut(rest);
+    let input = [
+        encode(control, header),
+        b".".to_vec(),
+        encode(control, claims),
+    ]
+    .concat();
+    let who = control.number(0) % (SIGNERS.len() + CONFUSED.len() + 1);
+    let signer = SIGNERS.get(who).copied();
+    let confused = CONFUSED.get(who.wrapping_sub(SIGNERS.len()));
+    let token = match (signer, confused) {
+        (Some(signer), _) => {
+            let signature = signer().sign(algorithm_of(signer(), header), &input);
+            joined(&input, &signature)
+        }
+        (None, Some(secret)) => {
+            let algorithm = named_in(header).unwrap_or(Algorithm::Hs256);
+            joined(&input, &hmac_of(algorithm, &secret(), &input))
+        }
+        (None, None) => rest.to_vec(),
+    };
+    (signer, token)
 }
 
 /// Public keys as HMAC secrets (threat J2).
@@ -149,41 +186,6 @@ fn encode(control: Control<'_>, text: &[u8]) -> Vec<u8> {
         *last += 1;
     }
     encoded
-}
-
-/// Changes a token after it was signed.
-fn spoil(control: Control<'_>, mut token: Vec<u8>) -> Vec<u8> {
-    const SIGNS: &[u8] = b"A-_.=+/ \n\0\xff{";
-    let place = (control.number(3) * 36 + control.number(4)) % (token.len() + 1);
-    let sign = control.choose(5, SIGNS);
-    match control.number(2) % 10 {
-        1 => token.insert(place, sign),
-        2 => token.truncate(place),
-        3 => {
-            if let Some(byte) = token.get_mut(place) {
-                *byte = sign;
-            }
-        }
-        4 => {
-            if let Some(byte) = token.get_mut(place) {
-                *byte ^= 1 << (control.number(5) % 8);
-            }
-        }
-        5 => token.push(sign),
-        6 if place < token.len() => {
-            token.remove(place);
-        }
-        7 => token.extend_from_slice(b".AAAA.AAAA"),
-        8 => {
-            // The signature is cut off, and its dot stays.
-            while token.last().is_some_and(|byte| *byte != b'.') {
-                token.pop();
-            }
-        }
-        9 => token.rotate_left(place % 7),
-        _ => {}
-    }
-    token
 }
 
 fn moment(wall: i64) -> Moment {
@@ -249,7 +251,7 @@ fn check(outcome: &Outcome, case: &Case, now: Moment) {
         return check_verified(outcome, case, now);
     };
     // What nobody signed may say the same thing twice.
-    let signature = case.minted.as_ref().and(signature_of(&case.token));
+    let signature = case.signer.and(signature_of(&case.inner));
     check_refusal(rejection, signature);
     assert!(seen.kid.as_ref().is_none_or(|kid| kid.len() <= 256));
     assert!(
@@ -262,22 +264,34 @@ fn check_verified(outcome: &Outcome, case: &Case, now: Moment) {
     let Outcome::Verified(verified) = outcome else {
         return;
     };
-    let (signer, minted) = case.minted.as_ref().expect("nobody signed it");
-    assert!(case.token == *minted, "a spoilt token was let in");
+    let signer = case.signer.expect("nobody signed it, or it was spoilt");
     let trust = &TRUST[verified.issuer_index()];
     assert_eq!(trust.name, &**verified.issuer());
-    let trusted = trust
-        .signers
-        .iter()
-        .any(|own| std::ptr::eq(own(), signer()));
+    let mut signers = trust.signers.iter();
+    let trusted = signers.any(|own| std::ptr::eq(own(), signer()));
     assert!(trusted, "`{}` does not know the key", trust.name);
-    let token = std::str::from_utf8(&case.token).expect("ASCII");
+    check_recipient(case, trust);
+    let token = std::str::from_utf8(&case.inner).expect("ASCII");
     let named = second_reader::agrees(token, trust, now.wall.0);
     assert_eq!(named, verified.algorithm());
-    assert_eq!(
-        format!("{verified:?}").find(signature_of(&case.token).unwrap_or("\0")),
-        None
-    );
+    let shown = format!("{verified:?}");
+    assert!(signature_of(&case.inner).is_none_or(|signature| !shown.contains(signature)));
+}
+
+fn check_recipient(case: &Case, trust: &Trust) {
+    if !case.is_encrypted {
+        assert!(
+            !trust.must_be_encrypted,
+            "`{}` is not encrypted",
+            trust.name
+        );
+        return;
+    }
+    let recipient = case
+        .recipient
+        .expect("it was spoilt after it was encrypted");
+    let own = trust.recipient.expect("an issuer that decrypts");
+    assert!(std::ptr::eq(own(), recipient), "opened by another's key");
 }
 
 /// The last part of a token, where it is long enough not to stand in a sentence by chance.

@@ -4,10 +4,14 @@ use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use serde_json::json;
+
 use crate::app;
 use crate::clock::{Clock, Moment, UnixTime};
 use crate::config::{self, LoadOptions};
 use crate::jose::algorithm::Algorithm;
+use crate::jose::jwe::KeyManagement;
+use crate::jose::jwe::minting::{self, Recipient};
 use crate::keys::Keys;
 use crate::verify::Verifier;
 use crate::verify::testing::{self, NOW, Signer};
@@ -22,11 +26,20 @@ pub(super) fn world() -> &'static World {
     static WORLD: OnceLock<World> = OnceLock::new();
     WORLD.get_or_init(|| {
         let options = LoadOptions {
-            read_files: false,
-            environment: Some(HashMap::from([(
-                "SHARED".to_owned(),
-                String::from_utf8(testing::secret().raw_public()).expect("a secret of letters"),
-            )])),
+            // There are none; the keys to decrypt with count as one wherever they are.
+            read_files: true,
+            environment: Some(HashMap::from([
+                (
+                    "SHARED".to_owned(),
+                    String::from_utf8(testing::secret().raw_public()).expect("a secret of letters"),
+                ),
+                ("OF_BANK".to_owned(), minting::RSA.jwks(json!({}))),
+                (
+                    "OF_SEALED".to_owned(),
+                    minting::P256.jwks(json!({"kid": "d1"})),
+                ),
+                ("OF_SHARED".to_owned(), shared().jwks(json!({}))),
+            ])),
         };
         let config =
             config::parse(&file(), "world", &options).unwrap_or_else(|problems| fail(&problems));
@@ -62,6 +75,33 @@ pub(super) struct Trust {
     pub signers: &'static [fn() -> &'static Signer],
     pub algorithms: &'static [Algorithm],
     pub leeway: i64,
+    /// To whom its tokens may be encrypted.
+    pub recipient: Option<fn() -> &'static Recipient>,
+    pub must_be_encrypted: bool,
+}
+
+impl Trust {
+    const fn of(
+        name: &'static str,
+        signers: &'static [fn() -> &'static Signer],
+        algorithms: &'static [Algorithm],
+    ) -> Self {
+        Self {
+            name,
+            signers,
+            algorithms,
+            leeway: 30,
+            recipient: None,
+            must_be_encrypted: false,
+        }
+    }
+}
+
+/// 32 bytes, for `A256KW` and its kin.
+fn shared() -> &'static Recipient {
+    let fits = |pair: &&(KeyManagement, _, &'static Recipient)| pair.0 == KeyManagement::A256Kw;
+    static SHARED: OnceLock<&'static Recipient> = OnceLock::new();
+    SHARED.get_or_init(|| minting::matrix().iter().find(fits).expect("a pair").2)
 }
 
 const RS256: &[Algorithm] = &[Algorithm::Rs256];
@@ -80,23 +120,41 @@ const PUBLIC: &[Algorithm] = &[
     Algorithm::Ed25519,
 ];
 
-#[rustfmt::skip]
 pub(super) const TRUST: &[Trust] = &[
+    Trust::of(
+        "plain",
+        &[
+            testing::rsa,
+            testing::es256,
+            testing::ed25519,
+            testing::es384,
+            testing::es512,
+        ],
+        PUBLIC,
+    ),
     Trust {
-        name: "plain",
-        signers: &[testing::rsa, testing::es256, testing::ed25519, testing::es384, testing::es512],
-        algorithms: PUBLIC,
-        leeway: 30,
+        leeway: 0,
+        ..Trust::of("strict", &[testing::other_es256], &[Algorithm::Es256])
     },
-    Trust { name: "strict", signers: &[testing::other_es256], algorithms: &[Algorithm::Es256], leeway: 0 },
-    Trust { name: "pool", signers: &[testing::rsa], algorithms: RS256, leeway: 30 },
-    Trust { name: "saas", signers: &[testing::rsa], algorithms: RSA_AND_PSS, leeway: 30 },
-    Trust { name: "staff", signers: &[testing::rsa], algorithms: RS256, leeway: 30 },
-    Trust { name: "many", signers: &[testing::other_rsa], algorithms: RS256, leeway: 30 },
-    Trust { name: "bank", signers: &[testing::other_rsa], algorithms: RSA_AND_PSS, leeway: 30 },
-    Trust { name: "shared", signers: &[testing::secret], algorithms: &[Algorithm::Hs256], leeway: 30 },
+    Trust::of("pool", &[testing::rsa], RS256),
+    Trust::of("saas", &[testing::rsa], RSA_AND_PSS),
+    Trust::of("staff", &[testing::rsa], RS256),
+    Trust::of("many", &[testing::other_rsa], RS256),
+    Trust {
+        recipient: Some(|| &minting::RSA),
+        ..Trust::of("bank", &[testing::other_rsa], RSA_AND_PSS)
+    },
+    Trust {
+        recipient: Some(shared),
+        ..Trust::of("shared", &[testing::secret], &[Algorithm::Hs256])
+    },
+    Trust {
+        recipient: Some(|| &minting::P256),
+        must_be_encrypted: true,
+        ..Trust::of("sealed", &[testing::es256], PUBLIC)
+    },
     // Its keys are never fetched.
-    Trust { name: "dark", signers: &[], algorithms: &[], leeway: 30 },
+    Trust::of("dark", &[], &[]),
 ];
 
 pub(super) const TENANT: &str = "11111111-2222-3333-4444-555555555555";
@@ -160,12 +218,20 @@ issuers:
     url: https://is.example:9443
     audiences: [api]
     keys: {{jwks: {{"keys": [{other_rsa}]}}}}
+    decryption: {{keys_env: OF_BANK}}
   - name: shared
     provider: oidc
     issuer: urn:shared
     audiences: [api]
     algorithms: [HS256]
     keys: {{secret_env: SHARED}}
+    decryption: {{keys_env: OF_SHARED, algorithms: [dir, A256KW, A256GCMKW]}}
+  - name: sealed
+    provider: oidc
+    issuer: https://sealed.example
+    audiences: [api]
+    keys: {{jwks: {{"keys": [{es256}]}}}}
+    decryption: {{keys_env: OF_SEALED, required: true}}
   - name: dark
     provider: oidc
     issuer: https://dark.example

@@ -227,22 +227,25 @@ impl Writer {
 mod tests {
     use super::*;
     use crate::jose::json::parse_object;
-    use crate::provider::{ClaimNames, Findings};
+    use crate::provider::{ClaimNames, Findings, claim_path};
     use crate::verify::testing::proven;
 
     fn claims(text: &str) -> Object {
         parse_object(text.as_bytes()).unwrap()
     }
     fn names() -> ClaimNames {
-        let path = |names: &[&'static str]| names.iter().map(|name| (*name).into()).collect();
+        let one = |name| vec![claim_path(&[name])];
+        let two = |first: &[&'static str], second: &[&'static str]| {
+            vec![claim_path(first), claim_path(second)]
+        };
         ClaimNames {
-            username: vec![path(&["preferred_username"]), path(&["upn"])],
-            email: vec![path(&["email"])],
-            name: vec![path(&["name"])],
-            groups: vec![path(&["groups"])],
-            roles: vec![path(&["realm_access", "roles"]), path(&["roles"])],
-            scope: vec![path(&["scope"]), path(&["scp"])],
-            tenant: vec![path(&["tid"])],
+            username: two(&["preferred_username"], &["upn"]),
+            email: one("email"),
+            name: one("name"),
+            groups: one("groups"),
+            roles: two(&["realm_access", "roles"], &["roles"]),
+            scope: two(&["scope"], &["scp"]),
+            tenant: one("tid"),
         }
     }
     fn written(

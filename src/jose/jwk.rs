@@ -190,7 +190,8 @@ fn without_keys(members: &Object) -> &'static str {
     }
 }
 
-fn read_key(entry: &Json, policy: &KeyPolicy) -> Result<VerificationKey, SkipReason> {
+/// Reads one member of `keys`, as [`read_set`] does.
+pub(crate) fn read_key(entry: &Json, policy: &KeyPolicy) -> Result<VerificationKey, SkipReason> {
     let members = entry.as_object().ok_or(SkipReason::Malformed)?;
     let kid = string(members, "kid")?;
     if kid.is_some_and(|k| k.len() > MAX_KID_BYTES) {

@@ -7,6 +7,7 @@
 //! * [`header`] reads the JOSE header,
 //! * [`algorithm`] names the signature algorithms, [`key`] verifies with one key,
 //! * [`jwk`], [`pem`] and [`pem_map`] read keys; what cannot be used is skipped with a reason,
+//! * [`public_jwk`] writes a key down again, its public half and nothing else,
 //! * [`jwe`] opens encrypted tokens with private keys of its own,
 //! * `material` is what both make of a key, `weak` and `public_default` say which of it proves nothing,
 //! * `spki` and `der` find it in certificates.
@@ -27,5 +28,6 @@ pub mod padded;
 pub mod pem;
 pub mod pem_map;
 mod public_default;
+pub mod public_jwk;
 mod spki;
 mod weak;

@@ -39,10 +39,7 @@ pub fn read(text: &[u8], policy: &KeyPolicy) -> Result<ReadKeys, NotPem> {
     let mut lines = text.lines().map(str::trim);
     let mut keys_seen = 0;
     while let Some(line) = lines.next() {
-        let Some(label) = label(line, "BEGIN") else {
-            if line.starts_with("-----BEGIN ") {
-                return Err(NotPem(LINES_LOST.to_owned()));
-            }
+        let Some(label) = begin(line)? else {
             continue;
         };
         if label.ends_with("PRIVATE KEY") {
@@ -125,8 +122,16 @@ fn thumbprint(algorithm: &'static digest::Algorithm, der: &[u8]) -> Box<str> {
     base64url::encode(digest::digest(algorithm, der).as_ref()).into()
 }
 
+/// The label of a section that begins in `line`.
+pub(super) fn begin(line: &str) -> Result<Option<&str>, NotPem> {
+    match label(line, "BEGIN") {
+        None if line.starts_with("-----BEGIN ") => Err(NotPem(LINES_LOST.to_owned())),
+        label => Ok(label),
+    }
+}
+
 /// `LABEL` of `-----BEGIN LABEL-----`: only what labels in use are made of, because a label is shown.
-pub(super) fn label<'l>(line: &'l str, word: &str) -> Option<&'l str> {
+fn label<'l>(line: &'l str, word: &str) -> Option<&'l str> {
     line.strip_prefix("-----")?
         .strip_prefix(word)?
         .strip_prefix(' ')?

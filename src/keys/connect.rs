@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Method, Request, header};
@@ -39,19 +40,31 @@ pub(super) async fn connect(
 ) -> Result<Channel, FetchError> {
     let deadline = Instant::now() + limits.connect;
     let Some(proxy) = &settings.proxy else {
+        #[cfg(test)]
+        if let Some(wire) = super::wire_testing::dial(url.host()) {
+            return converse(url, settings, wire).await;
+        }
         let socket = dial(url.host(), url.port(), deadline).await?;
-        return match url.is_https() {
-            true => open(url, shake_hands(url, settings, socket).await?, false).await,
-            false => open(url, socket, false).await,
-        };
+        return converse(url, settings, socket).await;
     };
     let (host, port) = proxy_address(proxy)?;
     let socket = dial(host, port, deadline).await?;
     if !url.is_https() {
         return open(url, socket, true).await;
     }
-    let tunnel = tunnel(url, socket).await?;
-    open(url, shake_hands(url, settings, tunnel).await?, false).await
+    converse(url, settings, tunnel(url, socket).await?).await
+}
+
+/// HTTP with the issuer itself at the other end of `socket`.
+async fn converse(
+    url: &KeyUrl,
+    settings: &FetchSettings,
+    socket: impl Stream + 'static,
+) -> Result<Channel, FetchError> {
+    match url.is_https() {
+        true => open(url, shake_hands(url, settings, socket).await?, false).await,
+        false => open(url, socket, false).await,
+    }
 }
 
 fn proxy_address(proxy: &http::Uri) -> Result<(&str, u16), FetchError> {
@@ -114,7 +127,7 @@ async fn shake_hands(
             url.host()
         ))
     })?;
-    TlsConnector::from(settings.tls.clone())
+    TlsConnector::from(Arc::clone(&settings.tls.client))
         .connect(name, socket)
         .await
         .map_err(|error| failed(format!("no TLS with `{url}`: {}", explain_tls(&error))))

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::fetch::FetchLimits;
 use super::kid_source::{KidSettings, KidSource};
-use super::source::{Origin, SourceConfig, SourceStatus};
+use super::source::{Origin, SnapshotNote, SourceConfig, SourceStatus};
 use super::task::Source;
 use super::{KeyObserver, KeySet, SourceId};
 use crate::clock::Clock;
@@ -30,6 +30,7 @@ impl EitherSource {
             timing,
             policy,
             required_for_ready,
+            snapshot_dir,
         } = config;
         match origin {
             Origin::KeyPerKid { url, fetch } => {
@@ -50,6 +51,7 @@ impl EitherSource {
                     timing,
                     policy,
                     required_for_ready,
+                    snapshot_dir,
                 };
                 Self::Document(Arc::new(Source::new(id, config, clock, observer, limits)))
             }
@@ -60,6 +62,21 @@ impl EitherSource {
         match self {
             Self::Document(source) => source.can_change(),
             Self::KeyPerKid(_) => true,
+        }
+    }
+
+    pub fn is_remote(&self) -> bool {
+        match self {
+            Self::Document(source) => source.is_remote(),
+            Self::KeyPerKid(_) => true,
+        }
+    }
+
+    /// A source with an address for each key has none.
+    pub async fn load_snapshot(self) -> Option<SnapshotNote> {
+        match self {
+            Self::Document(source) => source.load_snapshot().await,
+            Self::KeyPerKid(_) => None,
         }
     }
 

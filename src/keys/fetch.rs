@@ -1,7 +1,6 @@
 //! GET of one document under limits: no redirects, no proxies from the environment, 512 KiB, 2 s to connect, 5 s in all.
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,13 +13,13 @@ use super::connect::{self, Channel};
 use super::token_file::TokenFile;
 use super::url::KeyUrl;
 
-pub use super::tls::{only_roots, system_roots};
+pub use super::tls::{Trust, only_roots, system_roots};
 
 /// How to reach one issuer.
 #[derive(Clone)]
 pub struct FetchSettings {
     /// Roots for this issuer only (`ca_file`), or the shared ones (see [`system_roots`]).
-    pub tls: Arc<rustls::ClientConfig>,
+    pub tls: Trust,
     /// `http://host:port` of a forward proxy; CONNECT for https.
     pub proxy: Option<http::Uri>,
     pub allow_http: bool,
@@ -33,7 +32,7 @@ pub struct FetchSettings {
 impl FetchSettings {
     /// Whether `other` reaches an issuer in the same way, and under the same trust.
     pub fn reads_as(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.tls, &other.tls)
+        self.tls.roots == other.tls.roots
             && self.proxy == other.proxy
             && self.allow_http == other.allow_http
             && self.same_origin == other.same_origin

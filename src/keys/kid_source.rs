@@ -12,7 +12,7 @@ use super::fetch::{FetchError, FetchLimits, FetchSettings};
 use super::kid::{Kid, KidUrl};
 use super::kid_state::{Asked, Flight, Held, State};
 use super::plan::Timing;
-use super::source::{KeyStatus, Origin, SourceStatus};
+use super::source::{KeyStatus, KeysFrom, Origin, SourceStatus};
 use super::task::{LONGEST_WAIT, PAUSE_AFTER_PANIC};
 use super::{FetchResult, KeyObserver, KeySet, SourceId, read};
 use crate::clock::Clock;
@@ -159,8 +159,10 @@ impl KidSource {
         let now = self.now();
         let set = Arc::clone(&self.held.load().set);
         let state = self.state();
-        let good = set.keys().iter().filter(|held| held.is_good(now));
-        let keys = good.map(|held| KeyStatus {
+        let good = || set.keys().iter().filter(|held| held.is_good(now));
+        // Of several keys the last one that is left.
+        let trusted_until = good().filter_map(|held| held.good_until).max();
+        let keys = good().map(|held| KeyStatus {
             kid: held.key.kid.clone(),
             algorithms: held.key.algorithms.iter().map(|a| a.name()).collect(),
             retained: state.shelf.retained(&held.key, now),
@@ -171,10 +173,13 @@ impl KidSource {
             origin: self.settings.url.to_string(),
             required_for_ready: false,
             keys: keys.collect(),
-            skipped: Vec::new(),
+            keys_from: trusted_until.map(|_| KeysFrom::Fetched),
+            max_stale: Some(self.settings.timing.max_stale),
+            trusted_for: trusted_until.map(|until| until.saturating_sub(now)),
             age: state.last_success.map(|at| now.saturating_sub(at)),
             last_error: state.last_error.clone(),
             next_refresh: state.next().map(|next| next.saturating_sub(now)),
+            ..SourceStatus::default()
         }
     }
 

@@ -4,6 +4,7 @@
 //! * [`plan`] decides when to fetch: refresh, refetch for an unknown key, back-off, staleness, retention. Pure: a state machine.
 //! * [`decryption`] holds the gate's own private keys, for encrypted tokens.
 //! * [`url`] is an address that may be fetched, [`fetch`] does it under limits, [`token_file`] is what the gate may show there.
+//! * [`snapshot`] is a good set on disk, for the time when a gate starts and the issuer is away. Pure, but for the file itself.
 //! * `read` is one reading of a source: file, key set, or discovery and then the key set. [`merge`] brings it into the set. The latter is pure.
 //! * `task` is one source at work, [`source`] its configuration; [`Keys`] is what everyone else sees.
 //! * A source may have an address for each key instead of a document: [`kid`] makes the address, [`kid_budget`] says which is worth a
@@ -22,6 +23,7 @@ pub mod merge;
 pub mod plan;
 mod read;
 pub mod set;
+pub mod snapshot;
 pub mod source;
 mod task;
 mod tls;
@@ -32,6 +34,8 @@ pub mod url;
 mod testing;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod wire_testing;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,6 +43,8 @@ use std::time::Duration;
 pub use decryption::{DecryptionId, DecryptionKeySet};
 pub use set::KeySet;
 pub use source::Keys;
+
+use crate::clock::UnixTime;
 
 /// Index of a key source in [`Keys`]; an issuer has one for each of its key documents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -58,6 +64,20 @@ pub trait KeyObserver: Send + Sync + 'static {
     fn fetched(&self, issuer: &str, source: SourceId, result: FetchResult, keys: usize);
     /// An unknown key asked for a fetch that the floor between fetches did not allow.
     fn suppressed(&self, issuer: &str);
+    /// Something happened to the snapshot of a source. Not every observer is interested.
+    fn snapshot(&self, _issuer: &str, _source: SourceId, _event: SnapshotEvent) {}
+}
+
+/// What happens to a snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SnapshotEvent {
+    /// Its keys are used; they were fetched then.
+    Used {
+        keys: usize,
+        fetched: UnixTime,
+    },
+    Written,
+    NotWritten,
 }
 
 /// How a fetch ended: the closed label set of `claimgate_key_fetches_total{result}`.

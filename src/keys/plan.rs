@@ -184,6 +184,11 @@ impl Plan {
         self.good_as_of
     }
 
+    /// Fetches that have failed since the last success.
+    pub fn failures(&self) -> u32 {
+        self.failures
+    }
+
     /// Whether what was fetched last may still be used at `now`.
     pub fn trusted(&self, now: Duration) -> bool {
         self.good_as_of

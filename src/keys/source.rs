@@ -1,6 +1,6 @@
 //! The I/O shell round [`super::plan`]: one task per source, and the handle that everyone else holds.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -26,6 +26,8 @@ pub struct SourceConfig {
     pub policy: KeyPolicy,
     /// `/readyz` waits for this source's first keys.
     pub required_for_ready: bool,
+    /// Where a snapshot of what is fetched is kept; none: nowhere.
+    pub snapshot_dir: Option<Arc<Path>>,
 }
 
 /// Where a source's keys are.
@@ -63,6 +65,11 @@ pub enum Origin {
 }
 
 impl Origin {
+    /// Needs the network.
+    pub fn is_remote(&self) -> bool {
+        self.address().is_some()
+    }
+
     /// Whether `other` is the same place, read in the same way and under the same trust.
     pub fn reads_as(&self, other: &Self) -> bool {
         match (self, other) {
@@ -146,8 +153,8 @@ pub struct Keys {
     tasks: Mutex<Option<Vec<AbortHandle>>>,
 }
 
-/// For `/issuers` and `explain`.
-#[derive(Clone, Debug)]
+/// For `/issuers`, `explain` and the log.
+#[derive(Clone, Debug, Default)]
 pub struct SourceStatus {
     pub issuer: Arc<str>,
     /// See [`Origin::kind`].
@@ -157,11 +164,71 @@ pub struct SourceStatus {
     pub required_for_ready: bool,
     pub keys: Vec<KeyStatus>,
     pub skipped: Vec<SkippedKey>,
+    /// Where the keys that are used now are from; none: there are none.
+    pub keys_from: Option<KeysFrom>,
     /// Since the last successful fetch.
     pub age: Option<Duration>,
+    /// How long keys are trusted after a fetch; none: they do not age.
+    pub max_stale: Option<Duration>,
+    /// How long until the keys are too old to trust, zero from then on; none: there were none, or they do not age.
+    pub trusted_for: Option<Duration>,
     pub last_error: Option<String>,
+    /// Fetches that have failed since the last one that succeeded.
+    pub failures: u32,
     /// How long until the next background fetch; none while one is in flight, and for what never changes.
     pub next_refresh: Option<Duration>,
+    pub snapshot: Option<SnapshotStatus>,
+}
+
+/// Where keys are from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeysFrom {
+    /// The configuration itself, or a secret.
+    Configuration,
+    /// The source, at the age that the status says.
+    Fetched,
+    /// What an earlier process has fetched: this one could not yet.
+    Snapshot,
+}
+
+impl KeysFrom {
+    /// snake_case, for `/issuers`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Configuration => "configuration",
+            Self::Fetched => "fetched",
+            Self::Snapshot => "snapshot",
+        }
+    }
+}
+
+/// The file that a source's keys are remembered in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SnapshotStatus {
+    pub file: String,
+    /// Since the fetch of the keys in it, by the wall clock; none: this process has neither used nor written it.
+    pub age: Option<Duration>,
+    /// Why it could not be written; none when the last attempt succeeded.
+    pub last_error: Option<String>,
+}
+
+/// What became of a snapshot at the start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SnapshotNote {
+    pub issuer: Arc<str>,
+    pub file: String,
+    pub outcome: SnapshotOutcome,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SnapshotOutcome {
+    Used {
+        keys: usize,
+        age: Duration,
+    },
+    Absent,
+    /// Why, for the operator.
+    Ignored(String),
 }
 
 /// A key that can be used.
@@ -214,11 +281,26 @@ impl Keys {
     /// Takes over what `previous` holds, for each source that is read from the same place in the same way: a reloaded
     /// configuration goes on with the keys that it had, while their age and the first fetch are as ever. Before `start`.
     ///
-    /// A source with a `ca_file` of its own starts anew: what its old roots vouched for, the new ones may not.
+    /// A source whose `ca_file` names other roots starts anew: what the old ones vouched for, the new ones may not.
     pub fn inherit(&self, previous: &Self) {
         for source in &self.sources {
             let _ = previous.sources.iter().any(|old| source.inherit(old));
         }
+    }
+
+    /// Gives each source that has no keys those of its snapshot, if there is one that may be used. After `inherit`: what is in memory is at
+    /// least as good. Before `start`: the first fetch comes as ever, and replaces them. One note for each snapshot that was looked for.
+    pub async fn load_snapshots(&self) -> Vec<SnapshotNote> {
+        let mut loads = JoinSet::new();
+        for source in &self.sources {
+            let source = source.clone();
+            loads.spawn(async move { source.load_snapshot().await });
+        }
+        let mut notes = Vec::new();
+        while let Some(loaded) = loads.join_next().await {
+            notes.extend(loaded.ok().flatten());
+        }
+        notes
     }
 
     /// Spawns the tasks on the current tokio runtime. They end when the last handle to `self` is dropped or on `stop`.
@@ -248,14 +330,28 @@ impl Keys {
         }
     }
 
-    /// Fetches each source once, in parallel, without tasks: `explain`, `check --online`. One result per source.
+    /// Fetches each source once, in parallel, without tasks: `explain`, `check --online`. One result per source. Nothing is written.
     pub async fn fetch_once(&self) -> Vec<Result<(), String>> {
+        self.fetch_those(|_| true).await
+    }
+
+    /// [`Keys::fetch_once`] of what needs no network; the result of what does is good.
+    pub async fn read_files_once(&self) -> Vec<Result<(), String>> {
+        self.fetch_those(|source| !source.is_remote()).await
+    }
+
+    async fn fetch_those(&self, wanted: impl Fn(&EitherSource) -> bool) -> Vec<Result<(), String>> {
         let mut fetches = JoinSet::new();
+        let mut results = Vec::with_capacity(self.sources.len());
         for (position, source) in self.sources.iter().enumerate() {
+            if !wanted(source) {
+                results.push(Ok(()));
+                continue;
+            }
+            results.push(Err("not fetched".to_owned()));
             let source = source.clone();
             fetches.spawn(async move { (position, source.fetch_once().await) });
         }
-        let mut results = vec![Err("not fetched".to_owned()); self.sources.len()];
         while let Some(fetched) = fetches.join_next().await {
             if let Ok((position, result)) = fetched
                 && let Some(slot) = results.get_mut(position)

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -23,8 +23,8 @@ use super::kid::KidUrl;
 use super::plan::Timing;
 use super::source::{Keys, Origin, SourceConfig};
 use super::url::KeyUrl;
-use super::{FetchResult, KeyObserver, SourceId};
-use crate::clock::{Clock, Moment, UnixTime};
+use super::{FetchResult, KeyObserver, SnapshotEvent, SourceId};
+use crate::clock::{Boot, Clock, Moment, UnixTime};
 use crate::jose::algorithm::{Algorithm, AlgorithmSet};
 use crate::jose::base64url;
 use crate::jose::jwk::KeyPolicy;
@@ -106,6 +106,7 @@ pub fn config(issuer: &str, origin: Origin) -> SourceConfig {
         timing: timing(),
         policy: KeyPolicy::default(),
         required_for_ready: true,
+        snapshot_dir: None,
     }
 }
 
@@ -174,10 +175,65 @@ impl Clock for StandingClock {
     }
 }
 
+/// The clocks of a machine, each of which a test moves by itself.
+pub struct MachineClock {
+    wall: AtomicI64,
+    monotonic: AtomicU64,
+    uptime: AtomicU64,
+}
+
+impl MachineClock {
+    pub const START: i64 = 1_700_000_000;
+
+    /// `uptime` seconds after the machine was started: all clocks go on from there.
+    pub fn after(uptime: u64) -> Arc<Self> {
+        Arc::new(Self {
+            wall: AtomicI64::new(Self::START + uptime as i64),
+            // Another start in each process.
+            monotonic: AtomicU64::new(3_000_000 + fastrand::u64(..1000)),
+            uptime: AtomicU64::new(uptime),
+        })
+    }
+
+    /// Time passes.
+    pub fn advance(&self, seconds: u64) {
+        self.wall.fetch_add(seconds as i64, Ordering::SeqCst);
+        self.monotonic.fetch_add(seconds, Ordering::SeqCst);
+        self.uptime.fetch_add(seconds, Ordering::SeqCst);
+    }
+
+    /// Somebody sets the clock.
+    pub fn set_wall(&self, to: i64) {
+        self.wall.store(to, Ordering::SeqCst);
+    }
+
+    /// Another machine, or another start of this one.
+    pub fn lose_uptime(&self) {
+        self.uptime.store(0, Ordering::SeqCst);
+    }
+}
+
+impl Clock for MachineClock {
+    fn now(&self) -> Moment {
+        Moment {
+            wall: UnixTime(self.wall.load(Ordering::SeqCst)),
+            monotonic: Duration::from_secs(self.monotonic.load(Ordering::SeqCst)),
+        }
+    }
+    fn boot(&self) -> Option<Boot> {
+        let uptime = self.uptime.load(Ordering::SeqCst);
+        (uptime > 0).then(|| Boot {
+            id: "this".into(),
+            uptime: Duration::from_secs(uptime),
+        })
+    }
+}
+
 /// Remembers what it was told.
 #[derive(Default)]
 pub struct Recorder {
     fetched: Mutex<Vec<(String, FetchResult, usize)>>,
+    snapshots: Mutex<Vec<SnapshotEvent>>,
     pub suppressed: AtomicUsize,
     changed: Notify,
 }
@@ -191,19 +247,29 @@ impl Recorder {
             .last()
             .map(|(_, result, keys)| (*result, *keys))
     }
+    pub fn snapshots(&self) -> Vec<SnapshotEvent> {
+        self.snapshots.lock().unwrap().clone()
+    }
     /// Waits until what was told satisfies `enough`.
     pub async fn until(&self, enough: impl Fn(&[(String, FetchResult, usize)]) -> bool) {
+        self.until_so(|| enough(&self.fetched())).await;
+    }
+    /// Waits until what was told of snapshots satisfies `enough`.
+    pub async fn until_snapshots(&self, enough: impl Fn(&[SnapshotEvent]) -> bool) {
+        self.until_so(|| enough(&self.snapshots())).await;
+    }
+    async fn until_so(&self, enough: impl Fn() -> bool) {
         let waiting = async {
             loop {
                 let changed = self.changed.notified();
-                if enough(&self.fetched()) {
+                if enough() {
                     return;
                 }
                 changed.await;
             }
         };
         if tokio::time::timeout(PATIENCE, waiting).await.is_err() {
-            panic!("in vain: {:?}", self.fetched());
+            panic!("in vain: {:?} {:?}", self.fetched(), self.snapshots());
         }
     }
 }
@@ -217,6 +283,11 @@ impl KeyObserver for Recorder {
     }
     fn suppressed(&self, _: &str) {
         self.suppressed.fetch_add(1, Ordering::SeqCst);
+    }
+    fn snapshot(&self, _: &str, _: SourceId, event: SnapshotEvent) {
+        self.snapshots.lock().unwrap().push(event);
+        self.changed.notify_waiters();
+        self.changed.notify_one();
     }
 }
 
@@ -237,6 +308,36 @@ pub enum Answer {
     Slow(String),
     /// [`Answer::Json`], but not before it is told to.
     After(Arc<Notify>, String),
+}
+
+/// A directory of a test's own, gone at its end.
+pub struct TestDirectory(pub PathBuf);
+
+impl TestDirectory {
+    pub fn new(name: &str) -> Self {
+        let own = format!("claimgate-{name}-{}", std::process::id());
+        let path = std::env::temp_dir().join(own);
+        // Left over from a run that was ended.
+        let _ = std::fs::remove_dir_all(&path);
+        std::fs::create_dir(&path).unwrap();
+        Self(path)
+    }
+
+    /// The names in it, sorted.
+    pub fn names(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(&self.0).unwrap();
+        let mut names: Vec<String> = entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort_unstable();
+        names
+    }
+}
+
+impl Drop for TestDirectory {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
 }
 
 /// An issuer on a socket of loopback. It ends when it is dropped.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::{
     BadSetting, ClaimNames, Facts, Findings, IssuerForm, IssuerPattern, KeyDocument, Profile,
-    ProviderKind, Refusal, Rules, audience, path, top_level,
+    ProviderKind, Refusal, Rules, audience, claim_path, top_level,
 };
 use crate::jose::json::{Json, Object};
 
@@ -110,7 +110,7 @@ fn claim_names() -> ClaimNames {
     ClaimNames {
         username: Vec::new(),
         scope: Vec::new(),
-        tenant: vec![path(&["firebase", "tenant"])],
+        tenant: vec![claim_path(&["firebase", "tenant"])],
         groups: top_level(&["groups"]),
         ..ClaimNames::standard()
     }

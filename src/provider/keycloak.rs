@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::condition::check_values;
 use super::{
     BadSetting, ClaimNames, Facts, Findings, IssuerForm, Profile, ProviderKind, Refusal, Rules,
-    address, audience, path,
+    address, audience, claim_path,
 };
 use crate::jose::json::{Json, Object};
 
@@ -96,7 +96,7 @@ fn claim_names(role_client: Option<String>) -> ClaimNames {
             Cow::Owned(client),
             Cow::Borrowed("roles"),
         ],
-        None => path(&["realm_access", "roles"]),
+        None => claim_path(&["realm_access", "roles"]),
     };
     ClaimNames {
         roles: vec![roles],

@@ -1,4 +1,5 @@
-//! The table of providers.
+//! The table of providers. A new one is a file here with its settings, its profile and its rule; a file beside `config`'s `providers/mod.rs`
+//! with the keys that become those settings; a line in both tables; and `config/{name}.yaml`, from which its documentation comes.
 
 /// One line a provider: its variant and its name.
 macro_rules! providers {
@@ -10,8 +11,6 @@ macro_rules! providers {
         }
 
         impl ProviderKind {
-            #[cfg(test)]
-            pub const ALL: &[Self] = &[$(Self::$kind,)+];
             /// Every name, in the order of the table.
             pub const NAMES: &[&str] = &[$($name,)+];
 

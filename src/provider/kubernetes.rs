@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::{
     BadSetting, ClaimNames, Facts, Findings, IssuerForm, Profile, ProviderKind, Refusal, Rules,
-    oidc, path, top_level,
+    claim_path, oidc, top_level,
 };
 use crate::jose::algorithm::{Algorithm, AlgorithmSet};
 use crate::jose::json::{Json, Object};
@@ -121,7 +121,7 @@ fn is_subdomain(text: &str) -> bool {
 fn claim_names() -> ClaimNames {
     ClaimNames {
         username: top_level(&["sub"]),
-        tenant: vec![path(&[PRIVATE_CLAIM, "namespace"])],
+        tenant: vec![claim_path(&[PRIVATE_CLAIM, "namespace"])],
         ..ClaimNames::default()
     }
 }

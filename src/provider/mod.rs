@@ -257,10 +257,11 @@ pub fn first_claim<'c>(claims: &'c Object, alternatives: &[ClaimPath]) -> Option
 
 /// Alternatives that are top-level claims: what almost every entry of [`ClaimNames`] is.
 fn top_level(names: &[&'static str]) -> Vec<ClaimPath> {
-    names.iter().map(|name| path(&[name])).collect()
+    names.iter().map(|name| claim_path(&[name])).collect()
 }
 
-fn path(names: &[&'static str]) -> ClaimPath {
+/// The path with these names.
+pub fn claim_path(names: &[&'static str]) -> ClaimPath {
     names.iter().map(|name| Cow::Borrowed(*name)).collect()
 }
 

@@ -1,7 +1,8 @@
 //! Any OpenID provider: OpenID Connect Discovery 1.0.
 
 use super::{
-    BadSetting, ClaimNames, DISCOVERY_PATH, IssuerForm, Profile, ProviderKind, path, top_level,
+    BadSetting, ClaimNames, DISCOVERY_PATH, IssuerForm, Profile, ProviderKind, claim_path,
+    top_level,
 };
 use crate::jose::algorithm::AlgorithmSet;
 
@@ -56,7 +57,10 @@ pub(super) fn check_issuer(issuer: &str) -> Result<(), BadSetting> {
 /// * tenant: map one under `identity.headers` when the provider has it.
 fn claim_names() -> ClaimNames {
     ClaimNames {
-        roles: vec![path(&["roles"]), path(&["realm_access", "roles"])],
+        roles: vec![
+            claim_path(&["roles"]),
+            claim_path(&["realm_access", "roles"]),
+        ],
         scope: top_level(&["scope", "scp"]),
         ..ClaimNames::standard()
     }

@@ -437,7 +437,7 @@ fn the_first_present_alternative_counts_and_null_is_absent() {
         r#"{"a":null,"realm_access":{"roles":["x"]},"realm_access.roles":"flat","b":"","c":1}"#,
     );
     let find = |paths: &[&[&'static str]]| {
-        let paths: Vec<_> = paths.iter().map(|names| path(names)).collect();
+        let paths: Vec<_> = paths.iter().map(|names| claim_path(names)).collect();
         first_claim(&claims, &paths).cloned()
     };
     let text = |text: &str| Some(Json::String(text.into()));

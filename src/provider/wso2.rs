@@ -6,7 +6,7 @@
 
 use super::{
     BadSetting, ClaimNames, IssuerForm, IssuerPattern, KeyDocument, Profile, ProviderKind, address,
-    path, top_level,
+    claim_path, top_level,
 };
 use crate::jose::algorithm::{Algorithm, AlgorithmSet};
 
@@ -90,7 +90,7 @@ fn claim_names() -> ClaimNames {
     ClaimNames {
         username: top_level(&["username"]),
         roles: top_level(&["roles", "http://wso2.org/claims/role"]),
-        tenant: vec![path(&["org_id"]), path(&["realm", "tenant"])],
+        tenant: vec![claim_path(&["org_id"]), claim_path(&["realm", "tenant"])],
         ..ClaimNames::standard()
     }
 }

@@ -17,10 +17,11 @@ pub enum Check {
     Provider,
     Key,
     Signature,
+    Binding,
 }
 
 impl Check {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Size,
         Self::Decryption,
         Self::Structure,
@@ -35,6 +36,7 @@ impl Check {
         Self::Provider,
         Self::Key,
         Self::Signature,
+        Self::Binding,
     ];
 
     /// snake_case, as `explain --json` prints it.
@@ -54,6 +56,7 @@ impl Check {
             Self::Provider => "provider",
             Self::Key => "key",
             Self::Signature => "signature",
+            Self::Binding => "binding",
         }
     }
 }

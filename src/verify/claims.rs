@@ -18,12 +18,15 @@ pub(super) fn issuer(claims: &Object) -> Result<Option<&str>, Rejection> {
     }
 }
 
-/// `sub`, when present, must be a string (RFC 7519 §4.1.2). An absent or empty one is the mapping's business.
-pub(super) fn check_subject(claims: &Object) -> Result<(), Rejection> {
-    match claims.get("sub") {
-        None | Some(Json::String(_)) => Ok(()),
-        Some(value) => Err(wrong_type("sub", value, "a string")),
+/// `sub` and `jti`, when present, must be strings (RFC 7519 §4.1.2, §4.1.7). An absent or empty `sub` is the mapping's business.
+pub(super) fn check_names(claims: &Object) -> Result<(), Rejection> {
+    for name in ["sub", "jti"] {
+        match claims.get(name) {
+            None | Some(Json::String(_)) => {}
+            Some(value) => return Err(wrong_type(name, value, "a string")),
+        }
     }
+    Ok(())
 }
 
 /// Reads `exp` (required), `nbf` and `iat`. Fractions of a second are cut off (RFC 7519 §2 allows them). An `exp` in the header, where the

@@ -51,7 +51,7 @@ pub(super) struct OpenedBy {
     pub generation: u64,
 }
 
-/// The inside of an encrypted token. Its Debug shows nothing of it.
+/// The inside of an encrypted token: a credential, so it has no Debug.
 pub(super) struct Opened {
     pub plaintext: Vec<u8>,
     algorithm: KeyManagement,

@@ -3,9 +3,11 @@
 //! * [`judge`] is what a request calls: the cache, then the pipeline,
 //! * [`pipeline`] is the order of checks, cheap ones first; [`check`] names them, `steps` are the checks, `claims` those of registered
 //!   claims, `issuers` finds the issuer of an `iss`, [`decryption`] opens encrypted tokens before all that,
+//! * [`binding`] compares a verified token with the request that it came in,
 //! * [`token`] is the proof type, [`cache`] remembers verified tokens (in an `lru`),
 //! * [`rejection`] is the closed list of refusals, [`reason`] their labels; `wording`, `diagnosis` and `text` are what they say.
 
+pub mod binding;
 pub mod cache;
 pub mod check;
 mod claims;
@@ -44,12 +46,14 @@ use crate::jose::json::Json;
 use crate::keys::SourceId;
 use crate::provider::Profile;
 
+pub use binding::{Binding, BoundClaim, Counterparts, NoCounterpart, Place, Presented};
 pub use cache::{TokenCache, judge};
 pub use check::{Check, CheckLog, NoLog};
 pub use decryption::Decryption;
 pub use pipeline::{Outcome, Seen, Verifier};
 pub use reason::{Decision, Reason};
 pub use rejection::Rejection;
+pub(crate) use text::span;
 pub use token::VerifiedToken;
 
 /// One entry of `issuers:`, ready to judge by.
@@ -75,6 +79,8 @@ pub struct IssuerConfig {
     pub unverified_email: bool,
     /// None: its tokens are never encrypted.
     pub decryption: Option<Decryption>,
+    /// What a token must match in its request; shared with every token that is verified.
+    pub bindings: Arc<[Binding]>,
 }
 
 impl IssuerConfig {

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::binding::{self, Counterparts, Place, Presented};
 use super::check::{Check, CheckLog};
 use super::issuers::{FoundIssuer, Issuers};
 use super::text::{quoted, span};
 use super::token::Parts;
 use super::{
-    IssuerConfig, Rejection, Tolerance, VerifiedToken, claims, decryption, diagnosis, steps,
+    BoundClaim, IssuerConfig, Rejection, Tolerance, VerifiedToken, claims, decryption, diagnosis,
+    steps,
 };
 use crate::clock::Moment;
 use crate::jose::compact::{self, CompactJws};
@@ -24,6 +26,8 @@ pub struct Verifier {
     decrypts: bool,
     max_token_bytes: usize,
     generation: u64,
+    places: Vec<Place>,
+    access_token_places: Vec<Place>,
 }
 
 /// What is known of a token that was not verified: for the log line of the refusal. Bounded, from the token, not trusted.
@@ -38,6 +42,20 @@ pub struct Seen {
     pub kid: Option<Box<str>>,
     /// A registered name or `none`; never free text.
     pub alg: Option<&'static str>,
+}
+
+impl Seen {
+    /// Of a token that was verified and is refused all the same.
+    pub(super) fn of(token: &VerifiedToken) -> Self {
+        let parts = token.parts();
+        Self {
+            issuer: Some(Arc::clone(&parts.issuer)),
+            issuer_index: Some(parts.issuer_index),
+            source: Some(parts.source),
+            kid: parts.kid.clone(),
+            alg: Some(parts.algorithm.name()),
+        }
+    }
 }
 
 /// What one look at a token comes to.
@@ -58,6 +76,19 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// The last check, for every request anew: a verified token belongs to this one.
+    pub(super) fn bound(self, request: &Counterparts<'_>, log: &mut dyn CheckLog) -> Self {
+        let Self::Verified(verified) = self else {
+            return self;
+        };
+        if let Err(rejection) = binding::check(&verified, request) {
+            let seen = Seen::of(&verified);
+            return Self::Rejected { rejection, seen };
+        }
+        log.passed(Check::Binding, &|| binding::said_of(&verified));
+        Self::Verified(verified)
+    }
+
     /// The end of the question, when no more keys will come: the token or its refusal, and what a refused token said of itself.
     /// `retry_after`, in seconds, is asked of whoever holds the keys.
     pub fn settled(
@@ -87,6 +118,10 @@ impl Verifier {
         static GENERATIONS: AtomicU64 = AtomicU64::new(1);
         Self {
             decrypts: issuers.iter().any(|issuer| issuer.decryption.is_some()),
+            places: binding::places(&issuers, |_| true),
+            access_token_places: binding::places(&issuers, |claim| {
+                claim == BoundClaim::AccessTokenHash
+            }),
             issuers: Issuers::new(issuers),
             max_token_bytes,
             generation: GENERATIONS.fetch_add(1, Ordering::Relaxed),
@@ -98,8 +133,32 @@ impl Verifier {
         self.issuers.configs()
     }
 
-    /// Judges `token` at `now`. `retry_after` of `KeysUnavailable` is filled by [`Outcome::settled`].
-    pub fn verify(
+    /// Every place in a request that a binding of any issuer names, each once.
+    pub fn places(&self) -> &[Place] {
+        &self.places
+    }
+
+    /// Those of them that hold access tokens (`at_hash`).
+    pub fn access_token_places(&self) -> &[Place] {
+        &self.access_token_places
+    }
+
+    /// Judges a token at `now`: bytes alone are a token without a request, so that whatever it is bound to is missing.
+    /// `retry_after` of `KeysUnavailable` is filled by [`Outcome::settled`].
+    pub fn verify<'r>(
+        &self,
+        presented: impl Into<Presented<'r>>,
+        now: Moment,
+        keys: &dyn KeyLookup,
+        log: &mut dyn CheckLog,
+    ) -> Outcome {
+        let Presented { token, request } = presented.into();
+        self.verify_unbound(token, now, keys, log)
+            .bound(request, log)
+    }
+
+    /// All checks but the last: what the cache may remember. Whoever calls this asks [`Outcome::bound`] too.
+    pub(super) fn verify_unbound(
         &self,
         token: &[u8],
         now: Moment,
@@ -173,7 +232,7 @@ impl Verifier {
         log.passed(Check::Header, &|| steps::said_by(&header));
 
         let claims = steps::read_claims(jws.payload)?;
-        claims::check_subject(&claims)?;
+        claims::check_names(&claims)?;
         log.passed(Check::Claims, &|| format!("{} claims", claims.len()));
 
         let (iss, issuer) = self.find_issuer(&claims, seen)?;
@@ -249,6 +308,7 @@ impl Verifier {
             findings,
             lifetime,
             tolerance,
+            bindings: Arc::clone(&config.bindings),
             algorithm,
             source: issuer.source,
             key_set_generation: candidates.set.generation,

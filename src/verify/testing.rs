@@ -16,7 +16,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use super::token::Parts;
 use super::{IssuerConfig, Lifetime, Outcome, Rejection, Tolerance, VerifiedToken, Verifier};
 use crate::clock::{Moment, UnixTime};
-use crate::jose::algorithm::Algorithm;
+use crate::jose::algorithm::{Algorithm, AlgorithmSet};
 use crate::jose::json::{self, Object};
 use crate::jose::jwk::{self, KeyPolicy};
 use crate::jose::key::VerificationKey;
@@ -174,6 +174,29 @@ fn rsa_numbers(key: &RsaKeyPair) -> (Vec<u8>, Vec<u8>) {
     (der[9..265].to_vec(), der[267..].to_vec())
 }
 
+/// One that makes signatures of this algorithm.
+pub(crate) fn signer_of(algorithm: Algorithm) -> &'static Signer {
+    match algorithm {
+        Algorithm::Rs256 | Algorithm::Rs384 | Algorithm::Rs512 => rsa(),
+        Algorithm::Ps256 | Algorithm::Ps384 | Algorithm::Ps512 => rsa(),
+        Algorithm::Es256 => es256(),
+        Algorithm::Es384 => es384(),
+        Algorithm::Es512 => es512(),
+        Algorithm::EdDsa | Algorithm::Ed25519 => ed25519(),
+        Algorithm::Hs256 | Algorithm::Hs384 | Algorithm::Hs512 => secret(),
+    }
+}
+
+/// The keys of [`signer_of`] for every algorithm, without names.
+pub(crate) fn keys_for_every_algorithm() -> Vec<VerificationKey> {
+    let signers = [rsa(), es256(), es384(), es512(), ed25519()];
+    let mut keys = public_keys(&signers.map(|signer| signer.jwk("")));
+    if let Signer::Secret(bytes) = secret() {
+        keys.push(VerificationKey::from_secret(bytes, AlgorithmSet::symmetric()).unwrap());
+    }
+    keys
+}
+
 pub(crate) fn hmac_of(algorithm: Algorithm, secret: &[u8], message: &[u8]) -> Vec<u8> {
     let hash = match algorithm {
         Algorithm::Hs384 => hmac::HMAC_SHA384,
@@ -273,6 +296,7 @@ pub(crate) fn issuer_of(name: &str, profile: Profile, sources: &[usize]) -> Issu
         required_claims: Vec::new(),
         unverified_email: false,
         decryption: None,
+        bindings: Arc::default(),
         profile,
     }
 }
@@ -380,6 +404,7 @@ pub(crate) fn proven(claims: Object, claim_names: ClaimNames, findings: Findings
             leeway: 30,
             max_age: None,
         },
+        bindings: Arc::default(),
         algorithm: Algorithm::Rs256,
         kid: Some("k1".into()),
         source: SourceId(0),

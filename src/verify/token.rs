@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::decryption::OpenedBy;
-use super::{Lifetime, Tolerance};
+use super::{Binding, BoundClaim, Lifetime, Place, Tolerance};
 use crate::jose::algorithm::Algorithm;
 use crate::jose::json::Object;
 use crate::keys::SourceId;
@@ -27,6 +27,8 @@ pub(super) struct Parts {
     pub lifetime: Lifetime,
     /// What the issuer's configuration forgives: checked again on every hit of the cache.
     pub tolerance: Tolerance,
+    /// What the issuer's configuration has it match in the request: asked of every request.
+    pub bindings: Arc<[Binding]>,
     pub algorithm: Algorithm,
     pub kid: Option<Box<str>>,
     /// Which key signed it, from where: what a cached decision depends on.
@@ -79,6 +81,13 @@ impl VerifiedToken {
     /// The key that the header names.
     pub fn kid(&self) -> Option<&str> {
         self.parts.kid.as_deref()
+    }
+
+    /// Where the access token is that was issued with it and that it vouches for (`at_hash`).
+    pub fn access_token_place(&self) -> Option<&Place> {
+        let mut bindings = self.parts.bindings.iter();
+        let of_access_token = |binding: &&Binding| binding.claim == BoundClaim::AccessTokenHash;
+        Some(&bindings.find(of_access_token)?.place)
     }
 
     /// The key that it was verified with: its source and its fingerprint.

@@ -19,10 +19,14 @@ struct House {
 
 /// A gate that decrypts with the key of `recipient`.
 fn house(recipient: &Recipient) -> House {
+    house_with(recipient, "")
+}
+
+fn house_with(recipient: &Recipient, more: &str) -> House {
     let (issuer, application) = (Issuer::start(), Application::start());
     let keys = scratch("pem").display().to_string();
     std::fs::write(&keys, recipient.pem()).unwrap();
-    let decryption = format!("    decryption: {{keys_file: {keys}}}\n");
+    let decryption = format!("    decryption: {{keys_file: {keys}}}\n{more}");
     let gate = Gate::start(&configuration(&issuer, &application, &decryption));
     House {
         issuer,
@@ -72,6 +76,16 @@ fn an_encrypted_token_is_verified_and_its_claims_go_to_the_application() {
         assert_eq!(seen.header("x-auth-subject"), ["alice"]);
         assert!(seen.header("authorization").is_empty());
     }
+}
+
+#[test]
+fn a_token_that_goes_on_goes_on_as_it_came() {
+    let recipient = Recipient::new();
+    let house = house_with(&recipient, "token: {forward: true}\n");
+    let token = recipient.encrypt(&house.signed(json!({})));
+    assert_eq!(house.reason(&token), "ok");
+    let seen = house.application.only();
+    assert_eq!(seen.header("authorization"), [format!("Bearer {token}")]);
 }
 
 #[test]

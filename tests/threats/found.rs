@@ -12,7 +12,7 @@ pub struct Test {
     /// As in the page: `J2`.
     pub ids: Vec<String>,
     /// As `CVE-2026-25537`.
-    pub advisory: Option<String>,
+    pub advisories: Vec<String>,
     body: String,
 }
 
@@ -71,8 +71,8 @@ fn tests_of(file: &str, text: &str) -> Vec<Test> {
         };
         let name = name.split(['(', '<']).next().unwrap_or_default();
         let (ids, rest) = ids_of(name);
-        let advisory = advisory_of(rest);
-        if ids.is_empty() && advisory.is_none() {
+        let advisories = advisories_of(rest);
+        if ids.is_empty() && advisories.is_empty() {
             continue;
         }
         let is_test = file.ends_with(".py")
@@ -80,7 +80,7 @@ fn tests_of(file: &str, text: &str) -> Vec<Test> {
                 .iter()
                 .rev()
                 .take_while(|above| above.trim_start().starts_with('#'))
-                .any(|above| above.contains("test]"));
+                .any(|above| above.contains("test]") || above.contains("test("));
         assert!(is_test, "{file}: {name} bears an id and is no test");
         let indent = &line[..line.len() - trimmed.len()];
         let body: Vec<&str> = lines[at..]
@@ -98,7 +98,7 @@ fn tests_of(file: &str, text: &str) -> Vec<Test> {
             name: name.to_owned(),
             file: file.to_owned(),
             ids,
-            advisory,
+            advisories,
             body: body.join("\n"),
         });
     }
@@ -124,12 +124,18 @@ fn ids_of(name: &str) -> (Vec<String>, &str) {
     (ids, rest)
 }
 
-fn advisory_of(name: &str) -> Option<String> {
-    let words: Vec<&str> = name.split('_').take(3).collect();
-    let [source @ ("cve" | "hsec"), year, number] = words[..] else {
-        return None;
-    };
-    Some(format!("{}-{year}-{number}", source.to_uppercase()))
+/// Those that a name begins with, behind its ids.
+fn advisories_of(name: &str) -> Vec<String> {
+    let words: Vec<&str> = name.split('_').collect();
+    words
+        .chunks_exact(3)
+        .map_while(|words| match words {
+            [source @ ("cve" | "hsec"), year, number] => {
+                Some(format!("{}-{year}-{number}", source.to_uppercase()))
+            }
+            _ => None,
+        })
+        .collect()
 }
 
 #[test]
@@ -140,8 +146,8 @@ fn names_are_read() {
     );
     assert_eq!(ids_of("j9_b64_x").0, Vec::<String>::new());
     assert_eq!(
-        advisory_of("cve_2026_25537_string_exp").as_deref(),
-        Some("CVE-2026-25537")
+        advisories_of("cve_2026_25537_hsec_2026_0010_string_exp"),
+        ["CVE-2026-25537", "HSEC-2026-0010"]
     );
-    assert_eq!(advisory_of("cve_2026"), None);
+    assert!(advisories_of("cve_2026").is_empty());
 }

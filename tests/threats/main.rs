@@ -81,10 +81,20 @@ fn the_page_of_threats_says_what_is_tested() {
     if std::env::var_os("CLAIMGATE_BLESS").is_some() {
         std::fs::write(&file, &page).unwrap();
     }
-    assert_eq!(
-        std::fs::read_to_string(&file).unwrap_or_default(),
-        page,
-        "CLAIMGATE_BLESS=1 cargo test --test threats"
+    let written = std::fs::read_to_string(&file).unwrap_or_default();
+    let differs = |(number, (is, should)): (usize, (&str, &str))| {
+        (is != should).then(|| format!("line {}: {is}\nshould be: {should}", number + 1))
+    };
+    // The whole page would bury what is wrong.
+    let first = written
+        .lines()
+        .zip(page.lines())
+        .enumerate()
+        .find_map(differs);
+    assert!(
+        written == page,
+        "docs/threats.md: CLAIMGATE_BLESS=1 cargo test --test threats\n{}",
+        first.unwrap_or_default()
     );
 }
 
@@ -123,7 +133,7 @@ fn page(tests: &[Test]) -> String {
     page.push_str("\n## Advisories\n\nTests that are named after one.\n\n| advisory | tests |\n| --- | --- |\n");
     let mut advisories: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for test in tests {
-        if let Some(advisory) = &test.advisory {
+        for advisory in &test.advisories {
             advisories.entry(advisory).or_default().push(link(test));
         }
     }

@@ -98,7 +98,7 @@ K4: "an issuer that hangs, dribbles or drops packets"
 K5: "a flood of unknown `kid`s"
     => "401 `unknown_key`; one fetch in flight, and one per `refetch_interval` and issuer, however many ask; where each key has an address of its own (`pem_url`), four";
 K6: "answers that would empty the key set: 500, HTML, truncated, `{}`, one bad key: 24 bodies"
-    => "the last good set stays until `max_stale`, a bad key is skipped alone; then there are no keys (K12)";
+    => "the last good set stays until `max_stale`, a bad key is skipped alone; then there are no keys (K12). A snapshot of it on disk that is damaged at any byte, another source's, too old or of the future is not used ([keys.md](keys.md))";
 K7: "a key that the issuer has taken back"
     => "401 `unknown_key` after the next refresh and its retention (5 minutes and 0 by default), cached or not";
 K8: "a new key under an old `kid`"
@@ -110,7 +110,7 @@ K10: "a fetch that is abandoned, fails at any point, or panics"
 K11: "an issuer's certificate that is expired, of another host, of an unknown authority; no TLS at all"
     => "a failed fetch; there is no switch to skip verification";
 K12: "a start without the issuer"
-    => "alive, not ready, 503 `keys_unavailable` with `Retry-After` (without a token 401 `missing_token`); tried again after 1 to 30 s";
+    => "alive, not ready, 503 `keys_unavailable` with `Retry-After` (without a token 401 `missing_token`); tried again after 1 to 30 s. With `keys_snapshot_dir` the keys of the last run serve at once, no longer than `max_stale` after their fetch";
 C1: "a remembered token after its `exp`, or at a stepped clock"
     => "401 `token_expired`: time is checked at each hit; any steps of times, keys and verifiers judge as without the cache";
 C2: "a token that differs by a byte from a remembered one"

@@ -9,8 +9,8 @@ use crate::clock::Moment;
 use crate::identity::HeaderLines;
 use crate::keys::{KeyLookup, SourceId};
 use crate::policy::{Access, Route};
-use crate::proxy::{Gate, cross_site, source};
-use crate::verify::{Decision, Outcome, Reason, Rejection, VerifiedToken};
+use crate::proxy::{Gate, bound, cross_site, source};
+use crate::verify::{Decision, Outcome, Presented, Reason, Rejection, VerifiedToken};
 
 /// What is asked.
 pub(super) struct Question {
@@ -138,10 +138,8 @@ impl<'w> Walk<'w> {
     }
 
     fn find_token(&mut self) -> Result<Option<String>, Rejection> {
-        let query = self.question.target.as_deref();
-        let query = query.and_then(|target| Some(target.split_once('?')?.1));
         let settings = &self.gate.token;
-        let found = source::find(settings, &self.question.headers, query)
+        let found = source::find(settings, &self.question.headers, self.query())
             .map_err(|rejection| self.refuse(TOKEN, rejection))?;
         match (self.question.token.clone(), found) {
             (Some(_), Some(_)) => {
@@ -172,6 +170,11 @@ impl<'w> Walk<'w> {
         }
     }
 
+    fn query(&self) -> Option<&'w str> {
+        let (_, query) = self.question.target.as_deref()?.split_once('?')?;
+        Some(query)
+    }
+
     fn clean_headers(&mut self) -> Result<(), Rejection> {
         let mut headers = self.question.headers.clone();
         match self.gate.managed.clean(&mut headers) {
@@ -187,12 +190,12 @@ impl<'w> Walk<'w> {
 
     fn verify(&mut self, token: &str) -> Result<Arc<VerifiedToken>, Rejection> {
         let verifier = &self.gate.verifier;
-        let outcome = verifier.verify(
-            token.as_bytes(),
-            self.question.now,
-            self.keys,
-            &mut self.steps,
-        );
+        let request = bound::collect(verifier.places(), &self.question.headers, self.query());
+        let presented = Presented {
+            token: token.as_bytes(),
+            request: &request,
+        };
+        let outcome = verifier.verify(presented, self.question.now, self.keys, &mut self.steps);
         // Key documents were fetched a moment ago: only a key with an address of its own is still to be asked for.
         if let Outcome::NeedsKeys { source, seen, .. } = &outcome {
             self.wants = seen.kid.clone().map(|kid| (*source, kid));
@@ -283,6 +286,7 @@ mod tests {
     use crate::clock::{SystemClock, UnixTime};
     use crate::config::{self, LoadOptions};
     use crate::jose::algorithm::Algorithm;
+    use crate::keys::{DecryptionId, DecryptionKeySet, KeySet, SourceId};
     use crate::verify::testing::{NOW, Signer, claims, claims_without, es256, mint};
 
     const ROUTES: &str = r"
@@ -465,14 +469,23 @@ routes:
         assert_eq!(failed(&judgement), ["lifetime"]);
     }
 
+    /// No key was ever had.
+    struct Nothing;
+
+    impl KeyLookup for Nothing {
+        fn key_set(&self, _: SourceId, _: Duration) -> Option<Arc<KeySet>> {
+            None
+        }
+
+        fn decryption_keys(&self, _: DecryptionId) -> Option<Arc<DecryptionKeySet>> {
+            None
+        }
+    }
+
     #[test]
     fn a_key_that_is_out_of_reach_is_unavailable() {
         let gate = gate("");
-        let keys = super::super::WithinReach {
-            keys: &gate.keys,
-            out_of_reach: vec![crate::keys::SourceId(0)],
-        };
-        let judgement = judge(&gate, &question(good(), None), &keys);
+        let judgement = judge(&gate, &question(good(), None), &Nothing);
         assert_eq!(judgement.decision, Decision::Unavailable);
         assert_eq!(judgement.status, 503);
         assert_eq!(failed(&judgement), ["key"]);

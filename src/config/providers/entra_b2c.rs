@@ -32,8 +32,8 @@ pub(super) static PROVIDER: Provider = Provider {
                     "Policies (user flows) whose tokens are accepted, as `tfp` has them. The first one's document has the keys, unless each has its issuer.",
                 ),
                 Field::with_default(
-                    "issuer_form",
-                    Kind::Text(&text::ISSUER_FORM),
+                    "issuer_style",
+                    Kind::Text(&text::ISSUER_STYLE),
                     Preset::Text("tenant"),
                     "What the tenant was set to write as `iss`: one for the `tenant` (Azure's default), or one for each `policy` (`tfp`).",
                 ),
@@ -41,7 +41,7 @@ pub(super) static PROVIDER: Provider = Provider {
             AUDIENCES,
         ],
     },
-    issuer_keys: &["domain", "tenant", "directory", "policies", "issuer_form"],
+    issuer_keys: &["domain", "tenant", "directory", "policies", "issuer_style"],
     profile: |settings| {
         b2c::profile(b2c::Settings {
             domain: settings.text("domain", "stand-in.b2clogin.com"),
@@ -51,7 +51,7 @@ pub(super) static PROVIDER: Provider = Provider {
                 false => settings.optional("directory"),
             },
             policies: settings.list("policies", "stand-in"),
-            issuer_style: match settings.optional("issuer_form").as_deref() {
+            issuer_style: match settings.optional("issuer_style").as_deref() {
                 Some("policy") => b2c::IssuerStyle::Policy,
                 _ => b2c::IssuerStyle::Tenant,
             },

@@ -91,7 +91,7 @@ fn the_reference_page_is_current() {
 
 #[test]
 fn the_examples_of_the_pages_load() {
-    for name in ["docs/configuration.md", "docs/keys.md"] {
+    for name in ["docs/configuration.md", "docs/key-sources.md"] {
         let page = fs::read_to_string(root().join(name)).unwrap();
         let blocks: Vec<&str> = page
             .split("```yaml\n")
@@ -144,7 +144,7 @@ fn the_schema_refuses_what_the_decoder_refuses() {
         "{provider: oidc}",
         "{provider: oidc, issuer: a, region: b}",
         "{provider: oidc, issuer: a, name: 'a b'}",
-        "{provider: oidc, issuer: a, bindings: {}}",
+        "{provider: oidc, issuer: a, bindings: {at_hash: {}}}",
         "{provider: oidc, issuer: a, keys: {jwks_url: 'https://a', jwks_file: b}}",
     ] {
         let text = format!("upstream: http://a:1\nissuers: [{issuer}]\n");

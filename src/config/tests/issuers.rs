@@ -118,8 +118,8 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ),
     (
         "{provider: oidc, issuer: https://a, audiences: [a], bindings: {}}",
-        "`issuers[0].bindings` is not supported",
-        "take it out",
+        "nothing is bound",
+        "name a claim and its counterpart",
     ),
     (
         "{provider: oidc, issuer: https://a, audiences: [a], required_claims: {a: []}}",

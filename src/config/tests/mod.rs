@@ -1,11 +1,13 @@
 //! Whole files: what is accepted, what is refused and how it is said.
 
+mod bindings;
 mod corpus;
 mod decryption;
 mod defaults;
 mod examples;
 mod issuers;
 mod laws;
+mod presets;
 mod providers;
 mod settings;
 mod sources;

@@ -16,7 +16,13 @@ mod content;
 mod header;
 pub mod jwk;
 pub mod key;
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
+#[expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "code of tests"
+)]
 pub(crate) mod minting;
 pub mod pem;
 mod pkcs8;

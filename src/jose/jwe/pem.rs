@@ -1,6 +1,6 @@
 //! Private keys in PEM (RFC 7468): `PRIVATE KEY` (PKCS#8), `RSA PRIVATE KEY` (PKCS#1) and `EC PRIVATE KEY` (SEC 1), several in one file.
 
-use super::super::pem::{NotPem, body, label};
+use super::super::pem::{NotPem, begin, body};
 use super::jwk::{ReadDecryptionKeys, Unusable};
 use super::key::DecryptionKey;
 use super::pkcs8;
@@ -13,10 +13,10 @@ pub fn read(text: &[u8]) -> Result<ReadDecryptionKeys, NotPem> {
     let mut lines = text.lines().map(str::trim);
     let mut public = None;
     while let Some(line) = lines.next() {
-        let Some(label) = label(line, "BEGIN") else {
+        let Some(label) = begin(line)? else {
             continue;
         };
-        if matches!(label, "ENCRYPTED PRIVATE KEY" | "OPENSSH PRIVATE KEY") {
+        if matches!(label, "ENCRYPTED PRIVATE KEY" | "OPENSSH PRIVATE KEY") || is_encrypted(text) {
             return Err(NotPem(format!(
                 "`{label}` cannot be read: write it as `PRIVATE KEY` (`openssl pkcs8 -topk8 -nocrypt`) and protect the file"
             )));
@@ -41,6 +41,12 @@ pub fn read(text: &[u8]) -> Result<ReadDecryptionKeys, NotPem> {
         }));
     }
     Ok(read)
+}
+
+/// The older form, with the cipher in headers of its own (RFC 1421 §4.6.1.1).
+fn is_encrypted(text: &str) -> bool {
+    text.lines()
+        .any(|line| line.trim() == "Proc-Type: 4,ENCRYPTED")
 }
 
 #[derive(Clone, Copy)]

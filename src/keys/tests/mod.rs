@@ -9,11 +9,15 @@ mod files;
 mod key_per_kid;
 mod key_per_kid_failures;
 mod real_documents;
+mod replay;
 mod rotation;
 mod simulation;
+mod snapshot_laws;
+mod snapshot_life;
 mod tls;
 mod token_file;
 mod unknown_keys;
+mod virtual_time;
 
 use std::sync::Arc;
 

@@ -19,13 +19,13 @@ use crate::keys::testing::{Issuer, config, discovery, document, jwk, settings};
 use crate::keys::url::KeyUrl;
 
 /// A certificate authority that a test made.
-struct TestAuthority {
+pub(super) struct TestAuthority {
     pem: String,
     signer: Authority<'static, KeyPair>,
 }
 
 impl TestAuthority {
-    fn new(name: &str) -> Self {
+    pub(super) fn new(name: &str) -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -39,6 +39,13 @@ impl TestAuthority {
 
     /// A TLS server whose certificate is for `name` and has ended when `expired`.
     async fn server(&self, name: &str, expired: bool) -> Issuer {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let issuer = Issuer::on(listener, Some(self.acceptor(name, expired)));
+        issuer.json("/jwks", &document(&[&jwk("a")]));
+        issuer
+    }
+
+    pub(super) fn acceptor(&self, name: &str, expired: bool) -> TlsAcceptor {
         let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         if expired {
             params.not_before = date_time_ymd(2019, 1, 1);
@@ -56,13 +63,10 @@ impl TestAuthority {
                 PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
             )
             .unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let issuer = Issuer::on(listener, Some(TlsAcceptor::from(Arc::new(config))));
-        issuer.json("/jwks", &document(&[&jwk("a")]));
-        issuer
+        TlsAcceptor::from(Arc::new(config))
     }
 
-    fn trusted(&self) -> FetchSettings {
+    pub(super) fn trusted(&self) -> FetchSettings {
         FetchSettings {
             tls: only_roots(self.pem.as_bytes()).unwrap(),
             ..settings()

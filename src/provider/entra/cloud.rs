@@ -32,7 +32,7 @@ impl Cloud {
         }
     }
 
-    /// The issuer of v1.0 tokens, which two clouds share.
+    /// The issuer of v1.0 tokens, which two clouds share. China's is that of the Azure China documentation.
     fn token_service(self) -> &'static str {
         match self {
             Self::Global | Self::UsGovernment => "https://sts.windows.net",

@@ -1,7 +1,10 @@
-//! The catalogue of threats against tokens (J) and against remembered decisions (C), row by row.
+//! The catalogue of threats against tokens (J) and against remembered decisions (C), row by row; and what tokens are bound to.
 
 mod algorithm;
+mod binding;
 mod cache;
+mod cache_bounds;
+mod cache_model;
 mod claims;
 mod cost;
 mod decryption;

@@ -40,23 +40,28 @@ impl Gate {
 
     /// As [`Self::start`], with these variables added to the environment.
     pub fn start_in(environment: &[(&str, &str)], configuration: &str) -> Self {
-        let gate = Self::spawn(environment, configuration);
-        gate.until_ready();
+        let gate = Self::spawn(environment, configuration).that_listens();
+        eventually("readiness", || {
+            (gate.admin("/readyz").0 == 200).then_some(())
+        });
         gate
     }
 
-    /// Waits only until the admin listener answers.
+    /// Waits only until the listeners answer.
     pub fn start_unready(configuration: &str) -> Self {
-        Self::spawn(&[], configuration)
+        Self::spawn(&[], configuration).that_listens()
     }
 
-    fn until_ready(&self) {
-        eventually("readiness", || {
-            (self.admin("/readyz").0 == 200).then_some(())
+    fn that_listens(mut self) -> Self {
+        eventually("the admin listener", || {
+            assert!(self.is_alive(), "the gate did not start: {}", self.log());
+            (listens(self.admin) && listens(self.port)).then_some(())
         });
+        self
     }
 
-    fn spawn(environment: &[(&str, &str)], configuration: &str) -> Self {
+    /// Waits for nothing.
+    pub fn spawn(environment: &[(&str, &str)], configuration: &str) -> Self {
         let (port, admin) = (free_port(), free_port());
         let file = scratch("yaml");
         let log = scratch("log");
@@ -66,7 +71,7 @@ impl Gate {
         )
         .unwrap();
         let out = File::create(&log).unwrap();
-        let mut process = Command::new(env!("CARGO_BIN_EXE_claimgate"))
+        let process = Command::new(env!("CARGO_BIN_EXE_claimgate"))
             .args(["run", "--config", file.to_str().unwrap()])
             .envs(environment.iter().copied())
             .stdin(Stdio::null())
@@ -74,14 +79,6 @@ impl Gate {
             .stderr(out)
             .spawn()
             .unwrap();
-        eventually("the admin listener", || {
-            assert!(
-                process.try_wait().unwrap().is_none(),
-                "the gate did not start: {}",
-                std::fs::read_to_string(&log).unwrap()
-            );
-            (listens(admin) && listens(port)).then_some(())
-        });
         Self {
             port,
             admin,
@@ -140,4 +137,12 @@ pub fn scratch(extension: &str) -> PathBuf {
         std::process::id(),
         NEXT.fetch_add(1, Ordering::SeqCst)
     ))
+}
+
+/// What a process holds in memory, in KiB (Linux).
+pub fn resident_kib(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let words = line.unwrap().split_whitespace().next();
+    words.unwrap().parse().unwrap()
 }

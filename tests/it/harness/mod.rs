@@ -10,7 +10,7 @@ mod recipient;
 
 pub use application::Application;
 pub use client::{Answer, request, send};
-pub use gate::{Gate, claimgate, configuration, scratch};
+pub use gate::{Gate, claimgate, configuration, resident_kib, scratch};
 pub use issuer::{Fault, Issuer};
 pub use key::{Key, claims, encode};
 pub use key_server::KeyServer;

@@ -248,6 +248,13 @@ fn documents_that_hold_no_private_keys_say_so_and_never_show_themselves() {
             .0;
         assert!(told.contains(label), "{told}");
     }
+    let older =
+        pem("RSA PRIVATE KEY", b"hunter2", "\n").replacen('\n', "\nProc-Type: 4,ENCRYPTED\n", 1);
+    let told = private_pem::read(older.as_bytes()).unwrap_err().0;
+    assert!(told.contains("protect the file"), "{told}");
+    let in_one_line = pem("PRIVATE KEY", b"hunter2", "\n").replace('\n', " ");
+    let told = private_pem::read(in_one_line.as_bytes()).unwrap_err().0;
+    assert!(told.contains("line breaks"), "{told}");
     for text in ["", "hunter2", "-----BEGIN PRIVATE KEY-----\nhunter2!"] {
         let told = private_pem::read(text.as_bytes()).unwrap_err().0;
         assert!(!told.contains("hunter2"), "{told}");
