@@ -38,7 +38,7 @@ pub fn live(seed: u64, told: bool) -> Result<Tally, Breach> {
 }
 
 async fn lived(life: Arc<Life>, seed: u64, told: bool) -> Result<Tally, Breach> {
-    let tls = (seed % 8 == 0).then(|| TestAuthority::new("issuer"));
+    let tls = seed.is_multiple_of(8).then(|| TestAuthority::new("issuer"));
     let stage = Arc::new(Stage {
         start: Instant::now(),
         oracle: Mutex::new(Oracle::new(Arc::clone(&life), LATE)),
