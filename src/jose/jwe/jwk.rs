@@ -40,8 +40,10 @@ pub enum Unusable {
     NotForDecryption,
     /// Only the public half is there.
     PublicKey,
-    /// RSA outside 2048 to 8192 bits, or a modulus or exponent that is no good.
+    /// RSA of less than 2048 bits, or a modulus or exponent that is no good.
     WeakKey,
+    /// RSA of more than [`super::pkcs8::MAX_RSA_BITS`].
+    LongKey,
     /// An RSA key without `p q dp dq qi`.
     WithoutFactors,
     /// A secret of a length that no algorithm has.
@@ -70,7 +72,10 @@ impl Unusable {
                 "only the public half of the key is here: the issuer encrypts with that, the gate decrypts with the private one"
             }
             Self::WeakKey => {
-                "the RSA key has less than 2048 or more than 8192 bits, a bad exponent or a guessable modulus"
+                "the RSA key has less than 2048 bits, a bad exponent or a guessable modulus"
+            }
+            Self::LongKey => {
+                "the RSA key has more than 4096 bits: whoever sends anything at all would make the gate work with it, for tens of milliseconds"
             }
             Self::WithoutFactors => {
                 "the RSA key has no `p`, `q`, `dp`, `dq` and `qi`: write it with them, or as PEM"
