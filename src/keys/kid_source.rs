@@ -206,7 +206,7 @@ impl KidSource {
             origin: self.settings.url.to_string(),
             required_for_ready: false,
             keys: keys.collect(),
-            keys_from: Some(KeysFrom::Fetched),
+            keys_from: state.last_success.map(|_| KeysFrom::Fetched),
             age: state.last_success.map(|at| now.saturating_sub(at)),
             last_error: state.last_error.clone(),
             next_refresh: next.map(|next| next.saturating_sub(now)),
