@@ -259,7 +259,7 @@ mod tests {
             (&[], &["payments/work"], false),
             (&[], &["other/worker"], false),
             (&["payments"], &["payments/other"], false),
-            (&["other"], &["payments/worker"], false),
+            (&["payments", "other"], &["other/worker"], false),
         ] {
             let profile = cluster(namespaces, accounts).unwrap();
             let found = judged(&profile, TOKEN);
