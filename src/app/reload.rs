@@ -152,7 +152,7 @@ impl Reloader {
         };
         new.access_log = old.access_log.clone();
         new.keys.inherit(&old.keys);
-        let snapshots = snapshots.as_ref().map(|directory| &*directory.path);
+        let snapshots = snapshots.as_deref();
         key_snapshots::take_over(&new.keys, snapshots).await;
         new.keys.start();
         if self.became_ready(&new.keys).await || !old.keys.ready() {

@@ -58,7 +58,9 @@ impl Unusable {
     /// One sentence for the operator.
     pub fn explanation(self) -> &'static str {
         match self {
-            Self::UnknownKeyType => "the key is none of `RSA`, `EC`, `OKP` and `oct`",
+            Self::UnknownKeyType => {
+                "the key is of a type that cannot decrypt: those that can are `RSA`, `EC`, `OKP` with `X25519`, and `oct`"
+            }
             Self::UnknownCurve => {
                 "the key's curve is none of `P-256`, `P-384`, `P-521` and `X25519`"
             }
