@@ -11,7 +11,8 @@ use crate::clock::SystemClock;
 
 use crate::config::{self, Config, LoadOptions, Problem, Severity, to_json};
 use crate::keys::snapshot::examine;
-use crate::keys::source::{Origin, SourceStatus};
+use crate::keys::source::Origin;
+use crate::keys::status::SourceStatus;
 use crate::policy::{Access, RouteConfig};
 use crate::verify::Verifier;
 
@@ -283,7 +284,7 @@ fn routes(routes: Option<&[RouteConfig]>) -> String {
 mod tests {
     use super::*;
     use crate::jose::jwk::{SkipReason, SkippedKey};
-    use crate::keys::source::KeyStatus;
+    use crate::keys::status::KeyStatus;
 
     #[test]
     fn routes_say_who_may_pass() {
