@@ -8,7 +8,7 @@
 //! * `read` is one reading of a source: file, key set, or discovery and then the key set. [`merge`] brings it into the set. The latter is pure.
 //! * `task` is one source at work, [`source`] its configuration, [`status`] what is told of it; [`Keys`] is what everyone else sees.
 //! * A source may have an address for each key instead of a document: [`kid`] makes the address, [`kid_budget`] says which is worth a
-//!   fetch, [`kid_shelf`] what is held (both pure), `kid_source` is such a source at work; `either` runs the one or the other.
+//!   fetch, [`kid_shelf`] what is held (both pure), `kid_state` knows both, `kid_source` is such a source at work; `either` runs the one or the other.
 
 mod connect;
 pub mod decryption;
@@ -19,6 +19,7 @@ pub mod kid;
 pub mod kid_budget;
 pub mod kid_shelf;
 mod kid_source;
+mod kid_state;
 pub mod merge;
 pub mod plan;
 mod read;

@@ -4,7 +4,7 @@ use super::{judged, outcome, reason, rejection};
 use crate::jose::algorithm::Algorithm;
 use crate::keys::SourceId;
 use crate::provider::{Profile, entra};
-use crate::verify::rejection::KeyProblem;
+use crate::verify::rejection::{AlgorithmLimit, KeyProblem};
 use crate::verify::testing::*;
 use crate::verify::{Outcome, Rejection};
 
@@ -113,6 +113,26 @@ fn k08_a_signature_that_fails_asks_for_keys_with_and_without_a_kid() {
             }
         ));
         rotated.set(0, &[other_rsa().jwk(r#""kid":"k1""#)]);
+        assert_eq!(judged(&verifier(), &rotated, &token), "ok");
+    }
+}
+
+#[test]
+fn k08_a_key_of_another_type_under_the_old_kid_is_asked_for() {
+    let mut rotated = TestKeys::default();
+    for header in [r#"{"alg":"ES256","kid":"k1"}"#, r#"{"alg":"ES256"}"#] {
+        let token = mint(es256(), Algorithm::Es256, header, &claims(""));
+        assert!(matches!(
+            outcome(&verifier(), &keys(), &token),
+            Outcome::NeedsKeys {
+                otherwise: Rejection::AlgorithmNotAllowed {
+                    limit: AlgorithmLimit::Key,
+                    ..
+                },
+                ..
+            }
+        ));
+        rotated.set(0, &[es256().jwk(r#""kid":"k1""#)]);
         assert_eq!(judged(&verifier(), &rotated, &token), "ok");
     }
 }
