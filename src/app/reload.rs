@@ -13,7 +13,7 @@ use super::{assemble, key_snapshots};
 use crate::admin::Admin;
 use crate::clock::UnixTime;
 use crate::config::{self, Config, LoadOptions, Problem, Shutdown};
-use crate::keys::source::KeysFrom;
+use crate::keys::status::KeysFrom;
 use crate::keys::{KeyObserver, Keys, SnapshotEvent, SourceId};
 use crate::proxy::Gate;
 use crate::telemetry::LogSettings;

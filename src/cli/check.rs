@@ -9,7 +9,8 @@ use crate::app;
 use crate::clock::SystemClock;
 
 use crate::config::{self, Config, LoadOptions, Problem, Severity, to_json};
-use crate::keys::source::{Origin, SourceStatus};
+use crate::keys::source::Origin;
+use crate::keys::status::SourceStatus;
 use crate::policy::{Access, RouteConfig};
 use crate::verify::Verifier;
 
@@ -262,7 +263,7 @@ fn routes(routes: Option<&[RouteConfig]>) -> String {
 mod tests {
     use super::*;
     use crate::jose::jwk::{SkipReason, SkippedKey};
-    use crate::keys::source::KeyStatus;
+    use crate::keys::status::KeyStatus;
 
     #[test]
     fn routes_say_who_may_pass() {

@@ -239,10 +239,11 @@ fn agreement(
 ) -> Result<DecryptionKey, Unusable> {
     let private = PrivateKey::from_private_key(group.algorithm(), private)
         .map_err(|_| Unusable::Malformed)?;
-    let key = pkcs8::agreement(group, private, alg)?;
-    let own = pkcs8::public_half(&key).ok_or(Unusable::Malformed)?;
-    match own == public {
-        true => Ok(key),
+    let own = private
+        .compute_public_key()
+        .map_err(|_| Unusable::Malformed)?;
+    match own.as_ref() == public {
+        true => pkcs8::agreement(group, private, alg),
         false => Err(Unusable::Malformed),
     }
 }

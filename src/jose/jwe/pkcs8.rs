@@ -121,17 +121,6 @@ pub fn agreement(
     DecryptionKey::new(secret, public.as_ref(), is_public_default, alg)
 }
 
-/// The public half of a key that agrees: a point, or the 32 bytes of X25519.
-pub fn public_half(key: &DecryptionKey) -> Option<Vec<u8>> {
-    match key.secret() {
-        Secret::Agreement { private, .. } => {
-            let public = private.compute_public_key().ok()?;
-            Some(public.as_ref().to_vec())
-        }
-        Secret::Rsa(_) | Secret::Shared(_) => None,
-    }
-}
-
 fn rsa_pkcs8(numbers: &RsaNumbers) -> Vec<u8> {
     let version = der::integer(&[]);
     let mut key = version.clone();
