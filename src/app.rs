@@ -4,7 +4,11 @@
 //! what they share is immutable and swapped whole.
 
 mod assemble;
+mod decryption_watch;
+#[cfg(test)]
+mod differential_tests;
 mod drain;
+mod key_snapshots;
 mod key_watch;
 mod reload;
 mod signals;

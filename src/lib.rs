@@ -8,8 +8,9 @@
 //! 3. [`identity`] cleans the headers, on every route, before anything else can fail: hop-by-hop first, then every name that only
 //!    the gate may set, with its look-alikes ([`identity::hygiene`]).
 //! 4. [`proxy::source`] finds the token: none, one, or too many.
-//! 5. [`verify`] judges it: cache, structure, issuer by exact `iss`, algorithm, type, lifetime, audience, the provider's own rules, key,
-//!    signature ([`verify::pipeline`]). For an unknown key it asks for keys; the proxy waits once, bounded, for [`keys`] to fetch, and asks again.
+//! 5. [`verify`] judges it: cache, decryption where it is configured, structure, issuer by exact `iss`, algorithm, type, lifetime,
+//!    audience, the provider's own rules, key, signature, what it is bound to in its request ([`verify::pipeline`]). For an unknown key
+//!    it asks for keys; the proxy waits once, bounded, for [`keys`] to fetch, and asks again.
 //! 6. [`policy`] checks the route's claim rules and hands out a [`policy::Permit`].
 //! 7. [`identity`] writes the header lines from the [`verify::VerifiedToken`].
 //! 8. [`proxy`] streams both ways. Failures of the application are 502 and 504, counted apart from refusals.
@@ -46,6 +47,8 @@ mod app;
 pub mod cli;
 mod clock;
 mod config;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod identity;
 pub mod jose;
 mod keys;

@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use claimgate::jose::algorithm::AlgorithmSet;
-use claimgate::verify::rejection::{AlgorithmLimit, KeyProblem};
-use claimgate::verify::{Reason, Rejection};
+use claimgate::verify::rejection::{AlgorithmLimit, BindingProblem, KeyProblem};
+use claimgate::verify::{Place, Reason, Rejection};
 
 #[test]
 fn the_page_of_reasons_says_what_the_code_does() {
@@ -49,9 +49,6 @@ fn outcome(reason: Reason) -> (String, &'static str) {
         None => match reason {
             Reason::UpstreamUnreachable | Reason::UpstreamReset => ("502".to_owned(), "allow"),
             Reason::UpstreamTimeout => ("504".to_owned(), "allow"),
-            Reason::DecryptionFailed | Reason::BindingMismatch => {
-                ("401".to_owned(), "not in this version")
-            }
             other => panic!("no refusal has the reason {other:?}"),
         },
     }
@@ -65,6 +62,7 @@ fn refusals() -> Vec<Rejection> {
         Rejection::MalformedToken { what: text() },
         Rejection::TokenTooLarge { bytes: 2, limit: 1 },
         Rejection::EncryptedToken,
+        Rejection::DecryptionFailed { why: text() },
         Rejection::UnknownIssuer {
             iss: text(),
             similar: None,
@@ -104,6 +102,11 @@ fn refusals() -> Vec<Rejection> {
             expected: text(),
         },
         Rejection::TenantNotAllowed { tenant: text() },
+        Rejection::BindingMismatch {
+            claim: "",
+            place: Place::Cookie { name: text() },
+            why: BindingProblem::Differs,
+        },
         Rejection::GroupsOverage,
         Rejection::KeysUnavailable { retry_after: 1 },
         Rejection::ClaimsUnusable {
@@ -134,9 +137,11 @@ fn advice(reason: Reason) -> &'static str {
         }
         Reason::TokenTooLarge => "`token.max_bytes`; many groups make Entra's tokens large",
         Reason::EncryptedToken => {
-            "the provider encrypts its tokens (JWE); turn that off for this client"
+            "the provider encrypts its tokens (JWE), and no issuer has `decryption`: give the issuer the private key, or turn encryption off for this client"
         }
-        Reason::DecryptionFailed => "encrypted tokens are refused by this version",
+        Reason::DecryptionFailed => {
+            "`claimgate explain` says what failed: an algorithm outside `decryption.algorithms`, a key that is not held, a changed token, or bare claims inside. The client is never told which"
+        }
         Reason::UnknownIssuer => {
             "`claimgate explain` shows the token's `iss`; it is compared byte for byte, a slash at the end counts"
         }
@@ -156,10 +161,10 @@ fn advice(reason: Reason) -> &'static str {
         Reason::IssuedInFuture => "the clocks of this machine and of the issuer; `leeway`",
         Reason::TokenTooOld => "`max_age` of the issuer",
         Reason::AudienceMismatch => {
-            "`claimgate explain` shows whom the token is for; `audiences` (Cognito: `client_ids`) of the issuer"
+            "`claimgate explain` shows whom the token is for; `audiences` of the issuer (Cognito: `client_ids`; Keycloak, where `aud` needs a mapper: `clients`)"
         }
         Reason::TokenTypeNotAllowed => {
-            "an access token where an ID token is wanted, or the reverse: `token_use` (Cognito), `token_types`"
+            "an access token where an ID token is wanted, or the reverse: `token_use` (Cognito), `token_types`; or a token that the provider makes for itself (Keycloak's refresh tokens, access tokens of Okta's org server, Cloudflare's session)"
         }
         Reason::UnsupportedCriticalHeader => {
             "the token needs an extension (`crit`, `b64`) that the gate does not know; refused by RFC 7515 §4.1.11"
@@ -168,10 +173,12 @@ fn advice(reason: Reason) -> &'static str {
             "the log's `detail` names the claim: `required_claims`, or what the provider's preset needs"
         }
         Reason::ClaimMismatch => {
-            "the log's `detail` names the claim: `required_claims`, `organization`, or the provider's own rule"
+            "the log's `detail` names the claim: `required_claims`, a setting of the provider's own (`organization`, `hosted_domains`, `repositories`, ...), or its rule"
         }
         Reason::TenantNotAllowed => "`allowed_tenants`",
-        Reason::BindingMismatch => "bindings are refused by this version",
+        Reason::BindingMismatch => {
+            "the log's `detail` names the claim and its counterpart: does the client send the header, cookie or parameter of `bindings`, once, from the same log-in as the token?"
+        }
         Reason::GroupsOverage => {
             "Entra left the groups out because there are too many: assign groups to the application, or use application roles"
         }

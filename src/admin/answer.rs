@@ -26,7 +26,7 @@ pub(super) fn answer(admin: &Admin, method: &Method, path: &str) -> Response<Ful
         "/issuers" => |_, view| Page {
             status: StatusCode::OK,
             content_type: JSON,
-            body: issuers::document(&view.keys.status()).into(),
+            body: issuers::document(&view.keys.status(), &view.keys.decryption_status()).into(),
         },
         _ => |_, _| {
             Page::text(
@@ -115,13 +115,11 @@ mod tests {
     fn source(issuer: &str, required: bool, error: Option<&str>) -> SourceStatus {
         SourceStatus {
             issuer: Arc::from(issuer),
+            kind: "jwks_url",
             origin: "https://issuer.example/keys".to_owned(),
             required_for_ready: required,
-            keys: vec![],
-            skipped: vec![],
-            age: None,
             last_error: error.map(str::to_owned),
-            next_refresh: None,
+            ..SourceStatus::default()
         }
     }
 

@@ -97,6 +97,7 @@ mod tests {
             },
             policy: KeyPolicy::default(),
             required_for_ready: true,
+            snapshot_dir: None,
         }
     }
 

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use crate::clock::Clock;
 use crate::config::{Config, IdentitySettings, IssuerSetup};
 use crate::identity::{ManagedNames, Mapping};
+use crate::keys::decryption::DecryptionConfig;
 use crate::keys::source::{Origin, SourceConfig};
-use crate::keys::{Keys, SourceId};
+use crate::keys::{DecryptionId, Keys, SourceId};
 use crate::policy::RouteTable;
 use crate::proxy::{Gate, TokenSettings, TokenSource};
 use crate::telemetry::Metrics;
 use crate::telemetry::metrics::Freshness;
-use crate::verify::{IssuerConfig, Verifier, cache};
+use crate::verify::{Decryption, IssuerConfig, Place, Verifier, cache};
 
 /// A configuration that was read well and still cannot be put together: its reading should have refused it.
 #[derive(Debug)]
@@ -34,7 +35,8 @@ pub fn assemble(
         None => RouteTable::everything_needs_a_token(),
         Some(routes) => RouteTable::new(routes, config.strict_paths).map_err(bad_routes)?,
     };
-    let (issuers, sources) = number_sources(config.issuers);
+    let (issuers, mut sources, decryption) = number_sources(config.issuers);
+    let snapshot_dir = config.keys_snapshot_dir.map(|found| found.path.into());
     let route_names: Vec<Arc<str>> = routes
         .routes()
         .iter()
@@ -48,16 +50,24 @@ pub fn assemble(
         None => Metrics::new(&route_names, &issuer_names),
         Some(gate) => gate.metrics.reindexed(&route_names, &issuer_names),
     };
-    for (index, source) in sources.iter().enumerate() {
-        if let Origin::Fixed { keys, .. } = &source.origin {
-            let id = SourceId(index);
-            metrics.keys_held(&source.issuer, id, keys.keys.len(), Freshness::Always);
+    for (index, source) in sources.iter_mut().enumerate() {
+        source.snapshot_dir.clone_from(&snapshot_dir);
+        // What never changes is always fresh, and so is what nobody has asked for yet.
+        let held = match &source.origin {
+            Origin::Fixed { keys, .. } => Some(keys.keys.len()),
+            Origin::KeyPerKid { .. } => Some(0),
+            _ => None,
+        };
+        if let Some(held) = held {
+            metrics.keys_held(&source.issuer, SourceId(index), held, Freshness::Always);
         }
     }
-    let (managed, mapping) = identity(config.identity, &config.token);
+    let verifier = Verifier::new(issuers, config.token.max_bytes);
+    let (managed, mapping) = identity(config.identity, &config.token, &verifier);
+    let keys = Keys::new(sources, Arc::clone(&clock), metrics.clone()).with_decryption(decryption);
     Ok(Gate {
-        verifier: Verifier::new(issuers, config.token.max_bytes),
-        keys: Arc::new(Keys::new(sources, Arc::clone(&clock), metrics.clone())),
+        verifier,
+        keys: Arc::new(keys),
         routes,
         managed,
         mapping,
@@ -71,11 +81,14 @@ pub fn assemble(
     })
 }
 
-/// Gives every source its number in [`Keys`]. An issuer has one source for each form of its profile, or a single one that serves all of them.
+/// Gives every source its number in [`Keys`], and every issuer's decryption keys theirs. An issuer has one source for each form of its profile, or a single one that serves all of them.
 /// Forms with the same document share a source: it is fetched once, and unknown keys make it be fetched once per `refetch_interval`.
-fn number_sources(setups: Vec<IssuerSetup>) -> (Vec<IssuerConfig>, Vec<SourceConfig>) {
+fn number_sources(
+    setups: Vec<IssuerSetup>,
+) -> (Vec<IssuerConfig>, Vec<SourceConfig>, Vec<DecryptionConfig>) {
     let mut issuers = Vec::with_capacity(setups.len());
     let mut sources = Vec::new();
+    let mut private = Vec::new();
     for setup in setups {
         let first = sources.len();
         let mut own: Vec<SourceConfig> = Vec::with_capacity(setup.sources.len());
@@ -102,22 +115,41 @@ fn number_sources(setups: Vec<IssuerSetup>) -> (Vec<IssuerConfig>, Vec<SourceCon
             max_age: setup.max_age.map(seconds),
             required_claims: setup.required_claims,
             unverified_email: setup.unverified_email,
+            decryption: setup.decryption.map(|setup| {
+                private.push(setup.config);
+                Decryption {
+                    source: DecryptionId(private.len() - 1),
+                    algorithms: setup.algorithms,
+                    encryptions: setup.encryptions,
+                    required: setup.required,
+                }
+            }),
+            bindings: setup.bindings.into(),
         });
     }
-    (issuers, sources)
+    (issuers, sources, private)
 }
 
-fn identity(settings: IdentitySettings, token: &TokenSettings) -> (ManagedNames, Mapping) {
+fn identity(
+    settings: IdentitySettings,
+    token: &TokenSettings,
+    verifier: &Verifier,
+) -> (ManagedNames, Mapping) {
     let mapping = match settings.headers {
         None => Mapping::default_set(settings.max_bytes),
         Some(rules) => Mapping::of(rules, settings.max_bytes),
     };
-    let carriers = token.sources.iter().filter_map(|source| match source {
+    let sources = token.sources.iter().filter_map(|source| match source {
         TokenSource::Header { name, .. } => Some(name.as_str()),
         TokenSource::Cookie { .. } | TokenSource::Query { .. } => None,
     });
+    let bound = verifier.access_token_places().iter();
+    let bound = bound.filter_map(|place| match place {
+        Place::Header { name, .. } => Some(name.as_str()),
+        Place::Cookie { .. } | Place::Query { .. } => None,
+    });
     let managed = ManagedNames::new(&mapping.names(), &settings.strip, settings.underscores)
-        .without_look_alikes(carriers);
+        .without_look_alikes(sources.chain(bound));
     (managed, mapping)
 }
 

@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
-use super::assemble;
 use super::start::view;
+use super::{assemble, key_snapshots};
 use crate::admin::Admin;
 use crate::clock::UnixTime;
 use crate::config::{self, Config, LoadOptions, Problem, Shutdown};
-use crate::keys::{Keys, SourceId};
+use crate::keys::source::KeysFrom;
+use crate::keys::{KeyObserver, Keys, SnapshotEvent, SourceId};
 use crate::proxy::Gate;
 use crate::telemetry::LogSettings;
 use crate::telemetry::metrics::Freshness;
@@ -141,6 +142,7 @@ impl Reloader {
             );
         }
         let shutdown = config.shutdown;
+        let snapshots = config.keys_snapshot_dir.clone();
         let mut new = match assemble(config, Arc::clone(&old.clock), Some(old)) {
             Ok(new) => new,
             Err(error) => {
@@ -150,6 +152,8 @@ impl Reloader {
         };
         new.access_log = old.access_log.clone();
         new.keys.inherit(&old.keys);
+        let snapshots = snapshots.as_ref().map(|directory| &*directory.path);
+        key_snapshots::take_over(&new.keys, snapshots).await;
         new.keys.start();
         if self.became_ready(&new.keys).await || !old.keys.ready() {
             return Some((new, shutdown));
@@ -170,15 +174,22 @@ impl Reloader {
     }
 }
 
-/// Sources that go on with the keys of their predecessors did not fetch them themselves.
-fn count_keys(gate: &Gate, now: UnixTime) {
+/// What sources hold that they did not fetch themselves, but took over from their predecessors or from a snapshot; and how long keys are trusted.
+pub(super) fn count_keys(gate: &Gate, now: UnixTime) {
     for (index, source) in gate.keys.status().iter().enumerate() {
+        let max_stale = source.max_stale.unwrap_or_default();
+        gate.metrics.keys_trusted_for(&source.issuer, max_stale);
         if let Some(age) = source.age {
             let age = i64::try_from(age.as_secs()).unwrap_or(i64::MAX);
-            let since = Freshness::Since(UnixTime(now.0.saturating_sub(age)));
-            let id = SourceId(index);
-            gate.metrics
-                .keys_held(&source.issuer, id, source.keys.len(), since);
+            let fetched = UnixTime(now.0.saturating_sub(age));
+            let (id, keys) = (SourceId(index), source.keys.len());
+            if source.keys_from == Some(KeysFrom::Snapshot) {
+                let used = SnapshotEvent::Used { keys, fetched };
+                gate.metrics.snapshot(&source.issuer, id, used);
+            } else {
+                let since = Freshness::Since(fetched);
+                gate.metrics.keys_held(&source.issuer, id, keys, since);
+            }
         }
     }
 }

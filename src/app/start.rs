@@ -11,10 +11,10 @@ use arc_swap::ArcSwap;
 use tokio::net::TcpListener;
 
 use super::drain::drain;
-use super::reload::{Reloader, warn_of};
+use super::reload::{Reloader, count_keys, warn_of};
 use super::signals::{Asked, Signals};
 use super::workers::Workers;
-use super::{CannotRun, assemble, key_watch};
+use super::{CannotRun, assemble, key_snapshots, key_watch};
 use crate::admin::{self, Admin};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
@@ -38,12 +38,16 @@ pub(super) async fn start_and_serve(mut config: Config, file: PathBuf) -> Result
     let issuers: Vec<String> = config.issuers.iter().map(|i| i.name.to_string()).collect();
     let warnings = std::mem::take(&mut config.warnings);
     let log = config.log;
+    let snapshots = config.keys_snapshot_dir.clone();
     let mut reloader = Reloader::new(file, &config);
 
     let mut gate = assemble(config, Arc::clone(&clock), None)
         .map_err(|error| CannotRun::new(error.to_string()))?;
     let writer = start_logs(&mut gate, log)?;
     gate.metrics.config_loaded(true, clock.now().wall);
+    let snapshots = snapshots.as_ref().map(|directory| &*directory.path);
+    key_snapshots::take_over(&gate.keys, snapshots).await;
+    count_keys(&gate, clock.now().wall);
     gate.keys.start();
     let admin = Arc::new(Admin::new(view(&gate)));
     let gate = Arc::new(ArcSwap::from_pointee(gate));

@@ -1,5 +1,6 @@
 //! `claimgate check`: every problem of the file in one run; with `--online` also whether the issuers' keys can be had.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::online::fetch_once;
@@ -9,6 +10,7 @@ use crate::app;
 use crate::clock::SystemClock;
 
 use crate::config::{self, Config, LoadOptions, Problem, Severity, to_json};
+use crate::keys::snapshot::examine;
 use crate::keys::source::{Origin, SourceStatus};
 use crate::policy::{Access, RouteConfig};
 use crate::verify::Verifier;
@@ -39,6 +41,9 @@ pub(super) fn check(arguments: &Arguments) -> u8 {
         Err(problems) => return report(arguments, &problems),
     };
     let mut problems = std::mem::take(&mut config.warnings);
+    if !arguments.no_files {
+        problems.extend(unusable_snapshots(&file, &config));
+    }
     let mut summary = server(&config);
     let routes = routes(config.routes.as_deref());
     let owners = owners(&config);
@@ -121,12 +126,7 @@ fn owners(config: &Config) -> Vec<Owner> {
         line: issuer.line,
         column: issuer.column,
         provider: issuer.profile.kind.name(),
-        fetched: issuer.sources.iter().any(|source| {
-            matches!(
-                source.origin,
-                Origin::JwksUrl { .. } | Origin::Discovery { .. }
-            )
-        }),
+        fetched: issuer.sources.iter().any(|s| s.origin.is_remote()),
     };
     config.issuers.iter().enumerate().map(owner).collect()
 }
@@ -165,6 +165,23 @@ fn unreachable_keys(file: &str, owner: &Owner, source: &SourceStatus, error: &st
     }
 }
 
+/// A gate without its snapshots serves, and starts without keys while an issuer is away: a warning.
+fn unusable_snapshots(file: &Path, config: &Config) -> Option<Problem> {
+    let directory = config.keys_snapshot_dir.as_ref()?;
+    let why = examine(&directory.path).err()?;
+    let (message, hint) = why.split_once("\nhint: ").unwrap_or((&why, ""));
+    Some(Problem {
+        file: file.display().to_string(),
+        line: directory.line,
+        column: directory.column,
+        path: "keys_snapshot_dir".to_owned(),
+        message: format!("keys cannot be remembered for the next start: {message}"),
+        hint: Some(hint.to_owned()),
+        severity: Severity::Warning,
+        snippet: None,
+    })
+}
+
 const ABOUT_ISSUERS: &str = "look at the issuer's address, DNS, the network policy, `keys.ca_file` for a private certificate, `keys.proxy`";
 const UNTIL_THEN: &str =
     "the gate would start, and answer 503 to this issuer's tokens until its keys can be had";
@@ -192,6 +209,9 @@ fn issuers(sources: &[SourceStatus], owners: &[Owner], online: bool) -> String {
         if online {
             let found = |line: String| vec![String::new(), String::new(), line];
             rows.extend(held(source).into_iter().map(found));
+            if source.kind == Origin::KEY_PER_KID {
+                rows.push(found("  each is fetched when a token names it".to_owned()));
+            }
         }
     }
     format!("\nissuers\n{}", table("  ", &rows))
@@ -261,8 +281,6 @@ fn routes(routes: Option<&[RouteConfig]>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::jose::jwk::{SkipReason, SkippedKey};
     use crate::keys::source::KeyStatus;
@@ -294,6 +312,7 @@ mod tests {
     fn online_shows_every_key_and_why_one_is_skipped() {
         let source = SourceStatus {
             issuer: Arc::from("staff"),
+            kind: "jwks_url",
             origin: "https://id.example/keys".to_owned(),
             required_for_ready: true,
             keys: vec![KeyStatus {
@@ -305,9 +324,7 @@ mod tests {
                 kid: None,
                 reason: SkipReason::WeakKey,
             }],
-            age: Some(Duration::ZERO),
-            last_error: None,
-            next_refresh: None,
+            ..SourceStatus::default()
         };
         let owner = Owner {
             index: 0,
@@ -357,13 +374,10 @@ mod tests {
     fn held_by_nobody() -> (SourceStatus, Owner) {
         let source = SourceStatus {
             issuer: Arc::from("staff"),
+            kind: "jwks_url",
             origin: "https://id.example/keys".to_owned(),
             required_for_ready: true,
-            keys: vec![],
-            skipped: vec![],
-            age: None,
-            last_error: None,
-            next_refresh: None,
+            ..SourceStatus::default()
         };
         let owner = Owner {
             index: 0,

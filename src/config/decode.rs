@@ -345,10 +345,16 @@ impl Decoder<'_> {
             Presence::Optional(_) => return,
             Presence::Required => {
                 let doc = field.doc.trim_end_matches('.');
+                let choices = match field.kind {
+                    Kind::Text(text) if !text.choices.is_empty() => {
+                        format!("; one of {}", quoted(text.choices))
+                    }
+                    _ => String::new(),
+                };
                 self.problems.error(
                     &place,
                     Mistake::new(format!("`{}` is missing", field.name))
-                        .hint(format!("`{}`: {doc}", field.name)),
+                        .hint(format!("`{}`: {doc}{choices}", field.name)),
                 );
                 None
             }

@@ -73,6 +73,12 @@ pub(super) static ROOT: Table = Table {
             "Whose tokens are accepted.",
         ),
         Field::optional(
+            "keys_snapshot_dir",
+            Kind::Text(&text::DIRECTORY),
+            "no snapshots",
+            "Where the last good keys of each issuer are remembered, so that a gate that is started while an issuer is away has them, within `max_stale`. See docs/keys.md.",
+        ),
+        Field::optional(
             "token",
             Kind::Table(&TOKEN),
             "",
@@ -207,7 +213,7 @@ static TOKEN: Table = Table {
             "forward",
             Kind::Bool,
             Preset::Bool(false),
-            "The verified token goes on to the application, where it came from.",
+            "The verified token, and the access token that its `at_hash` binds it to, go on to the application, where they came from.",
         ),
         Field::with_default(
             "max_bytes",
@@ -226,8 +232,10 @@ static TOKEN_SOURCE: Variants = Variants {
     by: By::Presence,
     common: &[],
     list: &[
-        Variant {
+        &Variant {
             name: "header",
+            title: "Header",
+            doc: "A request header.",
             groups: &[&[
                 Field::required(
                     "header",
@@ -242,8 +250,10 @@ static TOKEN_SOURCE: Variants = Variants {
                 ),
             ]],
         },
-        Variant {
+        &Variant {
             name: "cookie",
+            title: "Cookie",
+            doc: "A cookie: refused on cross-site requests that could change something.",
             groups: &[&[
                 Field::required(
                     "cookie",
@@ -258,8 +268,10 @@ static TOKEN_SOURCE: Variants = Variants {
                 ),
             ]],
         },
-        Variant {
+        &Variant {
             name: "query",
+            title: "Query parameter",
+            doc: "A parameter of the query; addresses are logged and shared.",
             groups: &[&[Field::required(
                 "query",
                 Kind::Text(&text::QUERY_NAME),

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use super::fields::{hours, minutes};
-use super::kind::{By, Field, Kind, OneOf, Preset, Table, Variant, Variants};
-use super::text;
+use super::fields_bindings::BINDINGS;
+use super::fields_decryption::DECRYPTION;
+use super::kind::{By, Field, Kind, OneOf, Preset, Table, Variants};
+use super::{providers, text};
 use crate::keys::plan::Timing;
 use crate::verify::IssuerConfig;
 
@@ -19,9 +21,11 @@ const MAX_RETENTION: Duration = hours(168);
 /// A year: a longer bound bounds nothing.
 const MAX_MAX_AGE: Duration = hours(8760);
 /// Every source of keys; an entry has at most one.
-pub(super) const KEY_SOURCES: [&str; 7] = [
+pub(super) const KEY_SOURCES: [&str; 9] = [
     "jwks_url",
     "discovery_url",
+    "certificates_url",
+    "pem_url",
     "jwks_file",
     "jwks",
     "pem_file",
@@ -32,136 +36,10 @@ pub(super) const KEY_SOURCES: [&str; 7] = [
 pub(super) static ISSUER: Variants = Variants {
     by: By::Value("provider"),
     common: &[COMMON],
-    list: &[
-        Variant {
-            name: "oidc",
-            groups: &[
-                &[Field::required(
-                    "issuer",
-                    Kind::Text(&text::ANY),
-                    "The exact `iss`, byte for byte. Need not be a URL when the keys do not come from discovery.",
-                )],
-                AUDIENCES,
-            ],
-        },
-        Variant {
-            name: "cognito",
-            groups: &[&[
-                Field::optional(
-                    "region",
-                    Kind::Text(&text::ANY),
-                    "from the pool's id",
-                    "AWS region of the user pool.",
-                ),
-                Field::required(
-                    "user_pool_id",
-                    Kind::Text(&text::ANY),
-                    "Id of the user pool, as in `us-east-1_example`.",
-                ),
-                Field::required(
-                    "client_ids",
-                    TEXTS,
-                    "App clients: `aud` of ID tokens, `client_id` of access tokens.",
-                ),
-                Field::with_default(
-                    "token_use",
-                    Kind::List {
-                        of: &Kind::Text(&text::TOKEN_USE),
-                        at_least_one: true,
-                    },
-                    Preset::Text("id"),
-                    "Which kinds of token are accepted: `id`, `access`.",
-                ),
-            ]],
-        },
-        Variant {
-            name: "auth0",
-            groups: &[
-                &[
-                    Field::required(
-                        "domain",
-                        Kind::Either {
-                            scalar: &Kind::Text(&text::ANY),
-                            long: &TEXTS,
-                        },
-                        "The tenant's domain, or a list with its custom domains; without `https://`.",
-                    ),
-                    Field::optional(
-                        "organization",
-                        Kind::Text(&text::ANY),
-                        "any",
-                        "`org_id` (or `org_name`) that tokens must carry.",
-                    ),
-                ],
-                AUDIENCES,
-            ],
-        },
-        Variant {
-            name: "entra",
-            groups: &[
-                &[
-                    Field::required(
-                        "tenant",
-                        Kind::Text(&text::ANY),
-                        "The tenant's GUID; or `common`, `organizations`, `consumers`.",
-                    ),
-                    Field::with_default(
-                        "allowed_tenants",
-                        Kind::List {
-                            of: &Kind::Text(&text::ANY),
-                            at_least_one: false,
-                        },
-                        Preset::Nothing,
-                        "GUIDs of accepted tenants, for `common` and `organizations`.",
-                    ),
-                    Field::with_default(
-                        "any_tenant",
-                        Kind::Bool,
-                        Preset::Bool(false),
-                        "Accept every Microsoft tenant: whoever can open one can sign in.",
-                    ),
-                    Field::optional(
-                        "versions",
-                        Kind::List {
-                            of: &Kind::Text(&text::VERSION),
-                            at_least_one: true,
-                        },
-                        "both",
-                        "Token versions that are accepted: `\"1.0\"`, `\"2.0\"`.",
-                    ),
-                    Field::with_default(
-                        "groups_overage",
-                        Kind::Text(&text::GROUPS_OVERAGE),
-                        Preset::Text("flag"),
-                        "When the groups were left out of the token: `flag` it in `X-Auth-Groups-Overage`, or `deny`.",
-                    ),
-                ],
-                AUDIENCES,
-            ],
-        },
-        Variant {
-            name: "wso2",
-            groups: &[
-                &[
-                    Field::required(
-                        "url",
-                        Kind::Text(&text::KEY_URL),
-                        "Base URL of the server, as in `https://is.example.com:9443`.",
-                    ),
-                    Field::optional(
-                        "tenant",
-                        Kind::Text(&text::ANY),
-                        "the super tenant",
-                        "Tenant (`/t/{tenant}`) or Asgardeo organization.",
-                    ),
-                ],
-                AUDIENCES,
-            ],
-        },
-    ],
+    list: providers::VARIANTS,
 };
 
-const TEXTS: Kind = Kind::List {
+pub(super) const TEXTS: Kind = Kind::List {
     of: &Kind::Text(&text::ANY),
     at_least_one: true,
 };
@@ -176,7 +54,7 @@ static COMMON: &[Field] = &[
     Field::required(
         "provider",
         Kind::Text(&text::PROVIDER),
-        "`oidc`, `cognito`, `auth0`, `entra` or `wso2`.",
+        "What the issuer is. Which further keys the entry has depends on it.",
     ),
     Field::optional(
         "algorithms",
@@ -232,17 +110,21 @@ static COMMON: &[Field] = &[
         Preset::Bool(true),
         "Whether `/readyz` waits for this issuer's keys.",
     ),
-    Field::unsupported(
+    Field::optional(
         "decryption",
-        "let the issuer send signed tokens that are not encrypted",
+        Kind::Table(&DECRYPTION),
+        "encrypted tokens are refused",
+        "Keys for this issuer's encrypted tokens; what is inside must be a signed one.",
     ),
-    Field::unsupported(
+    Field::optional(
         "bindings",
-        "take it out; the token is then not tied to another part of the request",
+        Kind::Table(&BINDINGS),
+        "none",
+        "What a token must match in the request that it comes in.",
     ),
 ];
 
-static AUDIENCES: &[Field] = &[
+pub(super) static AUDIENCES: &[Field] = &[
     Field::optional(
         "audiences",
         TEXTS,
@@ -265,6 +147,18 @@ pub(super) static KEYS: Table = Table {
             Kind::Text(&text::KEY_URL),
             "",
             "A discovery document; its `issuer` must be exactly this entry's.",
+        ),
+        Field::optional(
+            "certificates_url",
+            Kind::Text(&text::KEY_URL),
+            "",
+            "A JSON object of each `kid` to its certificate or public key in PEM. A certificate only holds the key: its dates are not looked at.",
+        ),
+        Field::optional(
+            "pem_url",
+            Kind::Text(&text::KEY_URL),
+            "",
+            "An address that ends in `/{kid}`, with one public key in PEM for each `kid`. It is fetched when a token names it; a `kid` must be a UUID in lower case.",
         ),
         Field::optional(
             "jwks_file",
@@ -321,7 +215,7 @@ pub(super) static KEYS: Table = Table {
                 max: REFETCH_INTERVAL.1,
             },
             Preset::Duration(Timing::DEFAULT_REFETCH_INTERVAL),
-            "Floor between fetches that unknown keys cause; the fetch at start does not count.",
+            "Floor between fetches that unknown keys cause; the fetch at start does not count. With `pem_url` at most four in it.",
         ),
         Field::with_default(
             "max_stale",
@@ -346,6 +240,18 @@ pub(super) static KEYS: Table = Table {
             Kind::Text(&text::PATH),
             "the system's roots",
             "Certificates in PEM that replace the system's roots for this issuer.",
+        ),
+        Field::optional(
+            "token_file",
+            Kind::Text(&text::PATH),
+            "none",
+            "A bearer token that is sent with each fetch, read anew each time. It goes to the origin of the configured address only: not to another one that a discovery document names.",
+        ),
+        Field::optional(
+            "token_origins",
+            TEXTS,
+            "none",
+            "Other origins that may see the token of `token_file`, when the discovery document names one of them as `jwks_uri`.",
         ),
         Field::optional(
             "proxy",

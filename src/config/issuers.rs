@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::bindings;
+use super::decryption;
 use super::keys::{self, Entry};
 use super::problem::{Mistake, Place, Problems};
 use super::profile::{self, Judged};
@@ -11,7 +13,7 @@ use super::record::{Data, Item, Record};
 use super::{IssuerSetup, LoadOptions};
 use crate::jose::algorithm::{Algorithm, AlgorithmSet};
 use crate::jose::json::Json;
-use crate::provider::{IssuerPattern, Profile};
+use crate::provider::Profile;
 
 /// The entries that are right; what is wrong with the others is in `problems`.
 pub(super) fn issuers(
@@ -79,11 +81,12 @@ impl Settings<'_> {
         problems: &mut Problems,
     ) -> Option<IssuerSetup> {
         // Each part reports by itself, so that one mistake does not hide another.
-        let audiences = self.audiences(problems);
         let required_claims = self.required_claims(problems);
+        let bindings = bindings::bindings(self.record, problems);
         let leeway = self.whole_seconds("leeway", problems);
         let max_age = self.whole_seconds("max_age", problems);
         self.warn_of_any_tenant(problems);
+        let decryption = decryption::setup(self.record, &self.name, self.options, problems);
         let Judged {
             profile,
             right,
@@ -92,6 +95,10 @@ impl Settings<'_> {
         if issuer_is_right && self.record.variant.is_some() {
             self.unique_issuer(&profile, patterns, problems);
         }
+        let audiences = match &profile.audiences {
+            Some(audiences) => Some(Some(audiences.clone())),
+            None => self.audiences(&profile, problems),
+        };
         let algorithms = self.algorithms(&profile, problems);
         let entry = Entry {
             record: self.record,
@@ -119,16 +126,16 @@ impl Settings<'_> {
             },
             required_claims: required_claims?,
             unverified_email: self.unverified_email,
+            decryption: decryption?,
+            bindings: bindings?,
             name: self.name,
             profile,
         })
     }
 
-    /// The outer `None`: a mistake. The inner one: `any_audience`.
-    fn audiences(&self, problems: &mut Problems) -> Option<Option<Vec<String>>> {
-        if self.record.variant? == "cognito" {
-            return Some(Some(self.record.texts("client_ids")));
-        }
+    /// The outer `None`: a mistake. The inner one: `any_audience`, or another setting that is enough.
+    fn audiences(&self, profile: &Profile, problems: &mut Problems) -> Option<Option<Vec<String>>> {
+        self.record.variant?;
         if self.record.broken("audiences") {
             return None;
         }
@@ -151,6 +158,7 @@ impl Settings<'_> {
                 );
                 None
             }
+            (false, false) if profile.bound_by.is_some() => Some(None),
             (false, false) => {
                 problems.error(
                     &self.record.place.key("audiences", self.record.place.at),
@@ -196,13 +204,13 @@ impl Settings<'_> {
         problems: &mut Problems,
     ) {
         for form in &profile.forms {
-            let (IssuerPattern::Exact(issuer) | IssuerPattern::Tenant(issuer)) = &form.pattern;
-            if let Some(other) = patterns.get(issuer) {
+            let issuer = form.pattern.text();
+            if let Some(other) = patterns.get(&issuer) {
                 problems.error(
                     &self.record.place,
                     Mistake::new(format!(
                         "two entries accept the issuer `{}`",
-                        super::problem::shown(issuer)
+                        super::problem::shown(&issuer)
                     ))
                     .hint(format!(
                         "the other one is on line {}; put all `audiences` into one entry",
@@ -213,8 +221,7 @@ impl Settings<'_> {
             }
         }
         for form in &profile.forms {
-            let (IssuerPattern::Exact(issuer) | IssuerPattern::Tenant(issuer)) = &form.pattern;
-            patterns.insert(issuer.clone(), self.record.place.clone());
+            patterns.insert(form.pattern.text(), self.record.place.clone());
         }
     }
 

@@ -2,22 +2,25 @@
 
 use std::sync::Arc;
 
-use super::LoadOptions;
 use super::fields_issuer::{KEY_SOURCES, KEYS};
 use super::kind::Kind;
 use super::problem::{Mistake, Place, Problems, shown};
-use super::record::{Data, Record};
-use super::secret;
+use super::record::{Data, Item, Record};
 use super::tree::{Node, Value};
+use super::{LoadOptions, secret};
 use crate::jose::algorithm::AlgorithmSet;
 use crate::jose::jwk::KeyPolicy;
 use crate::keys::fetch::{FetchSettings, only_roots, system_roots};
+use crate::keys::kid::KidUrl;
 use crate::keys::plan::Timing;
 use crate::keys::source::{FileFormat, Origin, SourceConfig};
 use crate::keys::url::KeyUrl;
-use crate::provider::{IssuerForm, IssuerPattern, KeyDocument, Profile};
+use crate::provider::Profile;
 
-const ABOUT_URLS: &str = "write it in full, as `https://id.example.com/jwks`";
+pub(super) const ABOUT_URLS: &str = "write it in full, as `https://id.example.com/jwks`";
+pub(super) const ABOUT_KID_URLS: &str = "write it in full, as `https://keys.example.com/{kid}`";
+/// Sources that are fetched.
+const FETCHED: [&str; 4] = ["jwks_url", "discovery_url", "certificates_url", "pem_url"];
 
 /// What an entry says besides its `keys:`.
 pub(super) struct Entry<'e> {
@@ -105,6 +108,12 @@ pub(super) fn sources(
             vec![builder.explicit(name, problems)?]
         }
     };
+    let safe = origins
+        .iter()
+        .filter(|origin| builder.check_token(origin, problems));
+    if safe.count() < origins.len() {
+        return None;
+    }
     let timing = timing?;
     let source = |origin: Origin| SourceConfig {
         issuer: entry.name.clone(),
@@ -112,6 +121,7 @@ pub(super) fn sources(
         timing,
         policy: builder.policy(),
         required_for_ready: entry.required_for_ready,
+        snapshot_dir: None,
     };
     Some(origins.into_iter().map(source).collect())
 }
@@ -164,20 +174,26 @@ impl Builder<'_> {
     pub fn policy(&self) -> KeyPolicy {
         KeyPolicy {
             allow_public_default_key: self.flag("allow_public_default_key"),
-            ..KeyPolicy::default()
+            ..self.entry.profile.key_policy.clone()
         }
     }
 
-    fn flag(&self, name: &str) -> bool {
+    pub fn flag(&self, name: &str) -> bool {
         self.keys.boolean(name).unwrap_or(false)
     }
 
     /// Settings that the source in use does not look at. Silence would let an operator believe in them.
     fn useless(&self, source: &str, problems: &mut Problems) {
-        const FETCH: [&str; 4] = ["ca_file", "proxy", "allow_http", "refetch_interval"];
+        const FETCH: [&str; 5] = [
+            "ca_file",
+            "token_file",
+            "proxy",
+            "allow_http",
+            "refetch_interval",
+        ];
         const PERIODIC: [&str; 3] = ["refresh_interval", "max_stale", "retention"];
         let mut useless: Vec<&str> = Vec::new();
-        let fetched = matches!(source, "" | "jwks_url" | "discovery_url");
+        let fetched = source.is_empty() || FETCHED.contains(&source);
         let secret = matches!(source, "secret_file" | "secret_env");
         if !fetched {
             useless.extend(FETCH);
@@ -188,6 +204,9 @@ impl Builder<'_> {
         if !matches!(source, "" | "discovery_url") {
             useless.push("same_origin");
         }
+        if !matches!(source, "" | "discovery_url") || !self.keys.given("token_file") {
+            useless.push("token_origins");
+        }
         if !secret {
             useless.push("secret_encoding");
         }
@@ -195,6 +214,9 @@ impl Builder<'_> {
             // `false` asks for nothing.
             if self.keys.given(name) && self.keys.boolean(name) != Some(false) {
                 let other = match source {
+                    _ if name == "token_origins" && !self.keys.given("token_file") => {
+                        "no `token_file`".to_owned()
+                    }
                     "" => "keys that are fetched".to_owned(),
                     source => format!("`{source}`"),
                 };
@@ -207,62 +229,10 @@ impl Builder<'_> {
         }
     }
 
-    /// The document that the preset knows for one form of the issuer.
-    fn preset(
-        &self,
-        form: &IssuerForm,
-        fetch: Option<FetchSettings>,
-        problems: &mut Problems,
-    ) -> Option<Origin> {
-        if !self.entry.issuer_is_right {
-            return None;
-        }
-        let field = ["issuer", "domain", "url", "tenant", "user_pool_id"]
-            .into_iter()
-            .find(|field| self.entry.record.given(field))
-            .unwrap_or_default();
-        let place = self.entry.record.place(field);
-        let url = match &form.keys {
-            KeyDocument::Jwks { url } | KeyDocument::Discovery { url, .. } => url,
-        };
-        let written = self.entry.record.item(field).map_or("", |item| &item.shown);
-        let checked = match KeyUrl::parse(url, self.flag("allow_http")) {
-            Ok(checked) => checked,
-            Err(bad) => {
-                let reason = Mistake::from_message(&bad.0, ABOUT_URLS);
-                let no_url = !written.contains("://");
-                let mistake = if field == "issuer" && no_url {
-                    Mistake::new(format!(
-                        "no keys can be discovered at `{written}`: {}",
-                        reason.message
-                    ))
-                    .hint("give the keys' source, as in `keys: {jwks_url: https://...}`; an issuer that is no URL has no discovery")
-                } else {
-                    reason
-                };
-                problems.error(&place, mistake);
-                return None;
-            }
-        };
-        self.warn_of_http(&checked, url, &place, problems);
-        let fetch = fetch?;
-        Some(match &form.keys {
-            KeyDocument::Jwks { .. } => Origin::JwksUrl {
-                url: checked,
-                fetch,
-            },
-            KeyDocument::Discovery { issuer, .. } => Origin::Discovery {
-                url: checked,
-                issuer: issuer.clone(),
-                fetch,
-            },
-        })
-    }
-
     /// The one source that `keys:` names.
     fn explicit(&self, name: &str, problems: &mut Problems) -> Option<Origin> {
         let Some(item) = self.keys.item(name) else {
-            if matches!(name, "jwks_url" | "discovery_url") {
+            if FETCHED.contains(&name) {
                 self.fetch(problems);
             }
             return None;
@@ -271,6 +241,20 @@ impl Builder<'_> {
             "jwks_url" => {
                 let (url, fetch) = (self.url(name, problems), self.fetch(problems));
                 Some(Origin::JwksUrl {
+                    url: url?,
+                    fetch: fetch?,
+                })
+            }
+            "certificates_url" => {
+                let (url, fetch) = (self.url(name, problems), self.fetch(problems));
+                Some(Origin::CertificatesUrl {
+                    url: url?,
+                    fetch: fetch?,
+                })
+            }
+            "pem_url" => {
+                let (url, fetch) = (self.kid_url(item, problems), self.fetch(problems));
+                Some(Origin::KeyPerKid {
                     url: url?,
                     fetch: fetch?,
                 })
@@ -288,30 +272,6 @@ impl Builder<'_> {
             "pem_file" => self.file(FileFormat::Pem, item.text()?, &item.place, problems),
             "jwks" => self.inline(item, problems),
             _ => self.secret(name, &item.place, problems),
-        }
-    }
-
-    /// The `issuer` that a discovery document of the operator's choice must name.
-    fn discovered_issuer(&self, problems: &mut Problems) -> Option<String> {
-        if !self.entry.issuer_is_right {
-            return None;
-        }
-        match self.entry.profile.forms.as_slice() {
-            [form] => Some(match (&form.keys, &form.pattern) {
-                (KeyDocument::Discovery { issuer, .. }, _) => issuer.clone(),
-                (_, IssuerPattern::Exact(issuer) | IssuerPattern::Tenant(issuer)) => issuer.clone(),
-            }),
-            forms => {
-                problems.error(
-                    &self.keys.place("discovery_url"),
-                    Mistake::new(format!(
-                        "one discovery document names one issuer, and this entry has {}",
-                        forms.len()
-                    ))
-                    .hint("use `jwks_url`, or an entry for each (Entra: `versions: [\"2.0\"]`; Auth0: one `domain`)"),
-                );
-                None
-            }
         }
     }
 
@@ -333,8 +293,23 @@ impl Builder<'_> {
         }
     }
 
+    fn kid_url(&self, item: &Item, problems: &mut Problems) -> Option<KidUrl> {
+        match KidUrl::parse(item.text()?, self.flag("allow_http")) {
+            Ok(url) => {
+                let sample = url.sample();
+                self.warn_of_http(sample, &sample.to_string(), &item.place, problems);
+                Some(url)
+            }
+            Err(bad) => {
+                let mistake = Mistake::from_message(&bad.0, ABOUT_KID_URLS);
+                problems.error(&item.place, item.redact(mistake));
+                None
+            }
+        }
+    }
+
     /// `allow_http` was needed: somebody on the way can answer with keys of their own.
-    fn warn_of_http(&self, url: &KeyUrl, text: &str, place: &Place, problems: &mut Problems) {
+    pub fn warn_of_http(&self, url: &KeyUrl, text: &str, place: &Place, problems: &mut Problems) {
         if self.flag("allow_http") && KeyUrl::parse(text, false).is_err() {
             let host = url.uri().host().unwrap_or_default();
             problems.warning(
@@ -371,6 +346,7 @@ impl Builder<'_> {
             }
             _ => system_roots(),
         };
+        let token_file = self.token_file(problems)?;
         if self.keys.has_broken() {
             return None;
         }
@@ -382,6 +358,7 @@ impl Builder<'_> {
             },
             allow_http: self.flag("allow_http"),
             same_origin: self.flag("same_origin"),
+            token_file,
         })
     }
 }

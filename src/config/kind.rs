@@ -109,7 +109,7 @@ pub(super) enum Preset {
 pub(super) struct Variants {
     pub by: By,
     pub common: &'static [&'static [Field]],
-    pub list: &'static [Variant],
+    pub list: &'static [&'static Variant],
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -122,6 +122,10 @@ pub(super) enum By {
 
 pub(super) struct Variant {
     pub name: &'static str,
+    /// What a person calls it.
+    pub title: &'static str,
+    /// What is special about it, in a sentence or two for the operator.
+    pub doc: &'static str,
     pub groups: &'static [&'static [Field]],
 }
 
@@ -133,7 +137,10 @@ impl Table {
 
 impl Variants {
     pub fn variant(&self, name: &str) -> Option<&'static Variant> {
-        self.list.iter().find(|variant| variant.name == name)
+        self.list
+            .iter()
+            .copied()
+            .find(|variant| variant.name == name)
     }
 
     pub fn names(&self) -> impl Iterator<Item = &'static str> + use<> {

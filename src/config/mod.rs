@@ -2,21 +2,30 @@
 //! with line, column and a hint. It fills the other folders' own types.
 //!
 //! The way of a file: [`tree`] reads the YAML, [`substitute`] puts in the environment, [`decode`] walks the tree by the tables of
-//! [`fields`], and one file for each part ([`issuers`], [`keys`], [`routes`] ...) makes settings of what it found. [`schema()`] and the
-//! reference page come from the same tables.
+//! [`fields`] (each provider's own keys are in [`providers`]), and one file for each part ([`issuers`], [`keys`], [`routes`] ...) makes
+//! settings of what it found. [`schema()`] and the reference page come from the same tables.
 
+mod bindings;
 mod decode;
+mod decryption;
 mod fields;
+mod fields_bindings;
+mod fields_decryption;
 mod fields_identity;
 mod fields_issuer;
 mod identity;
 mod issuers;
 mod key_material;
+mod key_preset;
+mod key_token;
 mod keys;
 mod kind;
 mod near;
 mod problem;
 mod profile;
+#[cfg(test)]
+mod provider_page;
+mod providers;
 mod read_scalar;
 mod record;
 #[cfg(test)]
@@ -24,6 +33,15 @@ mod reference;
 mod routes;
 mod scalar;
 mod schema;
+#[cfg(any(test, fuzzing))]
+#[expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "code of tests"
+)]
+pub(crate) mod schema_testing;
 mod secret;
 mod server;
 mod substitute;
@@ -39,18 +57,21 @@ use std::collections::HashMap;
 use std::io::Read;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::identity::{HeaderRule, Underscores};
 use crate::jose::algorithm::AlgorithmSet;
 use crate::jose::json::Json;
+use crate::jose::jwe::{Encryption, KeyManagement};
+use crate::keys::decryption::DecryptionConfig;
 use crate::keys::source::SourceConfig;
 use crate::policy::{RouteConfig, StrictPaths};
 use crate::provider::Profile;
 use crate::proxy::{TokenSettings, UpstreamSettings};
 use crate::telemetry::LogSettings;
+use crate::verify::Binding;
 
 use kind::Kind;
 use problem::{Mistake, Place, Problems};
@@ -75,6 +96,8 @@ pub struct Config {
     pub strict_paths: StrictPaths,
     pub log: LogSettings,
     pub shutdown: Shutdown,
+    /// Absent: keys are remembered nowhere.
+    pub keys_snapshot_dir: Option<SnapshotDirectory>,
     /// Loaded well, but the operator should know: printed by `check` and at start.
     pub warnings: Vec<Problem>,
 }
@@ -96,6 +119,25 @@ pub struct IssuerSetup {
     pub max_age: Option<Duration>,
     pub required_claims: Vec<(String, Vec<Json>)>,
     pub unverified_email: bool,
+    pub decryption: Option<DecryptionSetup>,
+    pub bindings: Vec<Binding>,
+}
+
+/// `issuers[].decryption`; `app` numbers the keys and makes a `verify::Decryption`.
+pub struct DecryptionSetup {
+    pub config: DecryptionConfig,
+    pub algorithms: Vec<KeyManagement>,
+    pub encryptions: Vec<Encryption>,
+    pub required: bool,
+}
+
+/// `keys_snapshot_dir`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SnapshotDirectory {
+    pub path: PathBuf,
+    /// Where it stands in the file, from 1.
+    pub line: usize,
+    pub column: usize,
 }
 
 /// `identity:`; `app` makes the mapping and the managed names of it.
@@ -252,8 +294,10 @@ fn build(text: &str, options: &LoadOptions, problems: &mut Problems) -> Option<C
     let issuers = issuers::issuers(root, unverified_email, options, problems);
     let token = token::settings(root, problems);
     let identity = identity::settings(root, token.as_ref(), problems);
+    bindings::check_places(root, token.as_ref(), identity.as_ref(), problems);
     let strict_paths = routes::strict_paths(root);
     let routes = routes::routes(root, strict_paths, problems);
+    let keys_snapshot_dir = server::keys_snapshot_dir(root, &issuers, problems);
     Some(Config {
         listen: listen?,
         admin: admin?,
@@ -267,6 +311,7 @@ fn build(text: &str, options: &LoadOptions, problems: &mut Problems) -> Option<C
         strict_paths,
         log: server::log(root)?,
         shutdown: server::shutdown(root)?,
+        keys_snapshot_dir,
         warnings: Vec::new(),
     })
 }

@@ -147,7 +147,7 @@ impl Problems {
     pub fn new(file: &str, text: &str) -> Self {
         Self {
             file: file.to_owned(),
-            lines: text.lines().map(str::to_owned).collect(),
+            lines: lines(text).map(str::to_owned).collect(),
             list: Vec::new(),
             dropped: 0,
         }
@@ -198,8 +198,9 @@ impl Problems {
             line: place.at.line,
             column: place.at.column,
             path: place.path.clone(),
-            message: mistake.message,
-            hint: mistake.hint,
+            // Other rooms write values into their messages as they are.
+            message: one_line(&mistake.message),
+            hint: mistake.hint.as_deref().map(one_line),
             severity,
             snippet: self.snippet(place.at),
         });
@@ -214,6 +215,14 @@ impl Problems {
     }
 }
 
+/// The lines of a file as YAML counts them (1.2.2 §5.4): a lone carriage return ends one too.
+pub(super) fn lines(text: &str) -> impl Iterator<Item = &str> {
+    text.split('\n').flat_map(|line| {
+        let line = line.strip_suffix('\r').unwrap_or(line);
+        line.split('\r')
+    })
+}
+
 /// Text from the file or the environment as a message may show it: one line, bounded, nothing that steers a terminal.
 pub(super) fn shown(text: &str) -> String {
     const LONGEST: usize = 80;
@@ -224,23 +233,33 @@ pub(super) fn shown(text: &str) -> String {
     shown
 }
 
+/// A message with nothing in it that ends its line or steers a terminal; far longer than any that is meant, it is cut.
+fn one_line(message: &str) -> String {
+    const LONGEST: usize = 1_000;
+    message.chars().take(LONGEST).map(printable).collect()
+}
+
 /// A message about a value from the environment shows the variable (`written`) and not the value.
 pub(super) fn redact(mut mistake: Mistake, value: &str, written: Option<&str>) -> Mistake {
     let Some(written) = written else {
         return mistake;
     };
-    let value = shown(value);
     if value.is_empty() {
         return mistake;
     }
-    if mistake.message.contains(&value) {
+    // As it is, or as this room writes it.
+    let spellings = [value.to_owned(), shown(value)];
+    let repeats = |text: &String| spellings.iter().any(|value| text.contains(value));
+    if repeats(&mistake.message) {
         mistake.message = format!("the value of `{}` cannot be used here", shown(written));
     }
-    if mistake
-        .hint
-        .as_ref()
-        .is_some_and(|hint| hint.contains(&value))
-    {
+    // A hint may say how a part of it should be written.
+    let repeats_part = |hint: &String| {
+        let mut quoted = hint.split('`').skip(1).step_by(2);
+        quoted.any(|part| part.len() > 3 && spellings.iter().any(|value| value.contains(part)))
+    };
+    let hint = mistake.hint.as_ref();
+    if hint.is_some_and(|hint| repeats(hint) || repeats_part(hint)) {
         mistake.hint = Some("look at what the environment sets".to_owned());
     }
     mistake
@@ -333,6 +352,20 @@ mod tests {
             render(&problem),
             "claimgate.yaml:2:5: error: unknown key `audience`\n  |\n2 |   - audience: [api]\n  |     ^\nhint: did you mean `audiences`?\n"
         );
+    }
+
+    #[test]
+    fn the_line_that_is_shown_is_the_one_that_yaml_counts() {
+        for text in [
+            "a\nissuers: x\nb",
+            "a\r\nissuers: x\r\nb",
+            "a\rissuers: x\rb",
+            "\rissuers: x\n",
+        ] {
+            let shown = problem_on(text, 2, 1).snippet;
+            assert_eq!(shown.as_deref(), Some("issuers: x"), "{text:?}");
+        }
+        assert_eq!(lines("a\r\r\n\nb").collect::<Vec<_>>(), ["a", "", "", "b"]);
     }
 
     #[test]

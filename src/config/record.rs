@@ -133,10 +133,13 @@ impl Item {
         }
     }
 
-    /// `mistake` without what this value has from the environment.
+    /// `mistake` without what this value, or an element of it, has from the environment.
     pub fn redact(&self, mistake: Mistake) -> Mistake {
-        match self.text() {
-            Some(text) if text != self.shown => redact(mistake, text, Some(&self.shown)),
+        match &self.data {
+            Data::Text(text) if *text != self.shown => redact(mistake, text, Some(&self.shown)),
+            Data::List(items) => items
+                .iter()
+                .fold(mistake, |mistake, item| item.redact(mistake)),
             _ => mistake,
         }
     }

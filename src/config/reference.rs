@@ -6,10 +6,15 @@ use super::units;
 
 /// A Markdown table: key, type, default, meaning.
 pub(super) fn reference() -> String {
+    fields(ROOT.fields())
+}
+
+/// The same of some keys.
+pub(super) fn fields(fields: impl Iterator<Item = &'static Field>) -> String {
     let mut rows = Rows(String::from(
         "| key | type | default | meaning |\n|---|---|---|---|\n",
     ));
-    for field in ROOT.fields() {
+    for field in fields {
         rows.field("", field, "");
     }
     rows.0

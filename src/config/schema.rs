@@ -124,11 +124,14 @@ fn of_text(text: &TextKind) -> Value {
 fn of_variants(variants: &'static Variants) -> Value {
     let table = |variant: &'static super::kind::Variant| {
         let common = variants.common.iter().copied().flatten();
-        object(&common.chain(variant.fields()).collect::<Vec<_>>(), None)
+        let mut schema = object(&common.chain(variant.fields()).collect::<Vec<_>>(), None);
+        insert(&mut schema, "title", json!(variant.title));
+        insert(&mut schema, "description", json!(variant.doc));
+        schema
     };
     match variants.by {
         By::Presence => {
-            let choices: Vec<Value> = variants.list.iter().map(table).collect();
+            let choices: Vec<Value> = variants.list.iter().copied().map(table).collect();
             json!({ "oneOf": choices })
         }
         By::Value(key) => {

@@ -1,4 +1,4 @@
-//! `listen`, `admin`, `workers`, `trusted_proxies`, `log`, `shutdown`: the gate itself.
+//! `listen`, `admin`, `workers`, `trusted_proxies`, `keys_snapshot_dir`, `log`, `shutdown`: the gate itself.
 
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -6,11 +6,11 @@ use std::num::NonZeroUsize;
 use http::uri::Authority;
 use ipnet::IpNet;
 
-use super::Shutdown;
 use super::fields::DEFAULT_DRAIN_TIMEOUT;
 use super::problem::{Mistake, Problems};
 use super::record::{Data, Record};
 use super::text;
+use super::{IssuerSetup, Shutdown, SnapshotDirectory};
 use crate::telemetry::{AccessMode, Level, LogFormat, LogSettings};
 
 pub(super) fn listen(root: &Record) -> Option<SocketAddr> {
@@ -133,6 +133,30 @@ pub(super) fn log(root: &Record) -> Option<LogSettings> {
             "off" => AccessMode::Off,
             _ => AccessMode::All,
         },
+    })
+}
+
+/// Only keys that are fetched over the network are remembered. The directory is not looked at here: `check` and the start do, and a gate without
+/// it serves all the same.
+pub(super) fn keys_snapshot_dir(
+    root: &Record,
+    issuers: &[IssuerSetup],
+    problems: &mut Problems,
+) -> Option<SnapshotDirectory> {
+    let path = root.text("keys_snapshot_dir")?;
+    let place = root.place("keys_snapshot_dir");
+    let mut sources = issuers.iter().flat_map(|issuer| &issuer.sources);
+    if !issuers.is_empty() && !sources.any(|source| source.origin.is_remote()) {
+        problems.warning(
+            &place,
+            Mistake::new("`keys_snapshot_dir` has no effect: no issuer's keys are fetched")
+                .hint("take it out"),
+        );
+    }
+    Some(SnapshotDirectory {
+        path: path.into(),
+        line: place.at.line,
+        column: place.at.column,
     })
 }
 

@@ -8,6 +8,7 @@ use ipnet::IpNet;
 use super::kind::TextKind;
 use super::problem::{Mistake, shown};
 use super::substitute::is_name;
+use crate::provider::ProviderKind;
 use crate::proxy::source::is_token_character;
 
 /// Any text on one line.
@@ -17,6 +18,7 @@ pub(super) static DOCUMENT: TextKind = free("a JSON text", anything);
 /// Checked where it is known whether plain http is allowed.
 pub(super) static KEY_URL: TextKind = free("an https URL", one_line);
 pub(super) static PATH: TextKind = free("the path of a file", one_line);
+pub(super) static DIRECTORY: TextKind = free("the path of a directory", one_line);
 pub(super) static UPSTREAM_URL: TextKind = free("a URL like `http://127.0.0.1:3000`", |text| {
     super::upstream::authority(text).map(drop)
 });
@@ -68,12 +70,51 @@ pub(super) static ALGORITHM: TextKind = TextKind {
     pattern: None,
     check: algorithm,
 };
-pub(super) static PROVIDER: TextKind =
-    words("a provider", &["oidc", "cognito", "auth0", "entra", "wso2"]);
+/// RFC 7518 §4.1; a test compares it with `jose::jwe`.
+pub(super) static KEY_MANAGEMENT: TextKind = TextKind {
+    noun: "an algorithm that encrypts keys",
+    choices: &[
+        "RSA-OAEP",
+        "RSA-OAEP-256",
+        "ECDH-ES",
+        "ECDH-ES+A128KW",
+        "ECDH-ES+A256KW",
+        "A128KW",
+        "A256KW",
+        "A128GCMKW",
+        "A256GCMKW",
+        "dir",
+    ],
+    pattern: None,
+    check: key_management,
+};
+/// RFC 7518 §5.1; a test compares it with `jose::jwe`.
+pub(super) static ENCRYPTION: TextKind = words(
+    "an encryption",
+    &[
+        "A128GCM",
+        "A192GCM",
+        "A256GCM",
+        "A128CBC-HS256",
+        "A192CBC-HS384",
+        "A256CBC-HS512",
+    ],
+);
+pub(super) static PROVIDER: TextKind = words("a provider", ProviderKind::NAMES);
 pub(super) static HOST: TextKind = words("`preserve` or `upstream`", &["preserve", "upstream"]);
 pub(super) static SECRET_ENCODING: TextKind = words("`raw` or `base64url`", &["raw", "base64url"]);
+pub(super) static NONCE_HASH: TextKind = words("`none` or `sha256`", &["none", "sha256"]);
 pub(super) static TOKEN_USE: TextKind = words("`id` or `access`", &["id", "access"]);
+pub(super) static FIREBASE_CREDENTIAL: TextKind = words(
+    "`id_token` or `session_cookie`",
+    &["id_token", "session_cookie"],
+);
 pub(super) static VERSION: TextKind = words("`\"1.0\"` or `\"2.0\"`", &["1.0", "2.0"]);
+pub(super) static CLOUD: TextKind = words(
+    "`global`, `us_government` or `china`",
+    &["global", "us_government", "china"],
+);
+pub(super) static ISSUER_STYLE: TextKind = words("`tenant` or `policy`", &["tenant", "policy"]);
 pub(super) static GROUPS_OVERAGE: TextKind = words("`flag` or `deny`", &["flag", "deny"]);
 pub(super) static CROSS_SITE: TextKind = words("`refuse` or `allow`", &["refuse", "allow"]);
 pub(super) static ALL_CLAIMS: TextKind = words("`all`", &["all"]);
@@ -248,6 +289,19 @@ fn algorithm(text: &str) -> Result<(), Mistake> {
             .hint("an unsigned token proves nothing; take it out of the list"));
     }
     Ok(())
+}
+
+fn key_management(text: &str) -> Result<(), Mistake> {
+    let why = match text {
+        "RSA1_5" => {
+            "its padding lets a patient sender read tokens of others; `RSA-OAEP-256` is what to have the issuer use"
+        }
+        _ if text.starts_with("PBES2-") => {
+            "the token would say how long the gate computes; `A256KW` with a key of 32 bytes is what to have the issuer use"
+        }
+        _ => return Ok(()),
+    };
+    Err(Mistake::new(format!("`{}` can never be allowed", shown(text))).hint(why))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 
 use serde_yaml::granit_parser::{Event, Parser, ScalarStyle, ScanError, Span, StrInput};
 
-use super::problem::Mistake;
+use super::problem::{Mistake, lines};
 
 /// Deepest nesting of lists and mappings; the configuration itself has eight.
 pub(super) const MAX_DEPTH: usize = 32;
@@ -97,7 +97,7 @@ pub(super) fn read(text: &str) -> (Option<Node>, Vec<Fault>) {
     match reader.document() {
         Ok(node) => (node, reader.faults),
         Err(mut fault) => {
-            let line = text.lines().nth(fault.at.line.saturating_sub(1));
+            let line = lines(text).nth(fault.at.line.saturating_sub(1));
             if line.is_some_and(|line| line.contains("${")) {
                 fault.mistake = fault
                     .mistake

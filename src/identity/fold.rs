@@ -1,6 +1,8 @@
 //! Header names as the widest of all foldings sees them: lower case, every run of signs that are no letter or digit is one `_`, none at
 //! the edges. Two names that any server could take for each other fold to the same.
 
+use http::HeaderName;
+
 /// One for each letter, one for everything else.
 pub(super) const BUCKETS: usize = 27;
 
@@ -21,6 +23,12 @@ pub fn fold(name: &str) -> Vec<u8> {
     let length = fold_into(name, &mut folded).map_or(0, <[u8]>::len);
     folded.truncate(length);
     folded
+}
+
+/// Whether an application that folds names may take `name` for `own`, or CGI knows it under the same name.
+pub fn looks_like(name: &HeaderName, own: &HeaderName) -> bool {
+    let (name, own) = (fold(name.as_str()), fold(own.as_str()));
+    name == own || name.strip_prefix(b"http_") == Some(own.as_slice())
 }
 
 /// None when `buffer` is too short.

@@ -449,6 +449,19 @@ mod tests {
     }
 
     #[test]
+    fn h05_everyday_options_of_connection_name_no_header() {
+        let strip = ["Close", "Keep-Alive", "Upgrade", "TE"].map(str::to_owned);
+        let managed = ManagedNames::new(&[], &strip, Underscores::Drop);
+        let mut everyday = headers(&[("Connection", "close, Keep-Alive, upgrade, TE")]);
+        assert!(managed.clean(&mut everyday).is_ok());
+        let (left, _) = cleaned(
+            &[("Connection", "close"), ("Close", "1")],
+            Underscores::Drop,
+        );
+        assert_eq!(left, ["close"]);
+    }
+
+    #[test]
     fn h05_bytes_that_are_no_text_are_refused() {
         let mut map = HeaderMap::new();
         map.insert(CONNECTION, HeaderValue::from_bytes(b"close, \xff").unwrap());

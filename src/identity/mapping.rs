@@ -227,21 +227,25 @@ impl Writer {
 mod tests {
     use super::*;
     use crate::jose::json::parse_object;
-    use crate::provider::{ClaimNames, Findings};
+    use crate::provider::{ClaimNames, Findings, claim_path};
     use crate::verify::testing::proven;
 
     fn claims(text: &str) -> Object {
         parse_object(text.as_bytes()).unwrap()
     }
     fn names() -> ClaimNames {
+        let one = |name| vec![claim_path(&[name])];
+        let two = |first: &[&'static str], second: &[&'static str]| {
+            vec![claim_path(first), claim_path(second)]
+        };
         ClaimNames {
-            username: vec![vec!["preferred_username"], vec!["upn"]],
-            email: vec![vec!["email"]],
-            name: vec![vec!["name"]],
-            groups: vec![vec!["groups"]],
-            roles: vec![vec!["realm_access", "roles"], vec!["roles"]],
-            scope: vec![vec!["scope"], vec!["scp"]],
-            tenant: vec![vec!["tid"]],
+            username: two(&["preferred_username"], &["upn"]),
+            email: one("email"),
+            name: one("name"),
+            groups: one("groups"),
+            roles: two(&["realm_access", "roles"], &["roles"]),
+            scope: two(&["scope"], &["scp"]),
+            tenant: one("tid"),
         }
     }
     fn written(

@@ -12,7 +12,7 @@ pub mod hygiene;
 pub mod mapping;
 mod target;
 
-pub use fold::fold;
+pub use fold::{fold, looks_like};
 pub use hygiene::{ManagedNames, Underscores};
 pub use mapping::{HeaderLines, HeaderRule, Mapping};
 

@@ -1,5 +1,7 @@
 //! Signature algorithms by their registered names (RFC 7518 §3.1, RFC 8037 §3.1, RFC 9864 for `Ed25519`).
 
+use aws_lc_rs::digest;
+
 /// A signature or MAC algorithm that the gate can verify. `none` is not one of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
@@ -60,6 +62,18 @@ impl Algorithm {
             Self::Hs256 => "HS256",
             Self::Hs384 => "HS384",
             Self::Hs512 => "HS512",
+        }
+    }
+
+    /// The hash that it is made with. Ed25519 hashes with SHA-512 (RFC 8032 §5.1), which is also what OpenID providers make
+    /// `at_hash` with under `EdDSA`.
+    pub fn hash(self) -> &'static digest::Algorithm {
+        match self {
+            Self::Rs256 | Self::Ps256 | Self::Es256 | Self::Hs256 => &digest::SHA256,
+            Self::Rs384 | Self::Ps384 | Self::Es384 | Self::Hs384 => &digest::SHA384,
+            Self::Rs512 | Self::Ps512 | Self::Es512 | Self::Hs512 | Self::EdDsa | Self::Ed25519 => {
+                &digest::SHA512
+            }
         }
     }
 

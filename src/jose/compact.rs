@@ -39,19 +39,7 @@ const JWE_DOTS: usize = 4;
 /// Splits `token`: only `A-Z a-z 0-9 - _` in exactly three parts separated by dots. An empty payload is left to the
 /// caller (RFC 7515 allows it, no claims set is empty).
 pub fn split(token: &[u8]) -> Result<CompactJws<'_>, NotCompactJws> {
-    let mut dots = 0;
-    for byte in token {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' => {}
-            b'.' => dots += 1,
-            _ => return Err(NotCompactJws::Malformed("a byte outside base64url")),
-        }
-        if dots > JWE_DOTS {
-            return Err(NotCompactJws::Malformed("more than five parts"));
-        }
-    }
-    let text =
-        std::str::from_utf8(token).map_err(|_| NotCompactJws::Malformed("not ASCII text"))?;
+    let (text, dots) = scan(token)?;
     match dots {
         2 => {}
         1 => return Err(NotCompactJws::Unsigned),
@@ -77,6 +65,34 @@ pub fn split(token: &[u8]) -> Result<CompactJws<'_>, NotCompactJws> {
         signature,
         signing_input,
     })
+}
+
+/// Whether `token` is a compact JWE by its dots alone; whatever else is in it.
+pub fn is_encrypted(token: &[u8]) -> bool {
+    token
+        .iter()
+        .filter(|byte| **byte == b'.')
+        .take(JWE_DOTS + 1)
+        .count()
+        == JWE_DOTS
+}
+
+/// The token as text and the number of its dots, of which there are at most those of a JWE. Nothing is allocated.
+pub(super) fn scan(token: &[u8]) -> Result<(&str, usize), NotCompactJws> {
+    let mut dots = 0;
+    for byte in token {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' => {}
+            b'.' => dots += 1,
+            _ => return Err(NotCompactJws::Malformed("a byte outside base64url")),
+        }
+        if dots > JWE_DOTS {
+            return Err(NotCompactJws::Malformed("more than five parts"));
+        }
+    }
+    let text =
+        std::str::from_utf8(token).map_err(|_| NotCompactJws::Malformed("not ASCII text"))?;
+    Ok((text, dots))
 }
 
 #[cfg(test)]

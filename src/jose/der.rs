@@ -1,11 +1,12 @@
-//! As much DER (X.690) as it takes to find a public key in an SPKI, a certificate or a PKCS#1 key.
+//! As much DER (X.690) as it takes to find a key in an SPKI, a certificate, a PKCS#1, PKCS#8 or SEC 1 key, and to write a PKCS#8 key.
 
 pub const SEQUENCE: u8 = 0x30;
 pub const INTEGER: u8 = 0x02;
 pub const BIT_STRING: u8 = 0x03;
+pub const OCTET_STRING: u8 = 0x04;
 pub const NULL: u8 = 0x05;
 pub const OBJECT_IDENTIFIER: u8 = 0x06;
-/// `[0]`, constructed: the version of a certificate.
+/// `[0]`, constructed: the version of a certificate, the curve of a SEC 1 key.
 pub const CONTEXT_0: u8 = 0xa0;
 
 /// Bytes that are not the DER that was looked for.
@@ -105,6 +106,37 @@ pub fn unsigned(contents: &[u8]) -> Result<&[u8], NotDer> {
     }
 }
 
+/// One value with its header.
+pub fn value(tag: u8, contents: &[u8]) -> Vec<u8> {
+    let length = contents.len();
+    let mut der = vec![tag];
+    match u8::try_from(length) {
+        Ok(short @ 0..=0x7f) => der.push(short),
+        _ => {
+            let bytes = length.to_be_bytes();
+            let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
+            let bytes = bytes.get(zeros..).unwrap_or_default();
+            // At most eight.
+            der.push(0x80 | u8::try_from(bytes.len()).unwrap_or_default());
+            der.extend(bytes);
+        }
+    }
+    der.extend(contents);
+    der
+}
+
+/// An INTEGER of a magnitude, which may have leading zeros.
+pub fn integer(magnitude: &[u8]) -> Vec<u8> {
+    let zeros = magnitude.iter().take_while(|byte| **byte == 0).count();
+    let minimal = magnitude.get(zeros..).unwrap_or_default();
+    let mut contents = Vec::with_capacity(minimal.len() + 1);
+    if minimal.first().is_none_or(|first| first & 0x80 != 0) {
+        contents.push(0);
+    }
+    contents.extend(minimal);
+    value(INTEGER, &contents)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -125,6 +157,25 @@ mod tests {
             &[],
         ] {
             assert_eq!(Reader::new(der).expect(INTEGER), Err(NotDer), "{der:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        for length in [0, 1, 0x7f, 0x80, 0xff, 0x100, 0xffff, 0x1_0000] {
+            let contents = vec![7; length];
+            let der = value(OCTET_STRING, &contents);
+            let mut reader = Reader::new(&der);
+            assert_eq!(reader.expect(OCTET_STRING), Ok(&contents[..]));
+            assert!(reader.is_at_end());
+        }
+        for (magnitude, contents) in [
+            (&[][..], &[0][..]),
+            (&[0, 0], &[0]),
+            (&[0, 5], &[5]),
+            (&[0x80], &[0, 0x80]),
+        ] {
+            assert_eq!(integer(magnitude), value(INTEGER, contents));
         }
     }
 

@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn j09_b64_is_refused_with_and_without_crit() {
+    fn j09_the_b64_member_is_refused_with_and_without_crit() {
         for value in ["false", "true", "null", "\"false\""] {
             let found = read(&format!(r#"{{"alg":"RS256","b64":{value}}}"#));
             assert_eq!(member(found), "b64", "{value}");

@@ -6,15 +6,18 @@ use super::header::MAX_KID_BYTES;
 use super::json::{self, Json, Object};
 use super::key::VerificationKey;
 use super::material::{Curve, Material};
+use super::pem_map;
 
 /// Most keys that are taken from one document.
 pub const MAX_KEYS: usize = 100;
 
 /// What is wanted from a document's keys.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyPolicy {
     /// Accepted values of `use`; an absent `use` is always accepted. Usually `sig`.
     pub accepted_use: Vec<String>,
+    /// Skip keys without a `kid`, where the format wants one (SPIFFE bundles).
+    pub kid_required: bool,
     /// Accept keys whose private half is public knowledge (WSO2's `wso2carbon`). For tests only.
     pub allow_public_default_key: bool,
 }
@@ -23,6 +26,7 @@ impl Default for KeyPolicy {
     fn default() -> Self {
         Self {
             accepted_use: vec!["sig".to_owned()],
+            kid_required: false,
             allow_public_default_key: false,
         }
     }
@@ -140,21 +144,8 @@ pub fn read_set(document: &[u8], policy: &KeyPolicy) -> Result<ReadKeys, NotAKey
             "the document is not an acceptable JSON object: {e}"
         ))
     })?;
-    let entries = match members.get("keys") {
-        Some(Json::Array(entries)) => entries,
-        Some(other) => {
-            return Err(NotAKeySet(format!(
-                "`keys` is of type {}, not array",
-                other.type_name()
-            )));
-        }
-        None => return Err(NotAKeySet(without_keys(&members).to_owned())),
-    };
-    if entries.is_empty() {
-        return Err(NotAKeySet("`keys` is empty".to_owned()));
-    }
     let mut read = ReadKeys::default();
-    for (index, entry) in entries.iter().enumerate().take(2 * MAX_KEYS) {
+    for (index, entry) in entries(&members)?.iter().enumerate().take(2 * MAX_KEYS) {
         let key = if index < MAX_KEYS {
             read_key(entry, policy)
         } else {
@@ -171,18 +162,36 @@ pub fn read_set(document: &[u8], policy: &KeyPolicy) -> Result<ReadKeys, NotAKey
     Ok(read)
 }
 
+/// The members of `keys`, of which there is at least one.
+pub(super) fn entries(members: &Object) -> Result<&[Json], NotAKeySet> {
+    match members.get("keys") {
+        Some(Json::Array(entries)) if entries.is_empty() => {
+            Err(NotAKeySet("`keys` is empty".to_owned()))
+        }
+        Some(Json::Array(entries)) => Ok(entries),
+        Some(other) => Err(NotAKeySet(format!(
+            "`keys` is of type {}, not array",
+            other.type_name()
+        ))),
+        None => Err(NotAKeySet(without_keys(members).to_owned())),
+    }
+}
+
 /// What the operator may have meant by a document without `keys`.
 fn without_keys(members: &Object) -> &'static str {
     if members.get("jwks_uri").is_some() {
         "the document is a discovery document: its `jwks_uri` names the key set"
     } else if members.get("kty").is_some() {
         "the document is a single key: a key set is an object with an array `keys`"
+    } else if pem_map::is_one(members) {
+        "the document maps each kid to a PEM text: `certificates_url` reads it"
     } else {
         "the document has no `keys`"
     }
 }
 
-fn read_key(entry: &Json, policy: &KeyPolicy) -> Result<VerificationKey, SkipReason> {
+/// Reads one member of `keys`, as [`read_set`] does.
+pub(crate) fn read_key(entry: &Json, policy: &KeyPolicy) -> Result<VerificationKey, SkipReason> {
     let members = entry.as_object().ok_or(SkipReason::Malformed)?;
     let kid = string(members, "kid")?;
     if kid.is_some_and(|k| k.len() > MAX_KID_BYTES) {
@@ -191,6 +200,9 @@ fn read_key(entry: &Json, policy: &KeyPolicy) -> Result<VerificationKey, SkipRea
     let key_type = required_string(members, "kty")?;
     check_secrecy(key_type, members)?;
     check_purpose(members, policy)?;
+    if kid.is_none() && policy.kid_required {
+        return Err(SkipReason::Malformed);
+    }
     let alg = signature_algorithm(members)?;
     let material = match key_type {
         "RSA" => rsa(members)?,
@@ -330,15 +342,19 @@ fn string<'o>(members: &'o Object, name: &str) -> Result<Option<&'o str>, SkipRe
 }
 
 /// A member that says something: issuers that serialize whole records publish `"d":null` with a public key.
-fn member<'o>(members: &'o Object, name: &str) -> Option<&'o Json> {
+pub(super) fn member<'o>(members: &'o Object, name: &str) -> Option<&'o Json> {
     members
         .get(name)
         .filter(|value| !matches!(value, Json::Null))
 }
 
 /// The kid of an entry that is skipped, cut to what is worth showing.
-fn shown_kid(entry: &Json) -> Option<Box<str>> {
-    let kid = entry.as_object()?.get("kid")?.as_str()?;
+pub(super) fn shown_kid(entry: &Json) -> Option<Box<str>> {
+    shortened(entry.as_object()?.get("kid")?.as_str()?)
+}
+
+/// At most [`MAX_KID_BYTES`] of a kid.
+pub(super) fn shortened(kid: &str) -> Option<Box<str>> {
     let end = (0..=kid.len().min(MAX_KID_BYTES))
         .rev()
         .find(|end| kid.is_char_boundary(*end))?;

@@ -23,7 +23,11 @@ pub struct VerificationKey {
 
 /// A key is one or the other for ever: no token can turn a public key into a secret.
 enum Verifiers {
-    Public(Box<[Verifier]>),
+    Public {
+        verifiers: Box<[Verifier]>,
+        /// As it was read, so that it can be written down again.
+        material: Material,
+    },
     Secret(Box<[(Algorithm, hmac::Key)]>),
 }
 
@@ -56,7 +60,7 @@ impl VerificationKey {
             return false;
         }
         match &self.verifiers {
-            Verifiers::Public(verifiers) => verifiers
+            Verifiers::Public { verifiers, .. } => verifiers
                 .iter()
                 .find(|v| v.algorithm == algorithm)
                 // A wrong length ends here, before anything is copied or converted.
@@ -111,9 +115,20 @@ impl VerificationKey {
             return Err(SkipReason::Malformed);
         }
         material.check_strength(allow_public_default_key)?;
-        let verifiers = Verifiers::Public(material.verifiers(algorithms)?);
+        let verifiers = Verifiers::Public {
+            verifiers: material.verifiers(algorithms)?,
+            material: material.clone(),
+        };
         let fingerprint = fingerprint(algorithms, |context| material.absorb(context));
         Ok(Self::new(algorithms, fingerprint, verifiers))
+    }
+
+    /// The numbers of a public key. A secret has none: what writes keys down cannot write one.
+    pub(super) fn material(&self) -> Option<&Material> {
+        match &self.verifiers {
+            Verifiers::Public { material, .. } => Some(material),
+            Verifiers::Secret(_) => None,
+        }
     }
 
     fn new(algorithms: AlgorithmSet, fingerprint: [u8; 32], verifiers: Verifiers) -> Self {

@@ -10,6 +10,7 @@ use super::public_default::is_public_default;
 use super::weak;
 
 /// A public key by its numbers, not yet judged.
+#[derive(Clone)]
 pub enum Material {
     /// Big-endian, no leading zeros.
     Rsa {
@@ -40,6 +41,14 @@ impl Curve {
             "P-384" => Some(Self::P384),
             "P-521" => Some(Self::P521),
             _ => None,
+        }
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::P256 => "P-256",
+            Self::P384 => "P-384",
+            Self::P521 => "P-521",
         }
     }
 
@@ -203,7 +212,7 @@ fn rsa_parameters(algorithm: Algorithm) -> Option<&'static RsaParameters> {
     }
 }
 
-fn without_leading_zeros(number: &[u8]) -> &[u8] {
+pub(super) fn without_leading_zeros(number: &[u8]) -> &[u8] {
     let zeros = number.iter().take_while(|byte| **byte == 0).count();
     number.get(zeros..).unwrap_or_default()
 }

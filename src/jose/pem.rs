@@ -13,6 +13,9 @@ use super::key::VerificationKey;
 use super::material::Material;
 use super::spki;
 
+/// What pasting into one line makes of a file; the line itself may be a private key, so it is not shown.
+const LINES_LOST: &str = "a line begins with `-----BEGIN` and is not the first line of a key: its line breaks are lost, or it is cut off";
+
 /// The text as a whole holds no public keys; it says why, and never shows the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotPem(pub String);
@@ -36,7 +39,7 @@ pub fn read(text: &[u8], policy: &KeyPolicy) -> Result<ReadKeys, NotPem> {
     let mut lines = text.lines().map(str::trim);
     let mut keys_seen = 0;
     while let Some(line) = lines.next() {
-        let Some(label) = label(line, "BEGIN") else {
+        let Some(label) = begin(line)? else {
             continue;
         };
         if label.ends_with("PRIVATE KEY") {
@@ -65,6 +68,21 @@ pub fn read(text: &[u8], policy: &KeyPolicy) -> Result<ReadKeys, NotPem> {
         ));
     }
     Ok(read)
+}
+
+/// The key of a text that holds exactly one: what stands under one kid. Which of two would be meant, nobody can say.
+pub fn read_one(text: &str, policy: &KeyPolicy) -> Result<VerificationKey, SkipReason> {
+    let mut labels = text.lines().filter_map(|line| label(line.trim(), "BEGIN"));
+    if labels.any(|label| label.ends_with("PRIVATE KEY")) {
+        return Err(SkipReason::PrivateKey);
+    }
+    let ReadKeys { keys, skipped } =
+        read(text.as_bytes(), policy).map_err(|_| SkipReason::Malformed)?;
+    match (keys.len(), skipped.as_slice()) {
+        (1, []) => keys.into_iter().next().ok_or(SkipReason::Malformed),
+        (0, [only]) => Err(only.reason),
+        _ => Err(SkipReason::Malformed),
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -104,16 +122,35 @@ fn thumbprint(algorithm: &'static digest::Algorithm, der: &[u8]) -> Box<str> {
     base64url::encode(digest::digest(algorithm, der).as_ref()).into()
 }
 
-/// `LABEL` of `-----BEGIN LABEL-----`.
+/// The label of a section that begins in `line`.
+pub(super) fn begin(line: &str) -> Result<Option<&str>, NotPem> {
+    match label(line, "BEGIN") {
+        None if line.starts_with("-----BEGIN ") => Err(NotPem(LINES_LOST.to_owned())),
+        label => Ok(label),
+    }
+}
+
+/// `LABEL` of `-----BEGIN LABEL-----`: only what labels in use are made of, because a label is shown.
 fn label<'l>(line: &'l str, word: &str) -> Option<&'l str> {
     line.strip_prefix("-----")?
         .strip_prefix(word)?
         .strip_prefix(' ')?
         .strip_suffix("-----")
+        .filter(|label| label.len() <= MAX_LABEL_BYTES && label.bytes().all(is_of_label))
+}
+
+/// Longer than any label in use.
+const MAX_LABEL_BYTES: usize = 40;
+
+fn is_of_label(byte: u8) -> bool {
+    byte.is_ascii_uppercase() || byte.is_ascii_digit() || matches!(byte, b' ' | b'.' | b'#')
 }
 
 /// Decodes the lines up to the end of the section.
-fn body<'t>(lines: &mut impl Iterator<Item = &'t str>, section: &str) -> Result<Vec<u8>, NotPem> {
+pub(super) fn body<'t>(
+    lines: &mut impl Iterator<Item = &'t str>,
+    section: &str,
+) -> Result<Vec<u8>, NotPem> {
     let mut encoded = String::new();
     for line in lines {
         if let Some(end) = label(line, "END") {
@@ -207,6 +244,27 @@ mod tests {
             );
             assert_eq!(key.x5t.as_deref(), Some(&*base64url::encode(sha1.as_ref())));
             assert_eq!(key.x5t.as_ref().unwrap().len(), 27);
+        }
+    }
+
+    #[test]
+    fn a_key_in_one_line_is_not_read_and_not_shown() {
+        for break_as in ["", " ", "\\n"] {
+            for label in ["PRIVATE KEY", "EC PRIVATE KEY", "PUBLIC KEY"] {
+                let text = pem(label, b"a key, which is not for logs", "\n");
+                let line = text.trim_end().replace('\n', break_as);
+                let NotPem(why) = read_text(&line).unwrap_err();
+                assert!(why.contains("line breaks"), "{why}");
+                assert!(!why.contains("YSBrZXks"), "{why}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_label_that_is_none_is_not_shown() {
+        for label in ["x".repeat(41), "A".repeat(41), "\u{1b}[31m".to_owned()] {
+            let NotPem(why) = read_text(&pem(&label, b"x", "\n")).unwrap_err();
+            assert!(!why.contains(&label), "{why}");
         }
     }
 

@@ -5,8 +5,8 @@ use super::jwk::SkipReason;
 use super::material::{Curve, Material};
 
 // Contents of object identifiers.
-const RSA_ENCRYPTION: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
-const EC_PUBLIC_KEY: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
+pub(super) const RSA_ENCRYPTION: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
+pub(super) const EC_PUBLIC_KEY: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
 const ED25519: &[u8] = &[0x2b, 0x65, 0x70];
 const P256: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
 const P384: &[u8] = &[0x2b, 0x81, 0x04, 0x00, 0x22];
@@ -75,7 +75,7 @@ fn spki_of_certificate(der: &[u8]) -> Result<&[u8], NotDer> {
     fields.expect_whole(der::SEQUENCE)
 }
 
-fn curve(identifier: &[u8]) -> Result<Curve, SkipReason> {
+pub(super) fn curve(identifier: &[u8]) -> Result<Curve, SkipReason> {
     match identifier {
         P256 => Ok(Curve::P256),
         P384 => Ok(Curve::P384),

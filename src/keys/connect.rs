@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Method, Request, header};
@@ -126,7 +127,7 @@ async fn shake_hands(
             url.host()
         ))
     })?;
-    TlsConnector::from(settings.tls.clone())
+    TlsConnector::from(Arc::clone(&settings.tls.client))
         .connect(name, socket)
         .await
         .map_err(|error| failed(format!("no TLS with `{url}`: {}", explain_tls(&error))))

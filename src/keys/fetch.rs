@@ -1,30 +1,43 @@
 //! GET of one document under limits: no redirects, no proxies from the environment, 512 KiB, 2 s to connect, 5 s in all.
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
 
 use super::FetchResult;
 use super::connect::{self, Channel};
+use super::token_file::TokenFile;
 use super::url::KeyUrl;
 
-pub use super::tls::{only_roots, system_roots};
+pub use super::tls::{Trust, only_roots, system_roots};
 
 /// How to reach one issuer.
 #[derive(Clone)]
 pub struct FetchSettings {
     /// Roots for this issuer only (`ca_file`), or the shared ones (see [`system_roots`]).
-    pub tls: Arc<rustls::ClientConfig>,
+    pub tls: Trust,
     /// `http://host:port` of a forward proxy; CONNECT for https.
     pub proxy: Option<http::Uri>,
     pub allow_http: bool,
     /// The discovered `jwks_uri` must have the origin of the discovery document.
     pub same_origin: bool,
+    /// What shows the issuer who asks.
+    pub token_file: Option<TokenFile>,
+}
+
+impl FetchSettings {
+    /// Whether `other` reaches an issuer in the same way, and under the same trust.
+    pub fn reads_as(&self, other: &Self) -> bool {
+        self.tls.roots == other.tls.roots
+            && self.proxy == other.proxy
+            && self.allow_http == other.allow_http
+            && self.same_origin == other.same_origin
+            && self.token_file == other.token_file
+    }
 }
 
 /// What one fetch may cost. Not configurable; tests shorten it.
@@ -53,12 +66,17 @@ impl Default for FetchLimits {
 pub struct FetchError {
     pub result: FetchResult,
     pub text: String,
+    /// Of the answer, when it is for its status that there is no document.
+    pub status: Option<StatusCode>,
 }
 
 impl FetchError {
     pub(super) fn new(result: FetchResult, text: impl Into<String>) -> Self {
-        let text = text.into();
-        Self { result, text }
+        Self {
+            result,
+            text: text.into(),
+            status: None,
+        }
     }
 }
 
@@ -70,19 +88,20 @@ impl fmt::Display for FetchError {
 
 impl std::error::Error for FetchError {}
 
-/// Fetches `url` once, on a connection of its own.
+/// Fetches `url` once, on a connection of its own, with this `Authorization` if there is one.
 ///
 /// Only a complete answer with status 200 and no content coding is a document. Must run on a tokio runtime with timers.
 pub async fn get(
     url: &KeyUrl,
     settings: &FetchSettings,
+    authorization: Option<HeaderValue>,
     limits: FetchLimits,
 ) -> Result<Bytes, FetchError> {
     let attempt = async {
         let channel = tokio::time::timeout(limits.connect, connect::connect(url, settings, limits))
             .await
             .unwrap_or_else(|_| Err(timed_out(url, "no connection", limits.connect)))?;
-        exchange(url, channel, limits).await
+        exchange(url, channel, authorization, limits).await
     };
     tokio::time::timeout(limits.total, attempt)
         .await
@@ -92,9 +111,13 @@ pub async fn get(
 async fn exchange(
     url: &KeyUrl,
     mut channel: Channel,
+    authorization: Option<HeaderValue>,
     limits: FetchLimits,
 ) -> Result<Bytes, FetchError> {
-    let request = request(url, channel.absolute_form)?;
+    let mut request = request(url, channel.absolute_form)?;
+    if let Some(value) = authorization {
+        request.headers_mut().insert(header::AUTHORIZATION, value);
+    }
     let response = channel
         .sender
         .send_request(request)
@@ -117,7 +140,7 @@ fn request(url: &KeyUrl, absolute_form: bool) -> Result<Request<Empty<Bytes>>, F
             header::HOST,
             uri.authority().map_or("", |authority| authority.as_str()),
         )
-        .header(header::ACCEPT, "application/json")
+        .header(header::ACCEPT, "application/json, */*;q=0.5")
         // A body that cannot be inflated cannot be a bomb (K3).
         .header(header::ACCEPT_ENCODING, "identity")
         .header(
@@ -150,10 +173,11 @@ fn check_head(url: &KeyUrl, status: StatusCode, headers: &HeaderMap) -> Result<(
         ));
     }
     if status != StatusCode::OK {
-        return Err(FetchError::new(
-            FetchResult::BadStatus,
-            format!("`{url}` answers with status {}, not 200", status.as_u16()),
-        ));
+        let text = format!("`{url}` answers with status {}, not 200", status.as_u16());
+        return Err(FetchError {
+            status: Some(status),
+            ..FetchError::new(FetchResult::BadStatus, text)
+        });
     }
     let mut codings = headers.get_all(header::CONTENT_ENCODING).iter();
     if codings.any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {

@@ -2,19 +2,32 @@
 //!
 //! * [`set`] is one immutable set of keys with the choice by (kid, x5t, algorithm). Pure.
 //! * [`plan`] decides when to fetch: refresh, refetch for an unknown key, back-off, staleness, retention. Pure: a state machine.
-//! * [`url`] is an address that may be fetched, [`fetch`] does it under limits.
+//! * [`decryption`] holds the gate's own private keys, for encrypted tokens.
+//! * [`url`] is an address that may be fetched, [`fetch`] does it under limits, [`token_file`] is what the gate may show there.
+//! * [`snapshot`] is a good set on disk, for the time when a gate starts and the issuer is away. Pure, but for the file itself.
 //! * `read` is one reading of a source: file, key set, or discovery and then the key set. [`merge`] brings it into the set. The latter is pure.
 //! * `task` is one source at work, [`source`] its configuration; [`Keys`] is what everyone else sees.
+//! * A source may have an address for each key instead of a document: [`kid`] makes the address, [`kid_budget`] says which is worth a
+//!   fetch, [`kid_shelf`] what is held (both pure), `kid_source` is such a source at work; `either` hides the difference.
 
 mod connect;
+pub mod decryption;
+mod either;
 pub mod fetch;
+pub mod kid;
+pub mod kid_budget;
+pub mod kid_shelf;
+mod kid_source;
+mod kid_state;
 pub mod merge;
 pub mod plan;
 mod read;
 pub mod set;
+pub mod snapshot;
 pub mod source;
 mod task;
 mod tls;
+pub mod token_file;
 pub mod url;
 
 #[cfg(test)]
@@ -27,8 +40,11 @@ mod wire_testing;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use decryption::{DecryptionId, DecryptionKeySet};
 pub use set::KeySet;
 pub use source::Keys;
+
+use crate::clock::UnixTime;
 
 /// Index of a key source in [`Keys`]; an issuer has one for each of its key documents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -37,6 +53,9 @@ pub struct SourceId(pub usize);
 /// What `verify` asks for keys: the set now, or none when there never was one or it is too old to trust (`max_stale`).
 pub trait KeyLookup {
     fn key_set(&self, source: SourceId, monotonic: Duration) -> Option<Arc<KeySet>>;
+
+    /// The private keys that an issuer's encrypted tokens are opened with.
+    fn decryption_keys(&self, source: DecryptionId) -> Option<Arc<DecryptionKeySet>>;
 }
 
 /// Told of everything that happens to keys; `telemetry` implements it, `app` wires it. Calls are cheap and never block.
@@ -45,6 +64,20 @@ pub trait KeyObserver: Send + Sync + 'static {
     fn fetched(&self, issuer: &str, source: SourceId, result: FetchResult, keys: usize);
     /// An unknown key asked for a fetch that the floor between fetches did not allow.
     fn suppressed(&self, issuer: &str);
+    /// Something happened to the snapshot of a source. Not every observer is interested.
+    fn snapshot(&self, _issuer: &str, _source: SourceId, _event: SnapshotEvent) {}
+}
+
+/// What happens to a snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SnapshotEvent {
+    /// Its keys are used; they were fetched then.
+    Used {
+        keys: usize,
+        fetched: UnixTime,
+    },
+    Written,
+    NotWritten,
 }
 
 /// How a fetch ended: the closed label set of `claimgate_key_fetches_total{result}`.
@@ -70,10 +103,12 @@ pub enum FetchResult {
     BadDocument,
     /// A file that cannot be read.
     Unreadable,
+    /// A token named a key that the issuer does not have.
+    NoSuchKey,
 }
 
 impl FetchResult {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Ok,
         Self::Timeout,
         Self::ConnectFailed,
@@ -86,6 +121,7 @@ impl FetchResult {
         Self::IssuerMismatch,
         Self::BadDocument,
         Self::Unreadable,
+        Self::NoSuchKey,
     ];
     /// snake_case, as in metrics.
     pub fn name(self) -> &'static str {
@@ -102,6 +138,7 @@ impl FetchResult {
             Self::IssuerMismatch => "issuer_mismatch",
             Self::BadDocument => "bad_document",
             Self::Unreadable => "unreadable",
+            Self::NoSuchKey => "no_such_key",
         }
     }
 }

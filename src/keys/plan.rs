@@ -161,7 +161,7 @@ impl Plan {
             Ended::Succeeded => {
                 self.failures = 0;
                 self.good_as_of = Some(began);
-                self.refresh_pause(jitter)
+                refresh_pause(&self.timing, jitter)
             }
             Ended::Failed => {
                 self.failures = self.failures.saturating_add(1);
@@ -184,6 +184,11 @@ impl Plan {
         self.good_as_of
     }
 
+    /// Fetches that have failed since the last success.
+    pub fn failures(&self) -> u32 {
+        self.failures
+    }
+
     /// Whether what was fetched last may still be used at `now`.
     pub fn trusted(&self, now: Duration) -> bool {
         self.good_as_of
@@ -198,14 +203,6 @@ impl Plan {
         }
     }
 
-    /// `refresh_interval`, up to a tenth less.
-    fn refresh_pause(&self, Jitter(jitter): Jitter) -> Duration {
-        // A set must not go stale between two refreshes that work.
-        let longest = self.timing.refresh_interval.min(self.timing.max_stale / 2);
-        let spread = longest / REFRESH_SPREAD;
-        longest.saturating_sub(part(spread, jitter))
-    }
-
     /// 1 s, 2 s, 4 s ... 30 s, spread over the upper half of each, at most `refresh_interval`.
     fn failure_pause(&self, Jitter(jitter): Jitter) -> Duration {
         let doublings = self.failures.saturating_sub(1).min(16);
@@ -215,6 +212,14 @@ impl Plan {
         let pause = longest.saturating_sub(part(longest / 2, jitter));
         pause.max(FIRST_PAUSE).min(self.timing.refresh_interval)
     }
+}
+
+/// `refresh_interval`, up to a tenth less.
+pub fn refresh_pause(timing: &Timing, Jitter(jitter): Jitter) -> Duration {
+    // A set must not go stale between two refreshes that work.
+    let longest = timing.refresh_interval.min(timing.max_stale / 2);
+    let spread = longest / REFRESH_SPREAD;
+    longest.saturating_sub(part(spread, jitter))
 }
 
 /// Whether a set that is good as of `as_of` is not older than `max_stale` at `now`.

@@ -1,8 +1,11 @@
-//! One reading of a source: file, key set address, or discovery and then the key set that it names.
+//! One reading of a source: file, address of a document, or discovery and then the key set that it names.
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use http::StatusCode;
 
 use super::FetchResult;
 use super::connect::plain;
@@ -10,8 +13,11 @@ use super::fetch::{self, FetchError, FetchLimits, FetchSettings, printable};
 use super::source::{FileFormat, Origin};
 use super::url::KeyUrl;
 use crate::jose::json::{self, Json};
-use crate::jose::jwk::{self, KeyPolicy, ReadKeys};
-use crate::jose::pem;
+use crate::jose::jwk::{self, KeyPolicy, NotAKeySet, ReadKeys};
+use crate::jose::{pem, pem_map};
+
+const UNAUTHORIZED: StatusCode = StatusCode::UNAUTHORIZED;
+const FORBIDDEN: StatusCode = StatusCode::FORBIDDEN;
 
 /// Reads the keys of `origin` once. Whether there is one among them that can be used is for the caller to see.
 pub(super) async fn read(
@@ -20,12 +26,20 @@ pub(super) async fn read(
     limits: FetchLimits,
 ) -> Result<ReadKeys, FetchError> {
     match origin {
-        Origin::JwksUrl { url, fetch } => jwks(url, fetch, policy, limits).await,
+        Origin::JwksUrl { url, fetch } => {
+            let document = get(url, url, fetch, limits).await?;
+            key_set(&document, url, |it| jwk::read_set(it, policy))
+        }
+        Origin::CertificatesUrl { url, fetch } => {
+            let document = get(url, url, fetch, limits).await?;
+            key_set(&document, url, |it| pem_map::read_map(it, policy))
+        }
         Origin::Discovery { url, issuer, fetch } => {
             // Each time: the key set may move, and the issuer's name is checked again.
-            let document = fetch::get(url, fetch, limits).await?;
+            let document = get(url, url, fetch, limits).await?;
             let place = jwks_uri(&document, url, issuer, fetch)?;
-            jwks(&place, fetch, policy, limits).await
+            let document = get(&place, url, fetch, limits).await?;
+            key_set(&document, &place, |it| jwk::read_set(it, policy))
         }
         Origin::File { path, format } => {
             let document = read_file(path.clone(), limits).await?;
@@ -40,24 +54,47 @@ pub(super) async fn read(
             FetchResult::Unreadable,
             "inline keys are read at the start only",
         )),
+        Origin::KeyPerKid { .. } => Err(FetchError::new(
+            FetchResult::Unreadable,
+            "keys are fetched one by one, when a token names them",
+        )),
     }
 }
 
-async fn jwks(
+/// Fetches `url`, to which the `configured` address has led.
+pub(super) async fn get(
     url: &KeyUrl,
+    configured: &KeyUrl,
     settings: &FetchSettings,
-    policy: &KeyPolicy,
     limits: FetchLimits,
+) -> Result<Bytes, FetchError> {
+    let authorization = settings.authorization(url, configured, limits).await?;
+    let withheld = authorization.is_none() && settings.token_file.is_some();
+    let answer = fetch::get(url, settings, authorization, limits).await;
+    answer.map_err(|mut error| {
+        if withheld && matches!(error.status, Some(UNAUTHORIZED | FORBIDDEN)) {
+            error.text.push_str(
+                "\nhint: the token of `token_file` was not sent there: give that address as `jwks_url`, or name its origin in `token_origins`",
+            );
+        }
+        error
+    })
+}
+
+fn key_set(
+    document: &[u8],
+    url: &KeyUrl,
+    read: impl Fn(&[u8]) -> Result<ReadKeys, NotAKeySet>,
 ) -> Result<ReadKeys, FetchError> {
-    let document = fetch::get(url, settings, limits).await?;
-    jwk::read_set(&document, policy).map_err(|error| {
-        let why = format!("{}{}", printable(&error.0), hint_of(&document));
+    read(document).map_err(|error| {
+        // Nothing in it is the document's own text.
+        let why = format!("{}{}", error.0, hint_of(document));
         not_a_key_set(&format!("`{url}`"), &why)
     })
 }
 
 /// A page instead of a document: what a portal, a proxy or an outage puts in its place.
-fn hint_of(document: &[u8]) -> &'static str {
+pub(super) fn hint_of(document: &[u8]) -> &'static str {
     match document.trim_ascii_start().first() {
         Some(b'<') => "\nhint: it is HTML: a log-in or error page of something on the way?",
         _ => "",
@@ -115,7 +152,7 @@ pub(super) fn jwks_uri(
     Ok(place)
 }
 
-async fn read_file(path: PathBuf, limits: FetchLimits) -> Result<Vec<u8>, FetchError> {
+pub(super) async fn read_file(path: PathBuf, limits: FetchLimits) -> Result<Vec<u8>, FetchError> {
     let place = path.display().to_string();
     let unreadable =
         |why: String| FetchError::new(FetchResult::Unreadable, format!("`{place}` {why}"));

@@ -1,4 +1,6 @@
-//! One source at work: its plan, its task, and the set that it holds.
+//! One source at work: its plan, its task, and the set that it holds. What concerns its snapshot is in [`remember`].
+
+mod remember;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,18 +14,19 @@ use super::fetch::{FetchError, FetchLimits, printable};
 use super::merge::{merge, retained_at_most};
 use super::plan::{Answer, Ended, Jitter, Plan, Step, fresh_enough};
 use super::read;
-use super::source::{FileFormat, KeyStatus, Origin, SourceConfig, SourceStatus};
+use super::snapshot::{Fetched, Keeper};
+use super::source::{FileFormat, KeyStatus, KeysFrom, Origin, SourceConfig, SourceStatus};
 use super::{FetchResult, KeyObserver, KeySet, SourceId};
 use crate::clock::Clock;
 use crate::jose::jwk::{ReadKeys, SkippedKey};
 
 /// Longest wait of a request for a fetch.
-const LONGEST_WAIT: Duration = Duration::from_secs(5);
+pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// A request whose look-up was before a change this recent may have missed it: it is told to look again.
-const JUST_CHANGED: Duration = Duration::from_secs(1);
+pub(super) const JUST_CHANGED: Duration = Duration::from_secs(1);
 
 /// The panic may come again at once.
-const PAUSE_AFTER_PANIC: Duration = Duration::from_secs(1);
+pub(super) const PAUSE_AFTER_PANIC: Duration = Duration::from_secs(1);
 
 /// One source. Nothing in it is shared with another one, so that two issuers' keys cannot meet (K9).
 pub(super) struct Source {
@@ -41,12 +44,15 @@ pub(super) struct Source {
     clock: Arc<dyn Clock>,
     observer: Arc<dyn KeyObserver>,
     limits: FetchLimits,
+    keeper: Option<Arc<Keeper>>,
 }
 
 struct Held {
     set: Arc<KeySet>,
     /// When the fetch that found it so began; none: never stale.
     as_of: Option<Duration>,
+    /// Set when another process has fetched it: when that was.
+    snapshot: Option<Fetched>,
 }
 
 struct State {
@@ -77,7 +83,11 @@ impl Source {
             match usable(&read) {
                 Ok(()) => {
                     let set = Arc::new(KeySet::fixed(read.keys, *any_kid));
-                    held = Some(Arc::new(Held { set, as_of: None }));
+                    held = Some(Arc::new(Held {
+                        set,
+                        as_of: None,
+                        snapshot: None,
+                    }));
                 }
                 Err(error) => state.last_error = Some(error.text),
             }
@@ -85,6 +95,7 @@ impl Source {
         }
         Self {
             id,
+            keeper: Keeper::of(&config),
             config,
             had_keys: AtomicBool::new(held.is_some()),
             held: ArcSwapOption::new(held),
@@ -99,6 +110,10 @@ impl Source {
 
     pub fn can_change(&self) -> bool {
         !matches!(self.config.origin, Origin::Fixed { .. })
+    }
+
+    pub fn is_remote(&self) -> bool {
+        self.config.origin.is_remote()
     }
 
     /// The set, unless it is too old to trust.
@@ -125,6 +140,8 @@ impl Source {
 
     /// Does what the plan says, for ever.
     async fn run(self: Arc<Self>) {
+        // What was taken over from another configuration may not be written where this one wants it.
+        self.keep();
         loop {
             let now = self.now();
             let step = self.state().plan.poll(now);
@@ -132,6 +149,7 @@ impl Source {
                 Step::Fetch(number) => {
                     // What went wrong is in the state, and the observer knows.
                     let _ = self.fetch(number).await;
+                    self.keep();
                 }
                 Step::WaitUntil(then) => {
                     let pause = tokio::time::sleep(then.saturating_sub(now));
@@ -203,31 +221,40 @@ impl Source {
         });
         let keys = keys.collect();
         let state = self.state();
+        let held = self.held.load();
+        let good_as_of = state.plan.good_as_of();
         SourceStatus {
             issuer: Arc::clone(&self.config.issuer),
-            origin: match &self.config.origin {
-                Origin::Fixed { .. } => "inline".to_owned(),
-                Origin::File { path, .. } => path.display().to_string(),
-                Origin::JwksUrl { url, .. } | Origin::Discovery { url, .. } => url.to_string(),
-            },
+            kind: self.config.origin.kind(),
+            origin: self.config.origin.place(),
             required_for_ready: self.config.required_for_ready,
             keys,
             skipped: state.skipped.clone(),
-            age: state.plan.good_as_of().map(|at| now.saturating_sub(at)),
+            keys_from: set.is_some().then(|| match held.as_deref() {
+                Some(Held { as_of: None, .. }) => KeysFrom::Configuration,
+                Some(held) if held.snapshot.is_some() => KeysFrom::Snapshot,
+                _ => KeysFrom::Fetched,
+            }),
+            age: good_as_of.map(|at| now.saturating_sub(at)),
+            max_stale: self.can_change().then_some(self.config.timing.max_stale),
+            trusted_for: good_as_of.map(|at| {
+                let end = at.saturating_add(self.config.timing.max_stale);
+                end.saturating_sub(now)
+            }),
             last_error: state.last_error.clone(),
+            failures: state.plan.failures(),
             next_refresh: match self.can_change() {
                 true => state.plan.next_in(now),
                 false => None,
             },
+            snapshot: self.snapshot_status(),
         }
     }
 
     /// Whether `other` reads the same place in the same way.
     pub fn reads_as(&self, other: &Self) -> bool {
         let (one, two) = (&self.config, &other.config);
-        one.policy.accepted_use == two.policy.accepted_use
-            && one.policy.allow_public_default_key == two.policy.allow_public_default_key
-            && one.origin.reads_as(&two.origin)
+        one.policy == two.policy && one.origin.reads_as(&two.origin)
     }
 
     /// Takes over what `other` holds, with its age.
@@ -246,7 +273,11 @@ impl Source {
         self.held.store(Some(Arc::new(Held {
             set,
             as_of: held.as_of,
+            snapshot: held.snapshot.clone(),
         })));
+        if let (Some(keeper), Some(previous)) = (&self.keeper, &other.keeper) {
+            keeper.inherit(previous);
+        }
         self.had_keys.store(true, Ordering::Release);
     }
 
@@ -266,6 +297,7 @@ impl Source {
         let now = self.now();
         let jitter = Jitter(fastrand::u16(..));
         let mut state = self.state();
+        self.age_snapshot(&mut state);
         let outcome = read.and_then(|read| {
             state.skipped.clone_from(&read.skipped);
             usable(&read).map(|()| read.keys)
@@ -289,7 +321,11 @@ impl Source {
                 }
                 let set = merged.map_or(previous, Arc::new);
                 let as_of = state.plan.good_as_of();
-                self.held.store(Some(Arc::new(Held { set, as_of })));
+                self.held.store(Some(Arc::new(Held {
+                    set,
+                    as_of,
+                    snapshot: None,
+                })));
                 self.had_keys.store(true, Ordering::Release);
                 (FetchResult::Ok, Ok(()))
             }

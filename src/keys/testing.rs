@@ -3,11 +3,15 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
@@ -15,11 +19,12 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use super::fetch::{FetchLimits, FetchSettings, system_roots};
+use super::kid::KidUrl;
 use super::plan::Timing;
 use super::source::{Keys, Origin, SourceConfig};
 use super::url::KeyUrl;
-use super::{FetchResult, KeyObserver, SourceId};
-use crate::clock::{Clock, Moment, UnixTime};
+use super::{FetchResult, KeyObserver, SnapshotEvent, SourceId};
+use crate::clock::{Boot, Clock, Moment, UnixTime};
 use crate::jose::algorithm::{Algorithm, AlgorithmSet};
 use crate::jose::base64url;
 use crate::jose::jwk::KeyPolicy;
@@ -47,6 +52,14 @@ pub fn jwk(kid: &str) -> String {
         base64url::encode(x),
         base64url::encode(y)
     )
+}
+
+/// A new P-256 public key in PEM.
+pub fn public_key_pem() -> String {
+    let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
+    let der: PublicKeyX509Der<'_> = pair.public_key().as_der().unwrap();
+    let body = STANDARD.encode(der.as_ref());
+    format!("-----BEGIN PUBLIC KEY-----\n{body}\n-----END PUBLIC KEY-----\n")
 }
 
 /// A key set document of these JWKs.
@@ -82,6 +95,7 @@ pub fn settings() -> FetchSettings {
         proxy: None,
         allow_http: false,
         same_origin: false,
+        token_file: None,
     }
 }
 
@@ -92,6 +106,7 @@ pub fn config(issuer: &str, origin: Origin) -> SourceConfig {
         timing: timing(),
         policy: KeyPolicy::default(),
         required_for_ready: true,
+        snapshot_dir: None,
     }
 }
 
@@ -102,10 +117,42 @@ pub fn jwks_origin(url: &str) -> Origin {
     }
 }
 
+pub fn certificates_origin(url: &str) -> Origin {
+    Origin::CertificatesUrl {
+        url: KeyUrl::parse(url, false).unwrap(),
+        fetch: settings(),
+    }
+}
+
+pub fn pem_origin(url: &str) -> Origin {
+    Origin::KeyPerKid {
+        url: KidUrl::parse(url, false).unwrap(),
+        fetch: settings(),
+    }
+}
+
 pub fn kids(keys: &Keys, source: usize) -> Vec<String> {
     let status = &keys.status()[source];
     let kids = status.keys.iter().map(|key| key.kid.as_deref());
     kids.map(|kid| kid.unwrap_or_default().to_owned()).collect()
+}
+
+/// A file of its own for each test, gone at its end.
+pub struct TestFile(pub PathBuf);
+
+impl TestFile {
+    pub fn new(name: &str) -> Self {
+        Self(std::env::temp_dir().join(format!("claimgate-keys-{}-{name}", std::process::id())))
+    }
+    pub fn write(&self, text: &str) {
+        std::fs::write(&self.0, text).unwrap();
+    }
+}
+
+impl Drop for TestFile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
 }
 
 /// A clock that moves when it is told to.
@@ -128,10 +175,65 @@ impl Clock for StandingClock {
     }
 }
 
+/// The clocks of a machine, each of which a test moves by itself.
+pub struct MachineClock {
+    wall: AtomicI64,
+    monotonic: AtomicU64,
+    uptime: AtomicU64,
+}
+
+impl MachineClock {
+    pub const START: i64 = 1_700_000_000;
+
+    /// `uptime` seconds after the machine was started: all clocks go on from there.
+    pub fn after(uptime: u64) -> Arc<Self> {
+        Arc::new(Self {
+            wall: AtomicI64::new(Self::START + uptime as i64),
+            // Another start in each process.
+            monotonic: AtomicU64::new(3_000_000 + fastrand::u64(..1000)),
+            uptime: AtomicU64::new(uptime),
+        })
+    }
+
+    /// Time passes.
+    pub fn advance(&self, seconds: u64) {
+        self.wall.fetch_add(seconds as i64, Ordering::SeqCst);
+        self.monotonic.fetch_add(seconds, Ordering::SeqCst);
+        self.uptime.fetch_add(seconds, Ordering::SeqCst);
+    }
+
+    /// Somebody sets the clock.
+    pub fn set_wall(&self, to: i64) {
+        self.wall.store(to, Ordering::SeqCst);
+    }
+
+    /// Another machine, or another start of this one.
+    pub fn lose_uptime(&self) {
+        self.uptime.store(0, Ordering::SeqCst);
+    }
+}
+
+impl Clock for MachineClock {
+    fn now(&self) -> Moment {
+        Moment {
+            wall: UnixTime(self.wall.load(Ordering::SeqCst)),
+            monotonic: Duration::from_secs(self.monotonic.load(Ordering::SeqCst)),
+        }
+    }
+    fn boot(&self) -> Option<Boot> {
+        let uptime = self.uptime.load(Ordering::SeqCst);
+        (uptime > 0).then(|| Boot {
+            id: "this".into(),
+            uptime: Duration::from_secs(uptime),
+        })
+    }
+}
+
 /// Remembers what it was told.
 #[derive(Default)]
 pub struct Recorder {
     fetched: Mutex<Vec<(String, FetchResult, usize)>>,
+    snapshots: Mutex<Vec<SnapshotEvent>>,
     pub suppressed: AtomicUsize,
     changed: Notify,
 }
@@ -145,19 +247,29 @@ impl Recorder {
             .last()
             .map(|(_, result, keys)| (*result, *keys))
     }
+    pub fn snapshots(&self) -> Vec<SnapshotEvent> {
+        self.snapshots.lock().unwrap().clone()
+    }
     /// Waits until what was told satisfies `enough`.
     pub async fn until(&self, enough: impl Fn(&[(String, FetchResult, usize)]) -> bool) {
+        self.until_so(|| enough(&self.fetched())).await;
+    }
+    /// Waits until what was told of snapshots satisfies `enough`.
+    pub async fn until_snapshots(&self, enough: impl Fn(&[SnapshotEvent]) -> bool) {
+        self.until_so(|| enough(&self.snapshots())).await;
+    }
+    async fn until_so(&self, enough: impl Fn() -> bool) {
         let waiting = async {
             loop {
                 let changed = self.changed.notified();
-                if enough(&self.fetched()) {
+                if enough() {
                     return;
                 }
                 changed.await;
             }
         };
         if tokio::time::timeout(PATIENCE, waiting).await.is_err() {
-            panic!("in vain: {:?}", self.fetched());
+            panic!("in vain: {:?} {:?}", self.fetched(), self.snapshots());
         }
     }
 }
@@ -171,6 +283,11 @@ impl KeyObserver for Recorder {
     }
     fn suppressed(&self, _: &str) {
         self.suppressed.fetch_add(1, Ordering::SeqCst);
+    }
+    fn snapshot(&self, _: &str, _: SourceId, event: SnapshotEvent) {
+        self.snapshots.lock().unwrap().push(event);
+        self.changed.notify_waiters();
+        self.changed.notify_one();
     }
 }
 
@@ -191,6 +308,36 @@ pub enum Answer {
     Slow(String),
     /// [`Answer::Json`], but not before it is told to.
     After(Arc<Notify>, String),
+}
+
+/// A directory of a test's own, gone at its end.
+pub struct TestDirectory(pub PathBuf);
+
+impl TestDirectory {
+    pub fn new(name: &str) -> Self {
+        let own = format!("claimgate-{name}-{}", std::process::id());
+        let path = std::env::temp_dir().join(own);
+        // Left over from a run that was ended.
+        let _ = std::fs::remove_dir_all(&path);
+        std::fs::create_dir(&path).unwrap();
+        Self(path)
+    }
+
+    /// The names in it, sorted.
+    pub fn names(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(&self.0).unwrap();
+        let mut names: Vec<String> = entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort_unstable();
+        names
+    }
+}
+
+impl Drop for TestDirectory {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
 }
 
 /// An issuer on a socket of loopback. It ends when it is dropped.

@@ -6,8 +6,18 @@ use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
+use super::snapshot::sha256;
+
+/// Whom a fetch trusts, and what is to be compared of it.
+#[derive(Clone)]
+pub struct Trust {
+    pub client: Arc<ClientConfig>,
+    /// SHA-256 in hex of the roots that a `ca_file` names, whatever their order; none: the system's, which the machine's owner may renew.
+    pub roots: Option<Arc<str>>,
+}
+
 /// TLS with the system's roots (`SSL_CERT_FILE`, then the system's store, then the built-in ones). Read once.
-pub fn system_roots() -> Arc<ClientConfig> {
+pub fn system_roots() -> Trust {
     static SHARED: OnceLock<Arc<ClientConfig>> = OnceLock::new();
     let shared = SHARED.get_or_init(|| {
         // `SSL_CERT_FILE` and `SSL_CERT_DIR` are looked at in there.
@@ -15,25 +25,44 @@ pub fn system_roots() -> Arc<ClientConfig> {
             rustls_native_certs::load_native_certs().certs,
         ))
     });
-    Arc::clone(shared)
+    Trust {
+        client: Arc::clone(shared),
+        roots: None,
+    }
 }
 
 /// TLS that trusts exactly the certificates of this PEM text.
-pub fn only_roots(pem: &[u8]) -> Result<Arc<ClientConfig>, String> {
+pub fn only_roots(pem: &[u8]) -> Result<Trust, String> {
     let mut roots = RootCertStore::empty();
+    let mut certificates = Vec::new();
     for certificate in CertificateDer::pem_slice_iter(pem) {
         let certificate = certificate.map_err(|_| "not valid PEM".to_owned())?;
         let number = roots.len() + 1;
         roots
-            .add(certificate)
+            .add(certificate.clone())
             .map_err(|_| format!("certificate {number} cannot be read as X.509"))?;
+        certificates.push(certificate);
     }
     if roots.is_empty() {
         return Err(
             "no certificate in it\nhint: it must hold `-----BEGIN CERTIFICATE-----`".to_owned(),
         );
     }
-    Ok(trusting(roots))
+    Ok(Trust {
+        client: trusting(roots),
+        roots: Some(digest(certificates)),
+    })
+}
+
+fn digest(mut certificates: Vec<CertificateDer<'_>>) -> Arc<str> {
+    certificates.sort_by(|one, two| one.as_ref().cmp(two.as_ref()));
+    certificates.dedup();
+    // Each says in its first bytes how long it is (DER), so that no two lists make the same bytes.
+    let bytes: Vec<u8> = certificates
+        .iter()
+        .flat_map(|der| der.iter().copied())
+        .collect();
+    sha256(&bytes).into()
 }
 
 /// A store may hold certificates that cannot be roots; they are left out. Mozilla's built-in ones when nothing is left:
@@ -98,7 +127,21 @@ mod tests {
     #[test]
     fn the_shared_configuration_is_one_and_speaks_http_1() {
         let (one, two) = (system_roots(), system_roots());
-        assert!(Arc::ptr_eq(&one, &two));
-        assert_eq!(one.alpn_protocols, [b"http/1.1".to_vec()]);
+        assert!(Arc::ptr_eq(&one.client, &two.client));
+        assert_eq!(one.client.alpn_protocols, [b"http/1.1".to_vec()]);
+    }
+
+    #[test]
+    fn the_same_roots_are_the_same_trust_however_they_are_written() {
+        let [one, two] = ["a.example", "b.example"].map(|name| {
+            let own = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
+            own.cert.pem()
+        });
+        let roots = |pem: String| only_roots(pem.as_bytes()).unwrap().roots.unwrap();
+        let both = roots(format!("{one}{two}"));
+        assert_eq!(both, roots(format!("# renamed\n{two}\n{one}{one}")));
+        assert_ne!(both, roots(one.clone()));
+        assert_ne!(roots(one), roots(two));
+        assert_eq!(system_roots().roots, None);
     }
 }

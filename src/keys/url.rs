@@ -91,6 +91,11 @@ impl KeyUrl {
                 .is_ok_and(|address| address.is_loopback())
     }
 
+    /// Only an origin: no path and no query.
+    pub fn is_origin(&self) -> bool {
+        self.0.path_and_query().is_none_or(|path| path == "/")
+    }
+
     /// The same scheme, host and port (RFC 6454 §4).
     pub(super) fn same_origin(&self, other: &Self) -> bool {
         self.is_https() == other.is_https()

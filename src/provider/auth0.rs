@@ -3,13 +3,13 @@
 //! The issuer is `https://{domain}/`, with the trailing slash. A tenant with custom domains issues under each of them: the domain that
 //! the application asked (Auth0 docs, "Custom Domains: Configure Features"), so an entry may name several.
 
+use std::sync::Arc;
+
 use super::{
-    BadSetting, ClaimNames, DEFAULT_RETENTION, DEFAULT_TOKEN_TYPES, DISCOVERY_PATH, Findings,
-    IssuerForm, IssuerPattern, KeyDocument, Profile, ProviderKind, Refusal, Rules as ProviderRules,
-    top_level,
+    BadSetting, ClaimNames, Facts, Findings, IssuerForm, Profile, ProviderKind, Refusal, Rules,
+    address, top_level,
 };
 use crate::jose::algorithm::{Algorithm, AlgorithmSet};
-use crate::jose::json::Object;
 
 /// What an entry says.
 pub struct Settings {
@@ -20,9 +20,9 @@ pub struct Settings {
 }
 
 /// What its tokens must carry.
-#[derive(Clone, Debug)]
-pub struct Rules {
-    pub organization: Option<String>,
+#[derive(Debug)]
+struct Auth0Rules {
+    organization: Option<String>,
 }
 
 /// Auth0 signs with RS256, and PS256 where a tenant chose it (docs, "Signing Algorithms"). Its HS256 is left out: the secret of a public
@@ -35,42 +35,32 @@ pub fn profile(settings: Settings) -> Result<Profile, Vec<BadSetting>> {
     if !problems.is_empty() {
         return Err(problems);
     }
+    let issuer = |domain| format!("https://{domain}/");
+    let forms = settings.domains.iter().map(issuer);
+    let forms = forms.map(IssuerForm::discovered).collect();
     Ok(Profile {
-        kind: ProviderKind::Auth0,
-        forms: settings.domains.iter().map(|d| form(d)).collect(),
         algorithms: AlgorithmSet::of(&ALGORITHMS),
-        token_types: DEFAULT_TOKEN_TYPES.to_vec(),
-        retention: DEFAULT_RETENTION,
         claims: claim_names(),
-        rules: ProviderRules::Auth0(Rules {
+        rules: Arc::new(Auth0Rules {
             organization: settings.organization,
         }),
+        ..Profile::standard(ProviderKind::Auth0, forms)
     })
 }
 
-fn form(domain: &str) -> IssuerForm {
-    let issuer = format!("https://{domain}/");
-    IssuerForm {
-        keys: KeyDocument::Discovery {
-            url: format!("https://{domain}{DISCOVERY_PATH}"),
-            issuer: issuer.clone(),
-        },
-        pattern: IssuerPattern::Exact(issuer),
-    }
-}
-
 fn problems(settings: &Settings) -> Vec<BadSetting> {
+    const EXAMPLE: &str = "example.eu.auth0.com";
     let mut problems = Vec::new();
     if settings.domains.is_empty() {
         problems.push(BadSetting::new(
             "domain",
             "no domain is given",
-            "write the tenant's domain, such as `example.eu.auth0.com`",
+            format!("write the tenant's domain, such as `{EXAMPLE}`"),
         ));
     }
     for (at, domain) in settings.domains.iter().enumerate() {
-        if !is_domain(domain) {
-            problems.push(bad_domain(domain));
+        if !address::is_host(domain) {
+            problems.push(address::bad_host("domain", domain, EXAMPLE));
         } else if settings.domains.iter().take(at).any(|d| d == domain) {
             problems.push(BadSetting::new(
                 "domain",
@@ -89,52 +79,19 @@ fn problems(settings: &Settings) -> Vec<BadSetting> {
     problems
 }
 
-/// A host name in lower case, as `iss` has it, with an optional port.
-fn is_domain(text: &str) -> bool {
-    let (host, port) = match text.split_once(':') {
-        Some((host, port)) => (host, Some(port)),
-        None => (text, None),
-    };
-    let label = |label: &str| {
-        let good = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-        !label.is_empty() && label.bytes().all(good)
-    };
-    host.split('.').all(label) && port.is_none_or(|port| port.parse::<u16>().is_ok_and(|p| p > 0))
-}
-
-fn bad_domain(text: &str) -> BadSetting {
-    let host = text
-        .split_once("://")
-        .map_or(text, |(_, rest)| rest)
-        .split(['/', '?', '#'])
-        .next()
-        .unwrap_or_default()
-        .to_ascii_lowercase();
-    let hint = match is_domain(&host) {
-        true => format!("write only the host name: `{host}`"),
-        false => "write only the host name, such as `example.eu.auth0.com`".to_owned(),
-    };
-    BadSetting::new("domain", format!("`{text}` is not a domain"), hint)
-}
-
-/// * username: `preferred_username`, then `username`; not Auth0's `nickname`, which users write themselves.
 /// * roles: `roles`. Auth0 has its roles in claims that the tenant names (`https://example.com/roles`): map that one. `permissions` are
 ///   not roles.
 /// * tenant: the organization, `org_id`.
 fn claim_names() -> ClaimNames {
     ClaimNames {
-        username: top_level(&["preferred_username", "username"]),
-        email: top_level(&["email"]),
-        name: top_level(&["name"]),
-        groups: top_level(&["groups"]),
-        roles: top_level(&["roles"]),
-        scope: top_level(&["scope"]),
         tenant: top_level(&["org_id"]),
+        ..ClaimNames::standard()
     }
 }
 
-impl Rules {
-    pub(super) fn check_claims(&self, claims: &Object) -> Result<Findings, Refusal> {
+impl Rules for Auth0Rules {
+    fn check_claims(&self, facts: Facts<'_>) -> Result<Findings, Refusal> {
+        let claims = facts.claims;
         if let Some(organization) = &self.organization {
             let claim = match organization.starts_with("org_") {
                 true => "org_id",
@@ -156,8 +113,8 @@ impl Rules {
 mod tests {
     use super::*;
     use crate::jose::json::Json;
-    use crate::provider::first_claim;
     use crate::provider::testing::{claims, judge, with};
+    use crate::provider::{KeyDocument, first_claim};
 
     /// The access token of an Auth0 tenant for an API with RBAC, as its documentation shows it.
     const TOKEN: &str = r#"{"iss":"https:\/\/travel0.auth0.com\/","sub":"auth0|5f7c8ec7c33c6c004bbafe82",

@@ -7,12 +7,13 @@
 //! An ID token names its client in `aud`, an access token, which has no `aud`, in `client_id` ("Verifying a JSON Web Token", developer
 //! guide): so the kind of a token is checked first, by `token_use`.
 
+use std::sync::Arc;
+
+use super::aws_region::is_region;
 use super::{
-    BadSetting, ClaimNames, DEFAULT_RETENTION, DEFAULT_TOKEN_TYPES, Findings, IssuerForm,
-    IssuerPattern, KeyDocument, Profile, ProviderKind, Refusal, Rules as ProviderRules, audience,
-    top_level,
+    BadSetting, ClaimNames, Facts, Findings, IssuerForm, IssuerPattern, KeyDocument, Profile,
+    ProviderKind, Refusal, Rules, audience, top_level,
 };
-use crate::jose::algorithm::{Algorithm, AlgorithmSet};
 use crate::jose::json::Object;
 
 /// The two kinds of tokens of a pool.
@@ -46,10 +47,10 @@ pub struct Settings {
 }
 
 /// Which tokens are for the application.
-#[derive(Clone, Debug)]
-pub struct Rules {
-    pub client_ids: Vec<String>,
-    pub token_use: Vec<TokenUse>,
+#[derive(Debug)]
+struct CognitoRules {
+    client_ids: Vec<String>,
+    token_use: Vec<TokenUse>,
 }
 
 /// Keys from the pool's JWKS under its regional host for both forms of the issuer: they are the same keys, and that host answers for
@@ -70,20 +71,19 @@ pub fn profile(settings: Settings) -> Result<Profile, Vec<BadSetting>> {
         pattern: IssuerPattern::Exact(issuer),
         keys: keys.clone(),
     };
+    let forms = vec![form(regional), form(updated)];
     Ok(Profile {
-        kind: ProviderKind::Cognito,
-        forms: vec![form(regional), form(updated)],
-        algorithms: AlgorithmSet::of(&[Algorithm::Rs256]),
-        token_types: DEFAULT_TOKEN_TYPES.to_vec(),
-        retention: DEFAULT_RETENTION,
         claims: claim_names(),
-        rules: ProviderRules::Cognito(Rules {
+        audiences: Some(settings.client_ids.clone()),
+        bound_by: Some("client_ids"),
+        rules: Arc::new(CognitoRules {
             client_ids: settings.client_ids,
             token_use: match settings.token_use.is_empty() {
                 true => DEFAULT_TOKEN_USE.to_vec(),
                 false => settings.token_use,
             },
         }),
+        ..Profile::standard(ProviderKind::Cognito, forms)
     })
 }
 
@@ -124,27 +124,11 @@ fn check(settings: &Settings) -> (Option<&str>, Vec<BadSetting>) {
     (region, problems)
 }
 
-/// The region before `_`: `us-east-1`, `us-gov-west-1`, `eusc-de-east-1` (the pattern of AWS's own `aws-jwt-verify` 5.2).
+/// The region before `_`.
 fn region_of(pool: &str) -> Option<&str> {
     let (region, id) = pool.split_once('_')?;
     let id_is_good = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
     (id_is_good && is_region(region)).then_some(region)
-}
-
-fn is_region(text: &str) -> bool {
-    let letters = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase());
-    let area = |part: &str| part.len() == 2 && letters(part);
-    let place = |parts: &[&str]| match parts {
-        ["gov", name, number] | [name, number] => {
-            letters(name) && number.len() == 1 && number.bytes().all(|b| b.is_ascii_digit())
-        }
-        _ => false,
-    };
-    match text.split('-').collect::<Vec<_>>().as_slice() {
-        ["eusc", country, rest @ ..] => area(country) && place(rest),
-        [first, rest @ ..] => area(first) && place(rest),
-        [] => false,
-    }
 }
 
 /// * username: `cognito:username` (ID tokens), then `username` (access tokens). Users cannot change either.
@@ -153,17 +137,20 @@ fn is_region(text: &str) -> bool {
 fn claim_names() -> ClaimNames {
     ClaimNames {
         username: top_level(&["cognito:username", "username"]),
-        email: top_level(&["email"]),
-        name: top_level(&["name"]),
         groups: top_level(&["cognito:groups"]),
         roles: top_level(&["cognito:roles"]),
-        scope: top_level(&["scope"]),
-        tenant: Vec::new(),
+        ..ClaimNames::standard()
     }
 }
 
-impl Rules {
-    pub(super) fn check_audience(&self, claims: &Object) -> Result<(), Refusal> {
+impl Rules for CognitoRules {
+    /// `client_ids` are the audiences, and there is no opt-out.
+    fn check_audience(
+        &self,
+        facts: Facts<'_>,
+        _audiences: Option<&[String]>,
+    ) -> Result<(), Refusal> {
+        let claims = facts.claims;
         match self.token_use(claims)? {
             TokenUse::Id => audience::check(claims, Some(&self.client_ids), audience::is_exactly),
             TokenUse::Access => {
@@ -174,11 +161,13 @@ impl Rules {
         }
     }
 
-    pub(super) fn check_claims(&self, claims: &Object) -> Result<Findings, Refusal> {
-        self.token_use(claims)?;
-        Ok(Findings::of_email(claims))
+    fn check_claims(&self, facts: Facts<'_>) -> Result<Findings, Refusal> {
+        self.token_use(facts.claims)?;
+        Ok(Findings::of_email(facts.claims))
     }
+}
 
+impl CognitoRules {
     /// What kind of token this is, when it is a wanted one.
     fn token_use(&self, claims: &Object) -> Result<TokenUse, Refusal> {
         const CLAIM: &str = "token_use";

@@ -1,20 +1,26 @@
-//! Microsoft Entra ID, v1.0 and v2.0, in the global cloud.
+//! Microsoft Entra ID, v1.0 and v2.0, in each of its clouds.
 //!
-//! What an operator says becomes issuer forms here; what a token must say is in `entra/token.rs`. Azure AD B2C, External ID and the sovereign
-//! clouds have issuers of other shapes: `provider: oidc` with the exact issuer and `keys.discovery_url`.
+//! What an operator says becomes issuer forms here; what a token must say is in `entra/token.rs`. External ID and Azure AD B2C have issuers
+//! of other shapes: `entra/external_id.rs`, `entra/b2c.rs`.
 
+pub mod b2c;
+mod cloud;
+pub mod external_id;
 mod token;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    BadSetting, ClaimNames, DEFAULT_TOKEN_TYPES, DISCOVERY_PATH, IssuerForm, IssuerPattern,
-    KeyDocument, Profile, ProviderKind, Rules as ProviderRules, TENANT_PLACEHOLDER, guid,
-    top_level,
+    BadSetting, ClaimNames, IssuerForm, IssuerPattern, KeyDocument, Profile, ProviderKind,
+    TENANT_PLACEHOLDER, guid, top_level,
 };
-use crate::jose::algorithm::{Algorithm, AlgorithmSet};
+use token::EntraRules;
 
-pub(super) use token::{accepts_key, is_audience};
+pub use cloud::{Cloud, Version};
+
+#[cfg(test)]
+pub(super) use token::is_audience;
 
 /// The tenant of personal Microsoft accounts; `consumers` is its other name ("Access tokens in the Microsoft identity platform").
 pub const CONSUMERS_TENANT: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";
@@ -29,66 +35,19 @@ pub enum GroupsOverage {
     Deny,
 }
 
-/// Of the token, not of the application's endpoint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Version {
-    V1,
-    V2,
-}
-
-impl Version {
-    pub const ALL: [Self; 2] = [Self::V1, Self::V2];
-    /// As the claim `ver` and the configuration have it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::V1 => "1.0",
-            Self::V2 => "2.0",
-        }
-    }
-    /// `iss` of this version's tokens, with the placeholder for the tenant.
-    fn issuer_template(self) -> &'static str {
-        match self {
-            Self::V1 => "https://sts.windows.net/{tenantid}/",
-            Self::V2 => "https://login.microsoftonline.com/{tenantid}/v2.0",
-        }
-    }
-    fn issuer_of(self, tenant: &str) -> String {
-        self.issuer_template().replace(TENANT_PLACEHOLDER, tenant)
-    }
-    fn discovery_url(self, tenant: &str) -> String {
-        let base = format!("https://login.microsoftonline.com/{tenant}");
-        match self {
-            Self::V1 => format!("{base}{DISCOVERY_PATH}"),
-            Self::V2 => format!("{base}/v2.0{DISCOVERY_PATH}"),
-        }
-    }
-}
-
 /// Both: which one an application gets is a setting of its registration (`accessTokenAcceptedVersion`) that operators rarely know, and
 /// each is bound to its own issuer, document and `ver`.
 pub const DEFAULT_VERSIONS: [Version; 2] = Version::ALL;
 
 /// What an entry says.
 pub struct Settings {
+    pub cloud: Cloud,
     /// A GUID, `common`, `organizations` or `consumers`.
     pub tenant: String,
     pub allowed_tenants: Vec<String>,
     pub any_tenant: bool,
     /// Empty: [`DEFAULT_VERSIONS`]. Personal accounts have v2.0 tokens only.
     pub versions: Vec<Version>,
-    pub groups_overage: GroupsOverage,
-}
-
-/// Whose tokens are accepted.
-#[derive(Clone, Debug)]
-pub struct Rules {
-    /// In lower case. None: any tenant.
-    pub allowed_tenants: Option<Vec<String>>,
-    /// One organization's tenant is configured, whose administrators vouch for its e-mail addresses. False for personal accounts: that
-    /// tenant is open to everyone.
-    pub one_tenant: bool,
-    /// `organizations`: personal accounts are refused whatever else is allowed.
-    pub organizations_only: bool,
     pub groups_overage: GroupsOverage,
 }
 
@@ -107,19 +66,20 @@ pub fn profile(settings: Settings) -> Result<Profile, Vec<BadSetting>> {
             .filter(|version| settings.versions.contains(version))
             .collect(),
     };
+    let cloud = settings.cloud;
+    let forms = versions.iter().map(|v| authority.form(*v, cloud));
+    let issuers = versions.iter().map(|v| (*v, v.issuer_template(cloud)));
     Ok(Profile {
-        kind: ProviderKind::Entra,
-        forms: versions.iter().map(|v| authority.form(*v)).collect(),
-        algorithms: AlgorithmSet::of(&[Algorithm::Rs256]),
-        token_types: DEFAULT_TOKEN_TYPES.to_vec(),
         retention: RETENTION,
         claims: claim_names(),
-        rules: ProviderRules::Entra(Rules {
+        rules: Arc::new(EntraRules {
+            issuers: issuers.collect(),
             allowed_tenants: authority.allowed(&settings),
             one_tenant: matches!(authority, Authority::Tenant(_)),
             organizations_only: matches!(authority, Authority::Organizations),
             groups_overage: settings.groups_overage,
         }),
+        ..Profile::standard(ProviderKind::Entra, forms.collect())
     })
 }
 
@@ -151,13 +111,14 @@ impl Authority {
     }
 
     /// Tokens always name a tenant; the documents of `common` and `organizations` say the template itself.
-    fn form(&self, version: Version) -> IssuerForm {
-        let template = version.issuer_template();
+    fn form(&self, version: Version, cloud: Cloud) -> IssuerForm {
+        let template = version.issuer_template(cloud);
+        let of = |tenant: &str| template.replace(TENANT_PLACEHOLDER, tenant);
         let (path, issuer) = match self {
-            Self::Tenant(tenant) => (tenant.as_str(), version.issuer_of(tenant)),
-            Self::Consumers => ("consumers", version.issuer_of(CONSUMERS_TENANT)),
-            Self::Common => ("common", template.to_owned()),
-            Self::Organizations => ("organizations", template.to_owned()),
+            Self::Tenant(tenant) => (tenant.as_str(), of(tenant)),
+            Self::Consumers => ("consumers", of(CONSUMERS_TENANT)),
+            Self::Common => ("common", template),
+            Self::Organizations => ("organizations", template),
         };
         IssuerForm {
             pattern: match self.is_multi_tenant() {
@@ -165,7 +126,7 @@ impl Authority {
                 false => IssuerPattern::Exact(issuer.clone()),
             },
             keys: KeyDocument::Discovery {
-                url: version.discovery_url(path),
+                url: version.discovery_url(cloud, path),
                 issuer,
             },
         }
@@ -266,12 +227,9 @@ fn names_only(settings: &Settings, authority: &Authority) -> bool {
 fn claim_names() -> ClaimNames {
     ClaimNames {
         username: top_level(&["preferred_username", "upn", "unique_name"]),
-        email: top_level(&["email"]),
-        name: top_level(&["name"]),
-        groups: top_level(&["groups"]),
-        roles: top_level(&["roles"]),
         scope: top_level(&["scp"]),
         tenant: top_level(&["tid"]),
+        ..ClaimNames::standard()
     }
 }
 

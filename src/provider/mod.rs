@@ -1,50 +1,44 @@
 //! What is special about each OpenID provider, as data and one pure rule: how its issuer looks, where its keys are, what else must
-//! hold, what its claims are called. One file a provider; [`Profile`] is what all of them make. Pure.
+//! hold, what its claims are called. One file a provider and one line in the table of [`kind`]; [`Profile`] is what all of them make, and
+//! [`Rules`] what a provider's own rule may say. Pure.
 
+mod address;
+pub mod alb;
+pub mod apple;
 mod audience;
 pub mod auth0;
+mod aws_region;
+pub mod cloudflare_access;
 pub mod cognito;
+mod condition;
 pub mod entra;
+pub mod firebase;
+pub mod github_actions;
+pub mod gitlab_ci;
+pub mod google;
+pub mod google_iap;
 mod guid;
+pub mod keycloak;
+mod kind;
+pub mod kubernetes;
 pub mod oidc;
+pub mod okta;
+mod rules;
+pub mod spiffe;
+pub mod spiffe_id;
 pub mod wso2;
 
+use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::jose::algorithm::AlgorithmSet;
-use crate::jose::header::Header;
+use crate::jose::algorithm::{Algorithm, AlgorithmSet};
 use crate::jose::json::{Json, Object};
+use crate::jose::jwk::KeyPolicy;
+use crate::jose::padded::Spelling;
 
-/// The name under `provider:`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ProviderKind {
-    Oidc,
-    Cognito,
-    Auth0,
-    Entra,
-    Wso2,
-}
-
-impl ProviderKind {
-    #[cfg(test)]
-    pub const ALL: [Self; 5] = [
-        Self::Oidc,
-        Self::Cognito,
-        Self::Auth0,
-        Self::Entra,
-        Self::Wso2,
-    ];
-    /// As the configuration has it, and the default name of an issuer.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Oidc => "oidc",
-            Self::Cognito => "cognito",
-            Self::Auth0 => "auth0",
-            Self::Entra => "entra",
-            Self::Wso2 => "wso2",
-        }
-    }
-}
+pub use kind::ProviderKind;
+pub use rules::{Facts, Findings, Refusal, Rules, StandardRules};
 
 /// The default `typ` values of every provider: ID tokens and the access tokens of older issuers say `JWT` or nothing,
 /// RFC 9068 access tokens say `at+jwt`. Whatever else an issuer signs (logout tokens, DPoP proofs, security events) is
@@ -71,8 +65,17 @@ pub struct Profile {
     pub retention: Duration,
     /// Where the default identity headers find their claims.
     pub claims: ClaimNames,
-    /// Claims besides `aud` that may hold the audience, and the provider's own rule.
-    pub rules: Rules,
+    /// Whom tokens are for, where the provider's own settings say so without an opt-out.
+    pub audiences: Option<Vec<String>>,
+    /// The setting of the provider's own that says whom tokens are for. Where it does not make up `audiences` it may stand beside the entry's,
+    /// or for them.
+    pub bound_by: Option<&'static str>,
+    /// Which keys of the document are for tokens.
+    pub key_policy: KeyPolicy,
+    /// How the tokens are written: [`Spelling::Padded`] takes both spellings.
+    pub spelling: Spelling,
+    /// What else must hold of a token.
+    pub rules: Arc<dyn Rules>,
 }
 
 /// One spelling of `iss`.
@@ -82,6 +85,20 @@ pub struct IssuerForm {
     pub keys: KeyDocument,
 }
 
+impl IssuerForm {
+    /// An issuer whose keys are where OpenID Connect Discovery 1.0 §4 says: "any terminating / MUST be removed before appending".
+    fn discovered(issuer: String) -> Self {
+        let base = issuer.strip_suffix('/').unwrap_or(&issuer);
+        Self {
+            keys: KeyDocument::Discovery {
+                url: format!("{base}{DISCOVERY_PATH}"),
+                issuer: issuer.clone(),
+            },
+            pattern: IssuerPattern::Exact(issuer),
+        }
+    }
+}
+
 /// What an `iss` is compared with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum IssuerPattern {
@@ -89,6 +106,8 @@ pub enum IssuerPattern {
     Exact(String),
     /// `{tenantid}` stands for one GUID in lower case, as in Entra's `common` document; the rule compares it with the verified `tid`.
     Tenant(String),
+    /// No `iss`: a token whose `sub` is a SPIFFE ID of this trust domain, unless its `iss` is that of another form.
+    TrustDomain(String),
 }
 
 impl IssuerPattern {
@@ -97,6 +116,15 @@ impl IssuerPattern {
         match self {
             Self::Exact(issuer) => issuer == iss,
             Self::Tenant(template) => tenant_of(template, iss).is_some_and(guid::is_lower_case),
+            Self::TrustDomain(_) => false,
+        }
+    }
+
+    /// The configured text; of a trust domain its own SPIFFE ID. Two forms with the same one take the same tokens.
+    pub fn text(&self) -> String {
+        match self {
+            Self::Exact(issuer) | Self::Tenant(issuer) => issuer.clone(),
+            Self::TrustDomain(domain) => format!("{}{domain}", spiffe_id::SCHEME),
         }
     }
 }
@@ -121,76 +149,55 @@ pub enum KeyDocument {
         url: String,
         issuer: String,
     },
+    /// A map of each kid to its certificate.
+    Certificates {
+        url: String,
+    },
+    /// One public key for each kid, at an address that ends in `/{kid}`.
+    KeyPerKid {
+        url: String,
+    },
+    /// Only the operator knows; the hint says what to give.
+    Unknown {
+        hint: &'static str,
+    },
 }
 
 /// Claim paths of the default identity headers, each a list of alternatives of which the first present one counts.
-/// A path is a list of member names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClaimNames {
-    pub username: Vec<Vec<&'static str>>,
-    pub email: Vec<Vec<&'static str>>,
-    pub name: Vec<Vec<&'static str>>,
-    pub groups: Vec<Vec<&'static str>>,
-    pub roles: Vec<Vec<&'static str>>,
+    pub username: Vec<ClaimPath>,
+    pub email: Vec<ClaimPath>,
+    pub name: Vec<ClaimPath>,
+    pub groups: Vec<ClaimPath>,
+    pub roles: Vec<ClaimPath>,
     /// A string (kept) or an array (joined with spaces).
-    pub scope: Vec<Vec<&'static str>>,
-    pub tenant: Vec<Vec<&'static str>>,
+    pub scope: Vec<ClaimPath>,
+    pub tenant: Vec<ClaimPath>,
 }
 
-/// What a rule may look at. The signature is not verified yet unless the caller says so: a rule can only refuse.
-#[derive(Clone, Copy)]
-pub struct Facts<'t> {
-    pub header: &'t Header,
-    pub claims: &'t Object,
-    pub iss: &'t str,
-}
-
-/// What a rule found out about a good token.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Findings {
-    /// The provider left the groups out because there are too many.
-    pub groups_overage: bool,
-    /// The provider vouches for the e-mail address.
-    pub email_verified: bool,
-}
-
-/// Why a provider's rule refuses; `verify` makes a `Rejection` of it. Texts are for the log and name claims, never secrets.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    ClaimMissing {
-        claim: &'static str,
-    },
-    ClaimMismatch {
-        claim: &'static str,
-        expected: String,
-    },
-    /// An unwanted `token_use` and its like.
-    TokenTypeNotAllowed {
-        found: String,
-        expected: String,
-    },
-    AudienceMismatch {
-        expected: String,
-    },
-    TenantNotAllowed {
-        tenant: String,
-    },
-    GroupsOverage,
-    Malformed(&'static str),
-}
-
-/// The provider's own rule: made only by the provider files.
-#[derive(Clone, Debug)]
-pub enum Rules {
-    /// `email_verified` true or "true".
-    Oidc(oidc::Rules),
-    Cognito(cognito::Rules),
-    Auth0(auth0::Rules),
-    Entra(entra::Rules),
-    Wso2(wso2::Rules),
-}
+/// Member names from the outside in. A name is literal: dots, colons and slashes are part of it.
+pub type ClaimPath = Vec<Cow<'static, str>>;
 
 impl Profile {
+    /// What most providers are, for the fields in which one does not differ: RS256, the usual `typ` values, nothing beyond the registered
+    /// claims.
+    fn standard(kind: ProviderKind, forms: Vec<IssuerForm>) -> Self {
+        Self {
+            kind,
+            forms,
+            algorithms: AlgorithmSet::of(&[Algorithm::Rs256]),
+            token_types: DEFAULT_TOKEN_TYPES.to_vec(),
+            retention: DEFAULT_RETENTION,
+            claims: ClaimNames::standard(),
+            audiences: None,
+            bound_by: None,
+            key_policy: KeyPolicy::default(),
+            spelling: Spelling::Strict,
+            rules: Arc::new(StandardRules),
+        }
+    }
+
     /// The form that `iss` has, if any. Exact forms first.
     #[cfg(test)]
     pub fn form(&self, iss: &str) -> Option<usize> {
@@ -202,52 +209,23 @@ impl Profile {
         };
         position(true).or_else(|| position(false))
     }
-    /// The audience check of this provider: against `aud` (string or array of strings), or what the provider has instead (Cognito access
-    /// tokens: `client_id`). `audiences` none: `any_audience: true`. Wrong types are `Malformed`, even with `any_audience`
-    /// (RFC 7519 §4.1.3). Cognito does not ask `audiences`: its `client_ids` are the audiences, and there is no opt-out.
-    pub fn check_audience(
-        &self,
-        facts: Facts<'_>,
-        audiences: Option<&[String]>,
-    ) -> Result<(), Refusal> {
-        match &self.rules {
-            Rules::Cognito(rules) => rules.check_audience(facts.claims),
-            Rules::Entra(_) => audience::check(facts.claims, audiences, entra::is_audience),
-            Rules::Oidc(_) | Rules::Auth0(_) | Rules::Wso2(_) => {
-                audience::check(facts.claims, audiences, audience::is_exactly)
-            }
-        }
-    }
-    /// Everything else that must hold of this provider's tokens.
-    pub fn check_claims(&self, facts: Facts<'_>) -> Result<Findings, Refusal> {
-        match &self.rules {
-            Rules::Oidc(_) | Rules::Wso2(_) => Ok(Findings::of_email(facts.claims)),
-            Rules::Cognito(rules) => rules.check_claims(facts.claims),
-            Rules::Auth0(rules) => rules.check_claims(facts.claims),
-            Rules::Entra(rules) => rules.check_claims(facts),
-        }
-    }
-    /// Whether a key whose document carries this `issuer` member may sign this token (Entra's signing key issuer rule). Only Entra gives
-    /// the member a meaning; elsewhere it is an unknown member of a JWK, to be ignored (RFC 7517 §4).
-    pub fn accepts_key(&self, key_issuer: Option<&str>, facts: Facts<'_>) -> bool {
-        match &self.rules {
-            Rules::Entra(_) => entra::accepts_key(key_issuer, facts),
-            Rules::Oidc(_) | Rules::Cognito(_) | Rules::Auth0(_) | Rules::Wso2(_) => true,
-        }
-    }
 }
 
-impl Findings {
-    /// `email_verified` of OpenID Connect Core 1.0 §5.1: a boolean, which Cognito and Apple also write as a string.
-    fn of_email(claims: &Object) -> Self {
-        let email_verified = match claims.get("email_verified") {
-            Some(Json::Bool(verified)) => *verified,
-            Some(Json::String(verified)) => &**verified == "true",
-            _ => false,
-        };
+impl ClaimNames {
+    /// The standard claims (OpenID Connect Core 1.0 §5.1), and what most providers call the rest.
+    ///
+    /// * username: `preferred_username`, then `username`. Not `nickname`: users write it themselves.
+    /// * scope: `scope` (RFC 8693 §4.2).
+    /// * tenant: none. The standard has no tenant, and a claim that happens to be called so may be the user's own text.
+    fn standard() -> Self {
         Self {
-            groups_overage: false,
-            email_verified,
+            username: top_level(&["preferred_username", "username"]),
+            email: top_level(&["email"]),
+            name: top_level(&["name"]),
+            groups: top_level(&["groups"]),
+            roles: top_level(&["roles"]),
+            scope: top_level(&["scope"]),
+            tenant: Vec::new(),
         }
     }
 }
@@ -271,15 +249,20 @@ impl BadSetting {
 }
 
 /// Finds the first present alternative. `null` is absent: issuers write it for "no value".
-pub fn first_claim<'c>(claims: &'c Object, alternatives: &[Vec<&'static str>]) -> Option<&'c Json> {
+pub fn first_claim<'c>(claims: &'c Object, alternatives: &[ClaimPath]) -> Option<&'c Json> {
     alternatives
         .iter()
         .find_map(|path| claims.at(path).filter(|value| **value != Json::Null))
 }
 
 /// Alternatives that are top-level claims: what almost every entry of [`ClaimNames`] is.
-fn top_level(names: &[&'static str]) -> Vec<Vec<&'static str>> {
-    names.iter().map(|name| vec![*name]).collect()
+fn top_level(names: &[&'static str]) -> Vec<ClaimPath> {
+    names.iter().map(|name| claim_path(&[name])).collect()
+}
+
+/// The path with these names.
+pub fn claim_path(names: &[&'static str]) -> ClaimPath {
+    names.iter().map(|name| Cow::Borrowed(*name)).collect()
 }
 
 #[cfg(test)]

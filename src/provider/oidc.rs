@@ -1,8 +1,8 @@
 //! Any OpenID provider: OpenID Connect Discovery 1.0.
 
 use super::{
-    BadSetting, ClaimNames, DEFAULT_RETENTION, DEFAULT_TOKEN_TYPES, DISCOVERY_PATH, IssuerForm,
-    IssuerPattern, KeyDocument, Profile, ProviderKind, Rules as ProviderRules, top_level,
+    BadSetting, ClaimNames, DISCOVERY_PATH, IssuerForm, Profile, ProviderKind, claim_path,
+    top_level,
 };
 use crate::jose::algorithm::AlgorithmSet;
 
@@ -12,39 +12,21 @@ pub struct Settings {
     pub issuer: String,
 }
 
-/// Nothing must hold beyond the registered claims; `email_verified` true or "true" vouches for the address.
-#[derive(Clone, Debug)]
-pub struct Rules;
-
 /// Keys by discovery at issuer + `/.well-known/openid-configuration` (a trailing slash of the issuer is not doubled). An issuer that is no URL is fine
 /// only when the keys do not come from discovery: `config` checks that when it makes the address.
 pub fn profile(settings: Settings) -> Result<Profile, Vec<BadSetting>> {
     let issuer = settings.issuer;
     check_issuer(&issuer).map_err(|problem| vec![problem])?;
+    let form = IssuerForm::discovered(issuer);
     Ok(Profile {
-        kind: ProviderKind::Oidc,
-        forms: vec![IssuerForm {
-            keys: KeyDocument::Discovery {
-                url: discovery_url(&issuer),
-                issuer: issuer.clone(),
-            },
-            pattern: IssuerPattern::Exact(issuer),
-        }],
         algorithms: AlgorithmSet::asymmetric(),
-        token_types: DEFAULT_TOKEN_TYPES.to_vec(),
-        retention: DEFAULT_RETENTION,
         claims: claim_names(),
-        rules: ProviderRules::Oidc(Rules),
+        ..Profile::standard(ProviderKind::Oidc, vec![form])
     })
 }
 
-/// OpenID Connect Discovery 1.0 §4: "any terminating / MUST be removed before appending".
-fn discovery_url(issuer: &str) -> String {
-    let base = issuer.strip_suffix('/').unwrap_or(issuer);
-    format!("{base}{DISCOVERY_PATH}")
-}
-
-fn check_issuer(issuer: &str) -> Result<(), BadSetting> {
+/// What no `iss` can be.
+pub(super) fn check_issuer(issuer: &str) -> Result<(), BadSetting> {
     const FIELD: &str = "issuer";
     if issuer.is_empty() {
         return Err(BadSetting::new(
@@ -70,31 +52,26 @@ fn check_issuer(issuer: &str) -> Result<(), BadSetting> {
     Ok(())
 }
 
-/// The standard claims (OpenID Connect Core 1.0 §5.1), and what most providers call the rest.
-///
-/// * username: `preferred_username`, then `username`. Not `nickname`: users write it themselves.
 /// * roles: `roles`, then Keycloak's `realm_access.roles`.
-/// * scope: `scope` (RFC 8693 §4.2), then `scp` (a string or an array).
-/// * tenant: none. The standard has no tenant, and a claim that happens to be called so may be the user's own text: map one under
-///   `identity.headers` when the provider has it.
+/// * scope: `scope`, then `scp` (a string or an array).
+/// * tenant: map one under `identity.headers` when the provider has it.
 fn claim_names() -> ClaimNames {
     ClaimNames {
-        username: top_level(&["preferred_username", "username"]),
-        email: top_level(&["email"]),
-        name: top_level(&["name"]),
-        groups: top_level(&["groups"]),
-        roles: vec![vec!["roles"], vec!["realm_access", "roles"]],
+        roles: vec![
+            claim_path(&["roles"]),
+            claim_path(&["realm_access", "roles"]),
+        ],
         scope: top_level(&["scope", "scp"]),
-        tenant: Vec::new(),
+        ..ClaimNames::standard()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provider::IssuerPattern;
     use crate::provider::first_claim;
     use crate::provider::testing::{claims, judge};
+    use crate::provider::{IssuerPattern, KeyDocument};
 
     fn of(issuer: &str) -> Result<Profile, Vec<BadSetting>> {
         profile(Settings {

@@ -56,6 +56,7 @@ fn every_provider() -> Vec<(Profile, String)> {
         ),
         (
             entra::profile(entra::Settings {
+                cloud: entra::Cloud::Global,
                 tenant: GUID.to_owned(),
                 allowed_tenants: vec![],
                 any_tenant: false,
@@ -77,6 +78,172 @@ fn every_provider() -> Vec<(Profile, String)> {
             token("https://is.example.com:9443/oauth2/token", ""),
         ),
     ]
+    .into_iter()
+    .chain(more_providers(&token))
+    .collect()
+}
+
+fn more_providers(token: &dyn Fn(&str, &str) -> String) -> Vec<(Profile, String)> {
+    let text = str::to_owned;
+    vec![
+        (
+            okta::profile(okta::Settings {
+                domain: text("example.okta.com"),
+                authorization_server: Some(text("default")),
+                clients: vec![],
+            })
+            .unwrap(),
+            token("https://example.okta.com/oauth2/default", ""),
+        ),
+        (
+            google::profile(google::Settings {
+                hosted_domains: vec![],
+            })
+            .unwrap(),
+            token("https://accounts.google.com", ""),
+        ),
+        (
+            apple::profile().unwrap(),
+            token("https://appleid.apple.com", ""),
+        ),
+        (
+            keycloak::profile(keycloak::Settings {
+                url: text("https://sso.example.com"),
+                realm: text("main"),
+                clients: vec![],
+                role_client: None,
+            })
+            .unwrap(),
+            token("https://sso.example.com/realms/main", ",\"typ\":\"Bearer\""),
+        ),
+        (
+            entra::external_id::profile(entra::external_id::Settings {
+                tenant: GUID.to_owned(),
+                domain: text("contoso.ciamlogin.com"),
+            })
+            .unwrap(),
+            token(
+                &format!("https://{GUID}.ciamlogin.com/{GUID}/v2.0"),
+                &format!(",\"tid\":\"{GUID}\",\"ver\":\"2.0\""),
+            ),
+        ),
+        (
+            entra::b2c::profile(entra::b2c::Settings {
+                domain: text("contoso.b2clogin.com"),
+                tenant: GUID.to_owned(),
+                directory: None,
+                policies: vec![text("b2c_1_in")],
+                issuer_style: entra::b2c::IssuerStyle::Tenant,
+            })
+            .unwrap(),
+            token(
+                &format!("https://contoso.b2clogin.com/{GUID}/v2.0/"),
+                ",\"tfp\":\"b2c_1_in\"",
+            ),
+        ),
+        (
+            cloudflare_access::profile(cloudflare_access::Settings {
+                team: text("team"),
+                audiences: vec!["0".repeat(64)],
+                service_tokens: vec![],
+            })
+            .unwrap(),
+            token("https://team.cloudflareaccess.com", ",\"type\":\"app\""),
+        ),
+        (
+            google_iap::profile(google_iap::Settings {
+                audiences: vec![text("/projects/1/apps/a")],
+            })
+            .unwrap(),
+            token("https://cloud.google.com/iap", ""),
+        ),
+        (
+            github_actions::profile(github_actions::Settings {
+                host: text(github_actions::DEFAULT_HOST),
+                enterprise: None,
+                owners: vec![text("octo-org")],
+                owner_ids: vec![],
+                repositories: vec![],
+                repository_ids: vec![],
+                subjects: vec![],
+            })
+            .unwrap(),
+            token(
+                "https://token.actions.githubusercontent.com",
+                ",\"repository_owner\":\"octo-org\"",
+            ),
+        ),
+        (
+            gitlab_ci::profile(gitlab_ci::Settings {
+                url: text(gitlab_ci::DEFAULT_URL),
+                projects: vec![],
+                project_ids: vec![],
+                namespaces: vec![text("group")],
+                namespace_ids: vec![],
+                subjects: vec![],
+                protected_refs_only: false,
+            })
+            .unwrap(),
+            token("https://gitlab.com", ",\"namespace_path\":\"group\""),
+        ),
+    ]
+}
+
+/// Providers whose tokens are told by more than `iss` and `aud`, each with its own tests beside its rule.
+fn special_providers() -> Vec<Profile> {
+    let firebase = firebase::profile(firebase::Settings {
+        project: "my-app".to_owned(),
+        credentials: Vec::new(),
+    });
+    let kubernetes = kubernetes::profile(kubernetes::Settings {
+        issuer: "https://kubernetes.default.svc".to_owned(),
+        namespaces: Vec::new(),
+        service_accounts: Vec::new(),
+    });
+    let alb = alb::profile(alb::Settings {
+        issuer: "https://login.example.com".to_owned(),
+        signers: vec![
+            "arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/a/1".to_owned(),
+        ],
+        client_ids: vec![CLIENT.to_owned()],
+    });
+    let spiffe = spiffe::profile(spiffe::Settings {
+        trust_domain: "prod.example.com".to_owned(),
+        issuer: None,
+        audiences: vec![CLIENT.to_owned()],
+        spiffe_ids: Vec::new(),
+    });
+    vec![
+        firebase.unwrap(),
+        kubernetes.unwrap(),
+        alb.unwrap(),
+        spiffe.unwrap(),
+    ]
+}
+
+#[test]
+fn j01_j02_j13_no_special_preset_allows_more_than_its_provider_signs() {
+    for profile in special_providers() {
+        assert!(!profile.algorithms.is_empty());
+        assert!(profile.algorithms.iter().all(|a| !a.is_symmetric()));
+        for typ in ["logout+jwt", "dpop+jwt", "secevent+jwt", "JWS", "jwt2"] {
+            assert!(!profile.token_types.contains(&typ), "{typ}");
+        }
+    }
+}
+
+#[test]
+fn j17_only_a_load_balancer_may_pad() {
+    let usual = every_provider().into_iter().map(|(profile, _)| profile);
+    for profile in usual.chain(special_providers()) {
+        let padded = profile.spelling == Spelling::Padded;
+        assert_eq!(
+            padded,
+            profile.kind == ProviderKind::Alb,
+            "{:?}",
+            profile.kind
+        );
+    }
 }
 
 #[test]
@@ -88,7 +255,12 @@ fn each_provider_accepts_its_own_token() {
         kinds.push(profile.kind.name());
     }
     kinds.dedup();
-    assert_eq!(kinds, ProviderKind::ALL.map(ProviderKind::name));
+    kinds.extend(
+        special_providers()
+            .iter()
+            .map(|profile| profile.kind.name()),
+    );
+    assert_eq!(kinds, ProviderKind::NAMES);
 }
 
 #[test]
@@ -233,7 +405,8 @@ fn j28_any_audience_accepts_any_audience_and_none() {
 fn only_entra_gives_a_key_issuer_a_meaning() {
     for (profile, token) in every_provider() {
         let refused = !testing::accepts_key(&profile, Some("https://other.example"), &token);
-        assert_eq!(refused, profile.kind == ProviderKind::Entra);
+        let entra = [ProviderKind::Entra, ProviderKind::EntraExternalId];
+        assert_eq!(refused, entra.contains(&profile.kind));
         assert!(testing::accepts_key(&profile, None, &token));
     }
 }
@@ -263,19 +436,19 @@ fn the_first_present_alternative_counts_and_null_is_absent() {
     let claims = claims(
         r#"{"a":null,"realm_access":{"roles":["x"]},"realm_access.roles":"flat","b":"","c":1}"#,
     );
-    let find = |paths: &[Vec<&'static str>]| first_claim(&claims, paths).cloned();
+    let find = |paths: &[&[&'static str]]| {
+        let paths: Vec<_> = paths.iter().map(|names| claim_path(names)).collect();
+        first_claim(&claims, &paths).cloned()
+    };
     let text = |text: &str| Some(Json::String(text.into()));
-    assert_eq!(find(&[vec!["a"], vec!["b"]]), text(""));
+    assert_eq!(find(&[&["a"], &["b"]]), text(""));
+    assert_eq!(find(&[&["missing"], &["realm_access.roles"]]), text("flat"));
     assert_eq!(
-        find(&[vec!["missing"], vec!["realm_access.roles"]]),
-        text("flat")
-    );
-    assert_eq!(
-        find(&[vec!["realm_access", "roles"]]),
+        find(&[&["realm_access", "roles"]]),
         Some(Json::Array(vec![Json::String("x".into())]))
     );
-    assert_eq!(find(&[vec!["c", "roles"], vec!["realm_access", "x"]]), None);
-    assert_eq!(find(&[vec![]]), None);
+    assert_eq!(find(&[&["c", "roles"], &["realm_access", "x"]]), None);
+    assert_eq!(find(&[&[]]), None);
     assert_eq!(find(&[]), None);
 }
 
@@ -292,7 +465,16 @@ fn the_address_is_verified_only_by_true_or_the_string_true() {
         (r#"["true"]"#, false),
     ] {
         for (profile, token) in every_provider() {
-            if profile.kind != ProviderKind::Entra {
+            let says_it_otherwise = [
+                ProviderKind::Entra,
+                ProviderKind::EntraExternalId,
+                ProviderKind::CloudflareAccess,
+                ProviderKind::GoogleIap,
+                // Runs and jobs have no address.
+                ProviderKind::GithubActions,
+                ProviderKind::GitlabCi,
+            ];
+            if !says_it_otherwise.contains(&profile.kind) {
                 let token = with(&token, "email_verified", Some(value));
                 let findings = judge(&profile, Some(&[CLIENT]), &token).unwrap().unwrap();
                 assert_eq!(findings.email_verified, verified, "{value}");

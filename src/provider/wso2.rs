@@ -5,8 +5,8 @@
 //! `keys.jwks_url`.
 
 use super::{
-    BadSetting, ClaimNames, DEFAULT_RETENTION, DEFAULT_TOKEN_TYPES, IssuerForm, IssuerPattern,
-    KeyDocument, Profile, ProviderKind, Rules as ProviderRules, top_level,
+    BadSetting, ClaimNames, IssuerForm, IssuerPattern, KeyDocument, Profile, ProviderKind, address,
+    claim_path, top_level,
 };
 use crate::jose::algorithm::{Algorithm, AlgorithmSet};
 
@@ -17,10 +17,6 @@ pub struct Settings {
     /// The tenant's domain or the Asgardeo organization. Absent: the super tenant.
     pub tenant: Option<String>,
 }
-
-/// Nothing must hold beyond the registered claims; `email_verified` true or "true" vouches for the address.
-#[derive(Clone, Debug)]
-pub struct Rules;
 
 /// RS256 unless told otherwise, PS256 for open banking (FAPI).
 const ALGORITHMS: [Algorithm; 2] = [Algorithm::Rs256, Algorithm::Ps256];
@@ -40,43 +36,25 @@ pub fn profile(settings: Settings) -> Result<Profile, Vec<BadSetting>> {
         Some(tenant) => format!("{url}/t/{tenant}/oauth2"),
         None => format!("{url}/oauth2"),
     };
+    let form = IssuerForm {
+        pattern: IssuerPattern::Exact(format!("{base}/token")),
+        keys: KeyDocument::Jwks {
+            url: format!("{base}/jwks"),
+        },
+    };
     Ok(Profile {
-        kind: ProviderKind::Wso2,
-        forms: vec![IssuerForm {
-            pattern: IssuerPattern::Exact(format!("{base}/token")),
-            keys: KeyDocument::Jwks {
-                url: format!("{base}/jwks"),
-            },
-        }],
         algorithms: AlgorithmSet::of(&ALGORITHMS),
-        token_types: DEFAULT_TOKEN_TYPES.to_vec(),
-        retention: DEFAULT_RETENTION,
         claims: claim_names(),
-        rules: ProviderRules::Wso2(Rules),
+        ..Profile::standard(ProviderKind::Wso2, vec![form])
     })
 }
 
 fn check_url(url: &str) -> Option<BadSetting> {
-    const EXAMPLE: &str = "write the server's base address, such as `https://is.example.com:9443`";
     let problem = |message: String, hint: &str| Some(BadSetting::new("url", message, hint));
-    let rest = ["https://", "http://"]
-        .into_iter()
-        .find_map(|scheme| url.strip_prefix(scheme));
-    let Some(rest) = rest else {
-        return problem(format!("`{url}` is not an https address"), EXAMPLE);
+    let rest = match address::after_scheme("url", url, "https://is.example.com:9443") {
+        Ok(rest) => rest,
+        Err(bad) => return Some(bad),
     };
-    if rest.contains('@') {
-        // Not shown: what stands before `@` may be a password.
-        return problem("the address has user information in it".to_owned(), EXAMPLE);
-    }
-    if rest.is_empty()
-        || rest.starts_with(['/', ':'])
-        || rest.contains(|c: char| {
-            matches!(c, '?' | '#' | '\\') || c.is_whitespace() || c.is_control()
-        })
-    {
-        return problem(format!("`{url}` is not a base address"), EXAMPLE);
-    }
     if let Some((base, _)) = rest.split_once("/oauth2") {
         let base = base.split_once("/t/").map_or(base, |(host, _)| host);
         return problem(
@@ -95,8 +73,7 @@ fn check_url(url: &str) -> Option<BadSetting> {
 
 fn check_tenant(settings: &Settings) -> Option<BadSetting> {
     let tenant = settings.tenant.as_deref()?;
-    let good = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
-    (tenant.is_empty() || !tenant.bytes().all(good)).then(|| {
+    (!address::is_segment(tenant)).then(|| {
         BadSetting::new(
             "tenant",
             format!("`{tenant}` is not a tenant"),
@@ -112,12 +89,9 @@ fn check_tenant(settings: &Settings) -> Option<BadSetting> {
 fn claim_names() -> ClaimNames {
     ClaimNames {
         username: top_level(&["username"]),
-        email: top_level(&["email"]),
-        name: top_level(&["name"]),
-        groups: top_level(&["groups"]),
         roles: top_level(&["roles", "http://wso2.org/claims/role"]),
-        scope: top_level(&["scope"]),
-        tenant: vec![vec!["org_id"], vec!["realm", "tenant"]],
+        tenant: vec![claim_path(&["org_id"]), claim_path(&["realm", "tenant"])],
+        ..ClaimNames::standard()
     }
 }
 

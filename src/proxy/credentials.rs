@@ -6,36 +6,66 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::source::{FoundToken, bears, decoded, same_name, split_pair};
 use super::{TokenSettings, TokenSource};
-use crate::verify::Rejection;
+use crate::verify::{Place, Rejection};
 
-/// Takes every credential out: Bearer lines of Authorization, and what every configured source names, with what an application may take for
-/// it. `keep`, the verified token when it is to be forwarded, stays where it was, alone.
+/// What was verified and goes on to the application.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Kept<'r> {
+    pub(super) token: Option<&'r FoundToken>,
+    /// The one that the token vouches for (`at_hash`), and where it is.
+    pub(super) access_token: Option<(&'r Place, &'r str)>,
+}
+
+/// Takes every credential out: Bearer lines of Authorization, what every configured source names, and the access tokens that tokens are
+/// `bound` to, with what an application may take for them. What is `kept` stays where it was, alone.
 ///
 /// # Errors
 /// [`Rejection::BadRequest`] when the target cannot be written without the token.
 pub(super) fn strip(
     settings: &TokenSettings,
+    bound: &[Place],
     headers: &mut HeaderMap,
     path_and_query: &mut PathAndQuery,
-    keep: Option<&FoundToken>,
+    kept: Kept<'_>,
 ) -> Result<(), Rejection> {
     strip_lines(headers, &AUTHORIZATION, |line| may_bear(line, "bearer"));
     for (index, source) in settings.sources.iter().enumerate() {
-        let kept = keep.filter(|found| found.source == index);
+        let token = kept.token.filter(|found| found.source == index);
+        let token = token.map(|found| found.token.as_str());
         match source {
             TokenSource::Header { name, scheme } => {
-                strip_lines(headers, name, |line| {
-                    scheme.as_deref().is_none_or(|s| may_bear(line, s))
-                });
-                if let Some(found) = kept {
-                    put_line(headers, name, scheme.as_deref(), &found.token);
-                }
+                strip_header(headers, name, scheme.as_deref(), token);
             }
-            TokenSource::Cookie { name, .. } => strip_cookie(headers, name, kept.is_some()),
-            TokenSource::Query { name } => strip_parameter(path_and_query, name, kept.is_some())?,
+            TokenSource::Cookie { name, .. } => strip_cookie(headers, name, token.is_some()),
+            TokenSource::Query { name } => strip_parameter(path_and_query, name, token.is_some())?,
+        }
+    }
+    for place in bound {
+        let token = kept.access_token.filter(|(kept, _)| *kept == place);
+        let token = token.map(|(_, token)| token);
+        match place {
+            Place::Header { name, scheme } => {
+                strip_header(headers, name, scheme.as_deref(), token);
+            }
+            Place::Cookie { name } => strip_cookie(headers, name, token.is_some()),
+            Place::Query { name } => strip_parameter(path_and_query, name, token.is_some())?,
         }
     }
     Ok(())
+}
+
+fn strip_header(
+    headers: &mut HeaderMap,
+    name: &HeaderName,
+    scheme: Option<&str>,
+    kept: Option<&str>,
+) {
+    strip_lines(headers, name, |line| {
+        scheme.is_none_or(|scheme| may_bear(line, scheme))
+    });
+    if let Some(token) = kept {
+        put_line(headers, name, scheme, token);
+    }
 }
 
 /// Also with the scheme in the middle of another one's data: `/Bearer\s(\S+)/` is how half of the world's applications look for a token.
@@ -55,7 +85,7 @@ fn may_bear(line: &HeaderValue, scheme: &str) -> bool {
 /// Whether an application may read `found` under `name`. PHP turns `.`, space and `[` in the names of cookies and parameters into `_`, takes
 /// leading spaces off and ends a name at NUL or at an array's `[`; ASP.NET does not see letter case; Python and JavaScript trim Unicode's
 /// white space, so nothing at the edges but visible ASCII counts.
-fn looks_like(found: &[u8], name: &str) -> bool {
+pub(super) fn looks_like(found: &[u8], name: &str) -> bool {
     let found = decoded(found);
     let found = found.split(|b| *b == 0).next().unwrap_or_default();
     let scalar = found.split(|b| *b == b'[').next().unwrap_or_default();
@@ -105,7 +135,7 @@ fn put_line(headers: &mut HeaderMap, name: &HeaderName, scheme: Option<&str>, to
         Some(scheme) => format!("{scheme} {token}"),
         None => token.to_owned(),
     };
-    // A verified token is base64url and dots, and the scheme was checked with the configuration.
+    // A verified token is base64url and dots, what it vouches for came in a header, and the scheme was checked with the configuration.
     if let Ok(mut value) = HeaderValue::try_from(text) {
         value.set_sensitive(true);
         headers.insert(name.clone(), value);
@@ -114,11 +144,7 @@ fn put_line(headers: &mut HeaderMap, name: &HeaderName, scheme: Option<&str>, to
 
 fn strip_cookie(headers: &mut HeaderMap, name: &str, keep: bool) {
     let named = |pair: &[u8]| {
-        // Old Java servers separate cookies at commas too (RFC 2109 §4.2.2), Python's `SimpleCookie` at white space.
-        let parts = pair.split(|b| *b == b',');
-        let words = pair.split(|b| *b == b',' || b.is_ascii_whitespace());
-        (parts.chain(words)).any(|part| looks_like(cookie_name(part), name))
-            && !(keep && same_name(cookie_name(pair), name))
+        cookie_looks_like(pair, name) && !(keep && same_name(cookie_name(pair), name))
     };
     let holds = |line: &HeaderValue| line.as_bytes().split(|b| *b == b';').any(named);
     if !headers.get_all(COOKIE).iter().any(holds) {
@@ -146,6 +172,14 @@ fn strip_cookie(headers: &mut HeaderMap, name: &str, keep: bool) {
     }
 }
 
+/// Whether an application may find a cookie `name` in this piece between two `;`.
+pub(super) fn cookie_looks_like(pair: &[u8], name: &str) -> bool {
+    // Old Java servers separate cookies at commas too (RFC 2109 §4.2.2), Python's `SimpleCookie` at white space.
+    let parts = pair.split(|b| *b == b',');
+    let words = pair.split(|b| *b == b',' || b.is_ascii_whitespace());
+    (parts.chain(words)).any(|part| looks_like(cookie_name(part), name))
+}
+
 fn cookie_name(pair: &[u8]) -> &[u8] {
     split_pair(pair.trim_ascii()).0
 }
@@ -155,9 +189,8 @@ fn strip_parameter(target: &mut PathAndQuery, name: &str, keep: bool) -> Result<
         return Ok(());
     };
     let named = |pair: &str| {
-        let found = pair.split_once('=').map_or(pair, |(n, _)| n);
-        let found = found.as_bytes();
-        looks_like(found, name) && !(keep && same_name(found, name))
+        parameter_looks_like(pair, name)
+            && !(keep && same_name(parameter_name(pair).as_bytes(), name))
     };
     if !query.split(['&', ';']).any(named) {
         return Ok(());
@@ -192,6 +225,15 @@ fn strip_parameter(target: &mut PathAndQuery, name: &str, keep: bool) -> Result<
     Ok(())
 }
 
+/// Whether an application may find a parameter `name` in this piece between two separators.
+pub(super) fn parameter_looks_like(pair: &str, name: &str) -> bool {
+    looks_like(parameter_name(pair).as_bytes(), name)
+}
+
+fn parameter_name(pair: &str) -> &str {
+    pair.split_once('=').map_or(pair, |(name, _)| name)
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::source::find;
@@ -211,7 +253,11 @@ mod tests {
             token: "x.y.z".to_owned(),
             source,
         });
-        strip(&settings, &mut map, &mut target, keep.as_ref()).unwrap();
+        let kept = Kept {
+            token: keep.as_ref(),
+            access_token: None,
+        };
+        strip(&settings, &[], &mut map, &mut target, kept).unwrap();
         let lines = map
             .iter()
             .map(|(n, v)| format!("{n}: {}", String::from_utf8_lossy(v.as_bytes())))
@@ -381,10 +427,10 @@ mod tests {
             let settings = settings(vec![bearer(), cookie(), query()]);
             let mut map = headers(&[("cookie", &line)]);
             let mut target = PathAndQuery::try_from(format!("/?{query_text}")).unwrap();
-            strip(&settings, &mut map, &mut target, None).unwrap();
+            strip(&settings, &[], &mut map, &mut target, Kept::default()).unwrap();
             proptest::prop_assert_eq!(find(&settings, &map, target.query()).unwrap(), None);
             let again = target.clone();
-            strip(&settings, &mut map, &mut target, None).unwrap();
+            strip(&settings, &[], &mut map, &mut target, Kept::default()).unwrap();
             proptest::prop_assert_eq!(again, target);
         }
     }

@@ -289,7 +289,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_limit_of_open_files_is_read_from_proc() {
+    fn d08_the_limit_of_open_files_is_read_from_proc() {
         let limits = "Limit                     Soft Limit           Hard Limit           Units     \n\
                       Max processes             30000                30000                processes \n\
                       Max open files            1024                 524288               files     \n";

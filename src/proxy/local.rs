@@ -10,7 +10,7 @@ use super::Gate;
 use super::pool::Pool;
 use super::source::FoundToken;
 use crate::keys::KeyLookup;
-use crate::verify::{Outcome, TokenCache};
+use crate::verify::{Counterparts, Outcome, Presented, TokenCache};
 
 /// One worker's view of the gate that is in force.
 pub(super) struct Worker {
@@ -59,19 +59,17 @@ impl Local {
         }
     }
 
-    /// One judgement, without waiting for anything.
-    pub(super) fn judge(&self, found: &FoundToken) -> (Outcome, bool) {
+    /// One judgement of a token in its request, without waiting for anything.
+    pub(super) fn judge(&self, found: &FoundToken, request: &Counterparts<'_>) -> (Outcome, bool) {
         let gate = &self.gate;
         let keys: &dyn KeyLookup = &*gate.keys;
         let mut cache = self.cache.borrow_mut();
         let now = gate.clock.now();
-        let judged = crate::verify::judge(
-            &gate.verifier,
-            &mut cache,
-            found.token.as_bytes(),
-            now,
-            keys,
-        );
+        let presented = Presented {
+            token: found.token.as_bytes(),
+            request,
+        };
+        let judged = crate::verify::judge(&gate.verifier, &mut cache, presented, now, keys);
         let counts = cache.take_counts();
         let entries = i64::try_from(cache.entries()).unwrap_or(i64::MAX);
         let told = self.told_entries.replace(entries);

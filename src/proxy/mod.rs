@@ -2,11 +2,12 @@
 //!
 //! * [`listen`] is the workers and their socket, `connection` one client under limits, `timed_io` its timeouts (by `timer`),
 //! * `service` is the walk of one request: `target` checks its head, [`source`] finds the token, `cross_site` minds whose page sent a cookie,
-//!   `local` judges with the worker's cache,
+//!   [`bound`] what a token must match, `local` judges with the worker's cache,
 //! * `outgoing` writes the head for the application (with `credentials` and `forwarded`); only it makes what `upstream` sends,
 //! * `pool` and `connect` are connections to the application, `request_body` and `response_body` what streams through,
 //! * `respond` builds every answer of the gate's own, `account` tells telemetry once.
 
+pub mod bound;
 pub mod source;
 #[cfg(test)]
 mod source_testing;
@@ -35,6 +36,8 @@ mod upstream;
 mod upstream_tests;
 #[cfg(test)]
 mod vector_tests;
+#[cfg(test)]
+mod wire_binding_tests;
 #[cfg(test)]
 mod wire_framing_tests;
 #[cfg(test)]

@@ -6,14 +6,15 @@ use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Uri, Version};
 
+use super::credentials::{self, Kept};
 use super::forwarded::Forwarded;
 use super::request_body::RequestBody;
 use super::source::FoundToken;
 use super::target::Target;
-use super::{Gate, HostHeader, credentials};
+use super::{Gate, HostHeader};
 use crate::identity::ManagedNames;
 use crate::policy::{Access, Permit, Route};
-use crate::verify::Rejection;
+use crate::verify::{Counterparts, Rejection};
 
 /// A head without hop-by-hop headers, managed names and their look-alikes. Its credentials are still in it.
 pub(super) struct Clean {
@@ -41,6 +42,28 @@ impl Clean {
     }
 }
 
+/// The credentials that the client sent, before hygiene.
+#[derive(Clone, Copy)]
+pub(super) struct Sent<'r> {
+    pub(super) token: Option<&'r FoundToken>,
+    pub(super) counterparts: &'r Counterparts<'r>,
+}
+
+impl<'r> Sent<'r> {
+    /// What of them was verified: the token that `permit` was given for, and the access token that it vouches for.
+    fn kept(self, permit: &Permit<'r>) -> Kept<'r> {
+        let access_token = || {
+            let place = permit.token()?.access_token_place()?;
+            let value = self.counterparts.at(place).ok()?;
+            Some((place, std::str::from_utf8(value).ok()?))
+        };
+        Kept {
+            token: self.token.filter(|_| permit.token().is_some()),
+            access_token: access_token(),
+        }
+    }
+}
+
 /// A request that may be sent to the application.
 pub(super) struct Outgoing {
     pub(super) head: Parts,
@@ -48,14 +71,14 @@ pub(super) struct Outgoing {
 }
 
 impl Outgoing {
-    /// Writes the head that the application gets. `found` is the token that `permit` was given for, when there is one.
+    /// Writes the head that the application gets. `permit` was given for the token in `sent`, when there is one.
     pub(super) fn write(
         clean: Clean,
         body: RequestBody,
         gate: &Gate,
         route: &Route,
         permit: &Permit<'_>,
-        found: Option<&FoundToken>,
+        sent: Sent<'_>,
         forwarded: Forwarded,
     ) -> Result<Self, Rejection> {
         let Clean {
@@ -75,8 +98,12 @@ impl Outgoing {
             }
         );
         if !passes {
-            let keep = found.filter(|_| gate.token.forward && permit.token().is_some());
-            credentials::strip(&gate.token, &mut headers, &mut path_and_query, keep)?;
+            let kept = match gate.token.forward {
+                true => sent.kept(permit),
+                false => Kept::default(),
+            };
+            let bound = gate.verifier.access_token_places();
+            credentials::strip(&gate.token, bound, &mut headers, &mut path_and_query, kept)?;
         }
         forwarded.write(&mut headers, host.as_ref());
         let host = match gate.upstream.host {

@@ -19,16 +19,16 @@ use tokio::time::{Instant, timeout};
 use super::account::Account;
 use super::forwarded::{Forwarded, Peer};
 use super::local::{Local, Worker};
-use super::outgoing::{Clean, Outgoing};
+use super::outgoing::{Clean, Outgoing, Sent};
 use super::request_body::RequestBody;
 use super::response_body::{Download, Reply};
 use super::source::{self, FoundToken};
 use super::timed_io::ConnectionState;
 use super::upstream::{self, Failure};
-use super::{cross_site, respond, target};
+use super::{bound, cross_site, respond, target};
 use crate::keys::SourceId;
 use crate::policy::Access;
-use crate::verify::{Outcome, Rejection, VerifiedToken};
+use crate::verify::{Counterparts, Outcome, Rejection, VerifiedToken};
 
 /// Longest wait for keys. The fetch has its own bound (5 s); this one holds whatever becomes of the control thread.
 const KEYS_WAIT: Duration = Duration::from_secs(6);
@@ -125,6 +125,10 @@ async fn walk(
             source::find(&gate.token, &head.headers, target.query())
         }
     };
+    let counterparts = match &found {
+        Ok(Some(_)) => bound::collect(gate.verifier.places(), &head.headers, target.query()),
+        Ok(None) | Err(_) => Counterparts::default(),
+    };
     let from_elsewhere = match &found {
         Ok(Some(found)) => cross_site::check(&gate.token, found, &head.method, &head.headers),
         Ok(None) | Err(_) => Ok(()),
@@ -137,14 +141,18 @@ async fn walk(
         None => None,
         Some(found) => {
             from_elsewhere?;
-            let token = verify(local, found, account).await?;
+            let token = verify(local, found, &counterparts, account).await?;
             account.verified(&token);
             Some(token)
         }
     };
     let permit = route.admit(verified.as_deref())?;
     account.admitted();
-    let outgoing = Outgoing::write(clean, body, gate, route, &permit, found.as_ref(), forwarded)?;
+    let sent = Sent {
+        token: found.as_ref(),
+        counterparts: &counterparts,
+    };
+    let outgoing = Outgoing::write(clean, body, gate, route, &permit, sent, forwarded)?;
     upstream::forward(local, outgoing)
         .await
         .map_err(Stop::Failed)
@@ -154,14 +162,19 @@ async fn walk(
 async fn verify(
     local: &Local,
     found: &FoundToken,
+    counterparts: &Counterparts<'_>,
     account: &mut Account,
 ) -> Result<Arc<VerifiedToken>, Rejection> {
     let started = Instant::now();
-    let (mut outcome, mut cached) = local.judge(found);
-    if let Outcome::NeedsKeys { source, .. } = &outcome
-        && fetched_anew(local, *source).await
+    let (mut outcome, mut cached) = local.judge(found, counterparts);
+    if let Outcome::NeedsKeys { source, seen, .. } = &outcome
+        && fetched_anew(local, *source, seen.kid.as_deref()).await
     {
-        (outcome, cached) = local.judge(found);
+        (outcome, cached) = local.judge(found, counterparts);
+    }
+    if let (Outcome::Verified(token), false) = (&outcome, cached) {
+        let (source, fingerprint) = token.signed_by();
+        local.gate.keys.proved(source, fingerprint);
     }
     local.gate.metrics.verified(cached, started.elapsed());
     let (judged, seen) = outcome.settled(|source| local.gate.keys.retry_after(source));
@@ -169,8 +182,8 @@ async fn verify(
     judged
 }
 
-async fn fetched_anew(local: &Local, source: SourceId) -> bool {
-    timeout(KEYS_WAIT, local.gate.keys.refetch(source))
+async fn fetched_anew(local: &Local, source: SourceId, kid: Option<&str>) -> bool {
+    timeout(KEYS_WAIT, local.gate.keys.refetch(source, kid))
         .await
         .unwrap_or(false)
 }

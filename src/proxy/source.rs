@@ -57,7 +57,7 @@ fn malformed(what: impl Into<String>) -> Rejection {
     Rejection::MalformedToken { what: what.into() }
 }
 
-fn in_header<'h>(
+pub(super) fn in_header<'h>(
     headers: &'h HeaderMap,
     name: &HeaderName,
     scheme: Option<&str>,
@@ -132,7 +132,10 @@ pub fn is_token_character(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
-fn in_cookies<'h>(headers: &'h HeaderMap, name: &str) -> Result<Option<&'h str>, Rejection> {
+pub(super) fn in_cookies<'h>(
+    headers: &'h HeaderMap,
+    name: &str,
+) -> Result<Option<&'h str>, Rejection> {
     let mut found = None;
     for line in headers.get_all(COOKIE) {
         for pair in line.as_bytes().split(|b| *b == b';') {
@@ -151,7 +154,10 @@ fn in_cookies<'h>(headers: &'h HeaderMap, name: &str) -> Result<Option<&'h str>,
     Ok(found.filter(|t| !t.is_empty()))
 }
 
-fn in_query<'q>(query: Option<&'q str>, name: &str) -> Result<Option<&'q str>, Rejection> {
+pub(super) fn in_query<'q>(
+    query: Option<&'q str>,
+    name: &str,
+) -> Result<Option<&'q str>, Rejection> {
     let mut found = None;
     // `;` separates too: old form parsers read it so.
     for pair in query.unwrap_or_default().split(['&', ';']) {

@@ -384,6 +384,7 @@ pub(super) fn gate(app: SocketAddr, routes: Option<Vec<RouteConfig>>) -> Gate {
         },
         policy,
         required_for_ready: true,
+        snapshot_dir: None,
     };
     Gate {
         verifier,

@@ -270,7 +270,7 @@ fn s14_a_second_answer_nobody_asked_for_goes_to_nobody() {
 }
 
 #[test]
-fn answers_without_a_body_stay_so_and_are_framed_right() {
+fn s14_answers_without_a_body_stay_so_and_are_framed_right() {
     let app = App::start(|stream, request| {
         let answer: &[u8] = match request.line().split(' ').nth(1).unwrap() {
             "/204" => b"HTTP/1.1 204 No Content\r\n\r\n",

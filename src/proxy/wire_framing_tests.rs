@@ -20,7 +20,7 @@ fn b02_h06_request_trailers_are_dropped() {
 }
 
 #[test]
-fn b03_two_authorization_lines_are_refused() {
+fn b03_j23_two_authorization_lines_are_refused() {
     let app = App::plain();
     let gate = Running::before(&app);
     let answer = gate.send(get("/app", &format!("{}{}", bearer(), bearer())));
@@ -96,7 +96,7 @@ fn p07_method_tricks_are_refused() {
 }
 
 #[test]
-fn b05_an_upgrade_is_answered_plainly_and_what_follows_is_judged() {
+fn b05_s11_an_upgrade_is_answered_plainly_and_what_follows_is_judged() {
     let app = App::plain();
     let gate = Running::before(&app);
     let upgrade = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: x\r\n";
@@ -114,6 +114,20 @@ fn b05_an_upgrade_is_answered_plainly_and_what_follows_is_judged() {
     let request = app.only();
     assert_eq!(request.one("upgrade"), None);
     assert_eq!(request.one("connection"), None);
+}
+
+#[test]
+fn s12_an_upgrade_to_plain_http2_is_answered_in_http1_and_not_passed_on() {
+    let app = App::plain();
+    let gate = Running::before(&app);
+    let upgrade = "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n";
+    let answer = gate.send(get("/app", &format!("{}{upgrade}", bearer())));
+    assert_eq!(answer.status, 200);
+    let request = app.only();
+    for gone in ["upgrade", "http2-settings", "connection"] {
+        assert_eq!(request.one(gone), None, "{}", request.head);
+    }
+    gate.send(get("/app", upgrade)).is(401, "missing_token");
 }
 
 #[test]
@@ -227,7 +241,7 @@ fn s04_after_a_401_the_unread_body_is_not_the_next_request() {
 }
 
 #[test]
-fn b08_b09_b10_s01_s02_s03_s09_s10_framing_and_host_tricks_are_refused() {
+fn b08_b09_b10_s01_s02_s03_s06_s07_s09_s10_framing_and_host_tricks_are_refused() {
     let app = App::plain();
     let gate = Running::before(&app);
     let auth = bearer();
@@ -328,4 +342,22 @@ fn d03_limits_of_the_head_hold_and_leave_room_for_a_token() {
     assert_eq!(gate.send(get("/", &bulky)).status, 200);
     let large = format!("Authorization: Bearer {}\r\n", "a".repeat(17 * 1024));
     gate.send(get("/", &large)).is(401, "token_too_large");
+}
+
+#[test]
+fn d10_ranges_and_codings_pass_as_they_are_and_cookies_are_part_of_the_head() {
+    let app = App::plain();
+    let gate = Running::before(&app);
+    let odd = "Range: bytes=0-,0-,0-,0-\r\nAccept-Encoding: gzip;q=9, *;q=-1, \r\n";
+    assert_eq!(
+        gate.send(get("/", &format!("{}{odd}", bearer()))).status,
+        200
+    );
+    let request = app.only();
+    assert_eq!(request.one("range"), Some("bytes=0-,0-,0-,0-"));
+    assert_eq!(request.one("accept-encoding"), Some("gzip;q=9, *;q=-1,"));
+    let cookies = format!("Cookie: a={}\r\n", "x".repeat(1024 * 1024));
+    let answer = gate.send(get("/", &format!("{}{cookies}", bearer())));
+    assert_eq!(answer.status, 431);
+    assert_eq!(app.requests().len(), 1);
 }

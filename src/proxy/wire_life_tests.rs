@@ -295,6 +295,7 @@ impl KeyFile {
             },
             policy: crate::jose::jwk::KeyPolicy::default(),
             required_for_ready: true,
+            snapshot_dir: None,
         };
         Arc::new(Keys::new(
             vec![source],

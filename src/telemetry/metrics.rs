@@ -12,7 +12,7 @@ pub use super::key_metrics::Freshness;
 use super::key_metrics::KeyMetrics;
 use super::request_counters::RequestCounters;
 use crate::clock::UnixTime;
-use crate::keys::{FetchResult, KeyObserver, SourceId};
+use crate::keys::{FetchResult, KeyObserver, SnapshotEvent, SourceId};
 use crate::verify::cache::CacheCounts;
 use crate::verify::{Decision, Reason};
 
@@ -273,7 +273,12 @@ impl Metrics {
 
     /// What a source holds without a fetch of its own: keys in the configuration, or taken over at a reload.
     pub fn keys_held(&self, issuer: &str, source: SourceId, keys: usize, freshness: Freshness) {
-        self.keys.holds(issuer, source, keys, Some(freshness));
+        self.keys.holds(issuer, source, keys, freshness);
+    }
+
+    /// How long an issuer's keys are trusted after a fetch (`max_stale`).
+    pub fn keys_trusted_for(&self, issuer: &str, max_stale: Duration) {
+        self.keys.trusted_for(issuer, max_stale);
     }
 
     /// The counter that the log writer adds its dropped lines to.
@@ -300,6 +305,10 @@ impl KeyObserver for Metrics {
     fn suppressed(&self, issuer: &str) {
         self.keys.suppressed(issuer);
     }
+
+    fn snapshot(&self, issuer: &str, source: SourceId, event: SnapshotEvent) {
+        self.keys.snapshot(issuer, source, event);
+    }
 }
 
 #[cfg(test)]
@@ -322,7 +331,7 @@ mod tests {
             .to_owned()
     }
 
-    const FAMILIES: [(&str, &str); 26] = [
+    const FAMILIES: [(&str, &str); 29] = [
         ("claimgate_requests_total", "counter"),
         ("claimgate_request_duration_seconds", "histogram"),
         ("claimgate_verify_duration_seconds", "histogram"),
@@ -339,6 +348,9 @@ mod tests {
         ("claimgate_keys", "gauge"),
         ("claimgate_keys_last_success_timestamp_seconds", "gauge"),
         ("claimgate_key_refreshes_suppressed_total", "counter"),
+        ("claimgate_keys_max_stale_seconds", "gauge"),
+        ("claimgate_keys_from_snapshot", "gauge"),
+        ("claimgate_keys_snapshot_writes_total", "counter"),
         ("claimgate_config_last_reload_successful", "gauge"),
         (
             "claimgate_config_last_reload_success_timestamp_seconds",

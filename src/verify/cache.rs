@@ -1,6 +1,6 @@
 //! Verified tokens, remembered by one worker. Only what was verified; time is checked again on every hit; an entry dies with its key.
 //!
-//! What is saved is the signature and the parsing. Routes and rules are asked anew for every request (threat C3): they are not in here.
+//! What is saved is the signature and the parsing. Bindings, routes and rules are asked anew for every request (threat C3): they are not in here.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use aws_lc_rs::digest;
 
 use super::check::NoLog;
 use super::lru::{Key, Lru};
-use super::{Outcome, Seen, VerifiedToken, Verifier};
+use super::{Outcome, Presented, Seen, VerifiedToken, Verifier};
 use crate::clock::Moment;
 use crate::jose::json::{Json, Object};
 use crate::keys::KeyLookup;
@@ -18,13 +18,14 @@ pub const DEFAULT_MAX_BYTES: usize = 8 * 1024 * 1024;
 
 /// Judges one token: what was verified before comes from `cache`, everything else goes through the pipeline and is remembered if it passed.
 /// The second value tells whether the answer came from the cache.
-pub fn judge(
+pub fn judge<'r>(
     verifier: &Verifier,
     cache: &mut TokenCache,
-    token: &[u8],
+    presented: impl Into<Presented<'r>>,
     now: Moment,
     keys: &dyn KeyLookup,
 ) -> (Outcome, bool) {
+    let Presented { token, request } = presented.into();
     // An oversized token is not worth its hash.
     let key = (token.len() <= verifier.max_token_bytes()).then(|| fingerprint(token));
     if let Some(key) = &key
@@ -34,16 +35,16 @@ pub fn judge(
             Ok(()) => Outcome::Verified(remembered),
             Err(rejection) => Outcome::Rejected {
                 rejection,
-                seen: seen(&remembered),
+                seen: Seen::of(&remembered),
             },
         };
-        return (outcome, true);
+        return (outcome.bound(request, &mut NoLog), true);
     }
-    let outcome = verifier.verify(token, now, keys, &mut NoLog);
+    let outcome = verifier.verify_unbound(token, now, keys, &mut NoLog);
     if let (Some(key), Outcome::Verified(verified)) = (key, &outcome) {
         cache.store(key, verifier, Arc::clone(verified));
     }
-    (outcome, false)
+    (outcome.bound(request, &mut NoLog), false)
 }
 
 /// Belongs to one worker: no lock on the way of a request.
@@ -75,6 +76,17 @@ impl TokenCache {
     /// How many tokens are remembered.
     pub fn entries(&self) -> usize {
         self.entries.len()
+    }
+
+    /// What all entries cost.
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> usize {
+        self.entries.bytes()
+    }
+
+    #[cfg(test)]
+    pub(super) fn max_bytes(&self) -> usize {
+        self.entries.max_bytes()
     }
 
     /// The counts, which then start again at 0.
@@ -146,28 +158,22 @@ pub(super) fn fingerprint(token: &[u8]) -> Key {
 
 /// Whether the pipeline would find the same key: the set must be the one that it was chosen from (after a change of the set the
 /// token goes through the pipeline once more: a key may have got another kid or another owner), and the key must not have gone
-/// past its retention meanwhile. No set at all: the pipeline says what that means.
+/// past its retention meanwhile. No set at all: the pipeline says what that means. A token that came encrypted depends on the private keys too.
 fn key_is_held(verified: &VerifiedToken, now: Moment, keys: &dyn KeyLookup) -> bool {
     let parts = verified.parts();
     let Some(set) = keys.key_set(parts.source, now.monotonic) else {
         return false;
     };
-    set.generation == parts.key_set_generation
+    let opens = parts.opened_by.is_none_or(|by| {
+        keys.decryption_keys(by.source)
+            .is_some_and(|private| private.generation == by.generation)
+    });
+    opens
+        && set.generation == parts.key_set_generation
         && parts
             .key_good_until
             .is_none_or(|until| now.monotonic < until)
         && set.holds(&parts.key_fingerprint, now.monotonic)
-}
-
-fn seen(verified: &VerifiedToken) -> Seen {
-    let parts = verified.parts();
-    Seen {
-        issuer: Some(Arc::clone(&parts.issuer)),
-        issuer_index: Some(parts.issuer_index),
-        source: Some(parts.source),
-        kid: parts.kid.clone(),
-        alg: Some(parts.algorithm.name()),
-    }
 }
 
 /// What an allocator adds to each block, at most as usual.
@@ -175,7 +181,7 @@ const ALLOCATION: usize = 16;
 
 /// Bytes that remembering a token costs, rounded up rather than down: the bound must hold for tokens that are made to be
 /// small on the wire and large in memory (`[0,0,0,...]`).
-fn cost(verified: &VerifiedToken) -> usize {
+pub(super) fn cost(verified: &VerifiedToken) -> usize {
     let kid = verified.kid().map_or(0, |kid| kid.len() + ALLOCATION);
     Lru::<Arc<VerifiedToken>>::OVERHEAD
         + size_of::<VerifiedToken>()

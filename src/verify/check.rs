@@ -4,6 +4,7 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Check {
     Size,
+    Decryption,
     Structure,
     Header,
     Claims,
@@ -16,11 +17,13 @@ pub enum Check {
     Provider,
     Key,
     Signature,
+    Binding,
 }
 
 impl Check {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::Size,
+        Self::Decryption,
         Self::Structure,
         Self::Header,
         Self::Claims,
@@ -33,12 +36,14 @@ impl Check {
         Self::Provider,
         Self::Key,
         Self::Signature,
+        Self::Binding,
     ];
 
     /// snake_case, as `explain --json` prints it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Size => "size",
+            Self::Decryption => "decryption",
             Self::Structure => "structure",
             Self::Header => "header",
             Self::Claims => "claims",
@@ -51,6 +56,7 @@ impl Check {
             Self::Provider => "provider",
             Self::Key => "key",
             Self::Signature => "signature",
+            Self::Binding => "binding",
         }
     }
 }

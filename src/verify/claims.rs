@@ -7,28 +7,35 @@ use crate::jose::json::{Json, Object};
 /// Latest NumericDate that is read: 9999-12-31T23:59:59Z, the last that RFC 3339 can write.
 const LATEST: i64 = 253_402_300_799;
 
-/// The token's `iss`, which must be a string: a list of issuers would let one of them speak for another.
-pub(super) fn issuer(claims: &Object) -> Result<&str, Rejection> {
+/// The token's `iss`, which must be a string if it is there: a list of issuers would let one of them speak for another.
+pub(super) fn issuer(claims: &Object) -> Result<Option<&str>, Rejection> {
     match claims.get("iss") {
-        None => Err(missing("iss")),
+        None => Ok(None),
         Some(value) => value
             .as_str()
+            .map(Some)
             .ok_or_else(|| wrong_type("iss", value, "a string")),
     }
 }
 
-/// `sub`, when present, must be a string (RFC 7519 §4.1.2). An absent or empty one is the mapping's business.
-pub(super) fn check_subject(claims: &Object) -> Result<(), Rejection> {
-    match claims.get("sub") {
-        None | Some(Json::String(_)) => Ok(()),
-        Some(value) => Err(wrong_type("sub", value, "a string")),
+/// `sub` and `jti`, when present, must be strings (RFC 7519 §4.1.2, §4.1.7). An absent or empty `sub` is the mapping's business.
+pub(super) fn check_names(claims: &Object) -> Result<(), Rejection> {
+    for name in ["sub", "jti"] {
+        match claims.get(name) {
+            None | Some(Json::String(_)) => {}
+            Some(value) => return Err(wrong_type(name, value, "a string")),
+        }
     }
+    Ok(())
 }
 
-/// Reads `exp` (required), `nbf` and `iat`. Fractions of a second are cut off (RFC 7519 §2 allows them).
-pub(super) fn lifetime(claims: &Object) -> Result<Lifetime, Rejection> {
+/// Reads `exp` (required), `nbf` and `iat`. Fractions of a second are cut off (RFC 7519 §2 allows them). An `exp` in the header, where the
+/// provider writes one, ends the token too.
+pub(super) fn lifetime(claims: &Object, header: Option<&Object>) -> Result<Lifetime, Rejection> {
+    let expires = numeric_date(claims, "exp")?.ok_or_else(|| missing("exp"))?;
+    let also = header.map_or(Ok(None), |header| numeric_date(header, "exp"))?;
     Ok(Lifetime {
-        expires: numeric_date(claims, "exp")?.ok_or_else(|| missing("exp"))?,
+        expires: also.map_or(expires, |also| expires.min(also)),
         not_before: numeric_date(claims, "nbf")?,
         issued: numeric_date(claims, "iat")?,
     })
@@ -119,7 +126,7 @@ fn numeric_date(claims: &Object, name: &'static str) -> Result<Option<UnixTime>,
         })
 }
 
-fn missing(claim: &str) -> Rejection {
+pub(super) fn missing(claim: &str) -> Rejection {
     Rejection::ClaimMissing {
         claim: claim.to_owned(),
     }

@@ -9,7 +9,7 @@ const SEGMENTS: [&str; 3] = ["header", "payload", "signature"];
 /// The refusal of a token that [`crate::jose::compact::split`] does not take.
 pub(super) fn not_compact(token: &[u8], why: NotCompactJws) -> Rejection {
     match why {
-        // Before any base64 or key is touched (threat J10).
+        // Before any base64 or key is touched (threat J10): no issuer decrypts.
         NotCompactJws::Encrypted => Rejection::EncryptedToken,
         NotCompactJws::Unsigned => unsigned(token),
         NotCompactJws::Malformed(what) => Rejection::MalformedToken {
@@ -47,22 +47,24 @@ fn unsigned(token: &[u8]) -> Rejection {
     }
 }
 
-fn malformed(token: &[u8], what: &str) -> String {
-    let mut padded = None;
-    let mut segments = 0_usize;
-    for segment in token.split(|byte| *byte == b'.') {
-        if segment.ends_with(b"=") && padded.is_none() {
-            padded = SEGMENTS.get(segments);
-        }
-        segments = segments.saturating_add(1);
+/// The refusal of a token with padded segments whose issuer does not write them.
+pub(super) fn padded(token: &[u8]) -> Rejection {
+    Rejection::MalformedToken {
+        what: malformed(token, "a byte outside base64url"),
     }
+}
+
+fn malformed(token: &[u8], what: &str) -> String {
+    let segments = token.split(|byte| *byte == b'.').count();
+    let mut named = token.split(|byte| *byte == b'.').zip(SEGMENTS);
     if segments == SEGMENTS.len()
-        && let Some(name) = padded
+        && let Some((_, name)) = named.find(|(segment, _)| segment.ends_with(b"="))
     {
         return format!(
             "the {name} segment is not strict base64url because of its `=` padding (RFC 7515 section 2); \
-             it comes from an AWS load balancer (`X-Amzn-Oidc-Data`) or from an encoder that pads: \
-             whoever makes the token must leave the padding out, taking it off afterwards breaks the signature"
+             it comes from an AWS load balancer (`X-Amzn-Oidc-Data`), whose tokens an entry with `provider: alb` takes, \
+             or from an encoder that pads: whoever makes the token must leave the padding out, \
+             taking it off afterwards breaks the signature"
         );
     }
     if segments == 1 {

@@ -1,10 +1,13 @@
-//! Which configured issuer a token says it is from. Byte for byte: `https://a` and `https://a/` are two issuers (threat J27).
+//! Which configured issuer a token says it is from. Byte for byte: `https://a` and `https://a/` are two issuers (threat J27). By its `iss`, or,
+//! where that names none, by the trust domain of its `sub`.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::IssuerConfig;
+use crate::jose::padded::Spelling;
 use crate::keys::SourceId;
+use crate::provider::spiffe_id::SpiffeId;
 use crate::provider::{ClaimNames, IssuerPattern};
 
 pub(super) struct Issuers {
@@ -14,6 +17,8 @@ pub(super) struct Issuers {
     exact: HashMap<Box<str>, Place>,
     /// Spellings with a tenant in them, in the order of the configuration.
     templates: Vec<(IssuerPattern, Place)>,
+    /// Of entries that are found by a token's `sub`.
+    trust_domains: HashMap<Box<str>, Place>,
 }
 
 #[derive(Clone, Copy)]
@@ -37,6 +42,7 @@ impl Issuers {
     pub fn new(configs: Vec<IssuerConfig>) -> Self {
         let mut exact = HashMap::new();
         let mut templates = Vec::new();
+        let mut trust_domains = HashMap::new();
         for (issuer, config) in configs.iter().enumerate() {
             for (form, source) in config.profile.forms.iter().zip(&config.sources) {
                 let place = Place {
@@ -48,6 +54,9 @@ impl Issuers {
                         exact.entry(iss.as_str().into()).or_insert(place);
                     }
                     pattern @ IssuerPattern::Tenant(_) => templates.push((pattern.clone(), place)),
+                    IssuerPattern::TrustDomain(domain) => {
+                        trust_domains.entry(domain.as_str().into()).or_insert(place);
+                    }
                 }
             }
         }
@@ -60,21 +69,54 @@ impl Issuers {
             claim_names,
             exact,
             templates,
+            trust_domains,
         }
+    }
+
+    /// Whether there is an issuer that pads its tokens' segments.
+    pub fn any_is_padded(&self) -> bool {
+        let padded = |config: &IssuerConfig| config.profile.spelling == Spelling::Padded;
+        self.configs.iter().any(padded)
     }
 
     pub fn configs(&self) -> &[IssuerConfig] {
         &self.configs
     }
 
+    /// The issuer of a token with these two claims, and the part of them that says so.
+    ///
+    /// An `iss` that is configured decides alone (threat J27): no `sub` can make the token another issuer's. Only without one does a
+    /// SPIFFE ID in `sub` name a trust domain.
+    pub fn find<'t>(
+        &self,
+        iss: Option<&'t str>,
+        sub: Option<&'t str>,
+    ) -> Option<(&'t str, FoundIssuer<'_>)> {
+        let by_issuer = iss.and_then(|iss| Some((iss, self.by_issuer(iss)?)));
+        by_issuer.or_else(|| sub.and_then(|sub| self.by_trust_domain(sub)))
+    }
+
     /// Exact spellings of all issuers first, so that an entry for one tenant goes before one for many; then the first template that fits.
-    pub fn find(&self, iss: &str) -> Option<FoundIssuer<'_>> {
+    fn by_issuer(&self, iss: &str) -> Option<FoundIssuer<'_>> {
         let place = self.exact.get(iss).or_else(|| {
             self.templates
                 .iter()
                 .find(|(pattern, _)| pattern.matches(iss))
                 .map(|(_, place)| place)
-        })?;
+        });
+        self.at(*place?)
+    }
+
+    fn by_trust_domain<'t>(&self, sub: &'t str) -> Option<(&'t str, FoundIssuer<'_>)> {
+        if self.trust_domains.is_empty() {
+            return None;
+        }
+        let domain = SpiffeId::parse(sub)?.trust_domain;
+        let place = self.trust_domains.get(domain)?;
+        Some((domain, self.at(*place)?))
+    }
+
+    fn at(&self, place: Place) -> Option<FoundIssuer<'_>> {
         Some(FoundIssuer {
             index: place.issuer,
             config: self.configs.get(place.issuer)?,

@@ -45,6 +45,17 @@ impl<V> Lru<V> {
         self.index.len()
     }
 
+    /// Of everything that is held, as it was said.
+    #[cfg(test)]
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    #[cfg(test)]
+    pub fn max_bytes(&self) -> usize {
+        self.max_bytes
+    }
+
     /// The value of `key`, which is now the one used last.
     pub fn get(&mut self, key: &Key) -> Option<&V> {
         let at = *self.index.get(key)?;
@@ -171,6 +182,21 @@ mod tests {
         assert_eq!(lru.get(&key(6)), None);
         assert_eq!(lru.clear(), 1);
         assert_eq!((lru.len(), lru.bytes), (0, 0));
+    }
+
+    #[test]
+    fn c06_what_fills_the_room_exactly_is_held() {
+        let mut lru = Lru::new(30);
+        lru.insert(key(1), 1, 30);
+        assert_eq!((lru.get(&key(1)).copied(), lru.bytes), (Some(1), 30));
+        assert_eq!(lru.insert(key(2), 2, 30), 1);
+        assert_eq!(lru.get(&key(2)), Some(&2));
+    }
+
+    #[test]
+    fn c06_the_overhead_is_a_slot_and_two_places_in_the_table() {
+        let place = size_of::<(Key, usize)>();
+        assert_eq!(Lru::<u64>::OVERHEAD, size_of::<Slot<u64>>() + 2 * place);
     }
 
     #[derive(Clone, Debug)]

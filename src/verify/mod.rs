@@ -2,13 +2,16 @@
 //!
 //! * [`judge`] is what a request calls: the cache, then the pipeline,
 //! * [`pipeline`] is the order of checks, cheap ones first; [`check`] names them, `steps` are the checks, `claims` those of registered
-//!   claims, `issuers` finds the issuer of an `iss`,
+//!   claims, `issuers` finds the issuer of an `iss`, [`decryption`] opens encrypted tokens before all that,
+//! * [`binding`] compares a verified token with the request that it came in,
 //! * [`token`] is the proof type, [`cache`] remembers verified tokens (in an `lru`),
 //! * [`rejection`] is the closed list of refusals, [`reason`] their labels; `wording`, `diagnosis` and `text` are what they say.
 
+pub mod binding;
 pub mod cache;
 pub mod check;
 mod claims;
+pub mod decryption;
 mod diagnosis;
 mod issuers;
 mod lru;
@@ -20,7 +23,16 @@ mod text;
 pub mod token;
 mod wording;
 
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
+#[expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "code of tests"
+)]
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the unit tests use more of it than a fuzzer does")
+)]
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
@@ -34,11 +46,14 @@ use crate::jose::json::Json;
 use crate::keys::SourceId;
 use crate::provider::Profile;
 
+pub use binding::{Binding, BoundClaim, Counterparts, NoCounterpart, Place, Presented};
 pub use cache::{TokenCache, judge};
 pub use check::{Check, CheckLog, NoLog};
+pub use decryption::Decryption;
 pub use pipeline::{Outcome, Seen, Verifier};
 pub use reason::{Decision, Reason};
 pub use rejection::Rejection;
+pub(crate) use text::span;
 pub use token::VerifiedToken;
 
 /// One entry of `issuers:`, ready to judge by.
@@ -62,6 +77,10 @@ pub struct IssuerConfig {
     pub required_claims: Vec<(String, Vec<Json>)>,
     /// The e-mail address goes out even when the provider does not vouch for it.
     pub unverified_email: bool,
+    /// None: its tokens are never encrypted.
+    pub decryption: Option<Decryption>,
+    /// What a token must match in its request; shared with every token that is verified.
+    pub bindings: Arc<[Binding]>,
 }
 
 impl IssuerConfig {

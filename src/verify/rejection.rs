@@ -1,6 +1,7 @@
 //! Every way to refuse a request: one closed list with its status, its reason and its decision. The words are in `wording.rs`.
 //! The matches have no `_`: a new variant does not compile until each of its answers is decided.
 
+use super::binding::{NoCounterpart, Place};
 use super::reason::{Decision, Reason};
 use crate::jose::algorithm::AlgorithmSet;
 
@@ -21,7 +22,12 @@ pub enum Rejection {
         bytes: usize,
         limit: usize,
     },
+    /// No issuer decrypts: nothing was decoded.
     EncryptedToken,
+    /// Whatever is wrong with an encrypted token, and an issuer that does not hold the key: one answer for all. `why` is for the operator.
+    DecryptionFailed {
+        why: String,
+    },
     UnknownIssuer {
         iss: String,
         /// A configured issuer that differs only in letter case, scheme or a trailing slash.
@@ -79,6 +85,12 @@ pub enum Rejection {
     TenantNotAllowed {
         tenant: String,
     },
+    /// The token and its request do not belong together. Neither side's value is carried.
+    BindingMismatch {
+        claim: &'static str,
+        place: Place,
+        why: BindingProblem,
+    },
     GroupsOverage,
     /// Seconds for `Retry-After`; whoever holds the keys fills it in for [`super::Seen::source`].
     KeysUnavailable {
@@ -129,6 +141,15 @@ pub enum KeyProblem {
     ForAnotherIssuer,
 }
 
+/// What is wrong between a claim and its counterpart in the request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BindingProblem {
+    ClaimMissing,
+    ClaimNoText,
+    Request(NoCounterpart),
+    Differs,
+}
+
 impl Rejection {
     /// The HTTP status of the answer.
     pub fn status(&self) -> u16 {
@@ -145,6 +166,7 @@ impl Rejection {
             | Self::MalformedToken { .. }
             | Self::TokenTooLarge { .. }
             | Self::EncryptedToken
+            | Self::DecryptionFailed { .. }
             | Self::UnknownIssuer { .. }
             | Self::AlgorithmNotAllowed { .. }
             | Self::UnknownKey { .. }
@@ -158,7 +180,8 @@ impl Rejection {
             | Self::UnsupportedCriticalHeader { .. }
             | Self::ClaimMissing { .. }
             | Self::ClaimMismatch { .. }
-            | Self::TenantNotAllowed { .. } => 401,
+            | Self::TenantNotAllowed { .. }
+            | Self::BindingMismatch { .. } => 401,
         }
     }
 
@@ -170,6 +193,7 @@ impl Rejection {
             Self::MalformedToken { .. } => Reason::MalformedToken,
             Self::TokenTooLarge { .. } => Reason::TokenTooLarge,
             Self::EncryptedToken => Reason::EncryptedToken,
+            Self::DecryptionFailed { .. } => Reason::DecryptionFailed,
             Self::UnknownIssuer { .. } => Reason::UnknownIssuer,
             Self::AlgorithmNotAllowed { .. } => Reason::AlgorithmNotAllowed,
             Self::UnknownKey { .. } => Reason::UnknownKey,
@@ -184,6 +208,7 @@ impl Rejection {
             Self::ClaimMissing { .. } => Reason::ClaimMissing,
             Self::ClaimMismatch { .. } => Reason::ClaimMismatch,
             Self::TenantNotAllowed { .. } => Reason::TenantNotAllowed,
+            Self::BindingMismatch { .. } => Reason::BindingMismatch,
             Self::GroupsOverage => Reason::GroupsOverage,
             Self::KeysUnavailable { .. } => Reason::KeysUnavailable,
             Self::ClaimsUnusable { .. } => Reason::ClaimsUnusable,
@@ -208,6 +233,7 @@ impl Rejection {
             | Self::MalformedToken { .. }
             | Self::TokenTooLarge { .. }
             | Self::EncryptedToken
+            | Self::DecryptionFailed { .. }
             | Self::UnknownIssuer { .. }
             | Self::AlgorithmNotAllowed { .. }
             | Self::UnknownKey { .. }
@@ -222,6 +248,7 @@ impl Rejection {
             | Self::ClaimMissing { .. }
             | Self::ClaimMismatch { .. }
             | Self::TenantNotAllowed { .. }
+            | Self::BindingMismatch { .. }
             | Self::BadRequest { .. } => Decision::Deny,
         }
     }
@@ -278,6 +305,13 @@ mod tests {
                 401,
                 Deny,
                 Reason::EncryptedToken,
+                token,
+            ),
+            (
+                Rejection::DecryptionFailed { why: text() },
+                401,
+                Deny,
+                Reason::DecryptionFailed,
                 token,
             ),
             (
@@ -404,6 +438,17 @@ mod tests {
                 token,
             ),
             (
+                Rejection::BindingMismatch {
+                    claim: "nonce",
+                    place: Place::Cookie { name: text() },
+                    why: BindingProblem::Differs,
+                },
+                401,
+                Deny,
+                Reason::BindingMismatch,
+                token,
+            ),
+            (
                 Rejection::GroupsOverage,
                 403,
                 Forbid,
@@ -489,16 +534,10 @@ mod tests {
         let mut missing: Vec<_> = Reason::ALL.to_vec();
         missing.retain(|reason| !table().iter().any(|row| row.3 == *reason));
         let names: Vec<_> = missing.iter().map(|reason| reason.name()).collect();
-        // Not refusals of the gate (upstream), or of a feature that has its own place (decryption, bindings).
+        // Not refusals of the gate (upstream).
         assert_eq!(
             names,
-            [
-                "decryption_failed",
-                "binding_mismatch",
-                "upstream_unreachable",
-                "upstream_reset",
-                "upstream_timeout"
-            ]
+            ["upstream_unreachable", "upstream_reset", "upstream_timeout"]
         );
     }
 
@@ -571,6 +610,11 @@ mod tests {
                 expected: evil(),
             },
             Rejection::TenantNotAllowed { tenant: evil() },
+            Rejection::BindingMismatch {
+                claim: "nonce",
+                place: Place::Query { name: evil() },
+                why: BindingProblem::Request(NoCounterpart::Several),
+            },
             Rejection::ClaimsUnusable {
                 header: evil(),
                 why: evil(),

@@ -14,6 +14,7 @@ use crate::jose::compact::CompactJws;
 use crate::jose::header::{BadHeader, Header};
 use crate::jose::json::Object;
 use crate::jose::key::VerificationKey;
+use crate::jose::padded::Spelling;
 use crate::jose::{base64url, json};
 use crate::keys::set::{Candidates, KeyHint, MAX_CANDIDATES};
 use crate::keys::{KeyLookup, KeySet};
@@ -25,6 +26,18 @@ pub(super) fn decode(segment: &str, name: &'static str) -> Result<Vec<u8>, Rejec
             "the {name} segment is not strict base64url: it was changed or cut off on its way"
         ),
     })
+}
+
+/// Padding is taken only from an issuer that writes it (threat J17): its tokens may have it, nobody else's.
+pub(super) fn check_spelling(
+    spelling: Spelling,
+    token: &[u8],
+    config: &IssuerConfig,
+) -> Result<(), Rejection> {
+    match (spelling, config.profile.spelling) {
+        (Spelling::Strict, _) | (Spelling::Padded, Spelling::Padded) => Ok(()),
+        (Spelling::Padded, Spelling::Strict) => Err(diagnosis::padded(token)),
+    }
 }
 
 pub(super) fn read_header(segment: &str, seen: &mut Seen) -> Result<Header, Rejection> {
@@ -172,8 +185,8 @@ pub(super) fn check_signature<'k>(
         {
             continue;
         }
-        let profile = &issuer.config.profile;
-        if profile.accepts_key(key.issuer.as_deref(), facts) {
+        let rules = &issuer.config.profile.rules;
+        if rules.accepts_key(key.issuer.as_deref(), facts) {
             return Ok(key);
         }
         for_another = true;
@@ -228,6 +241,18 @@ pub(super) fn key_name(header: &Header) -> Option<&str> {
 
 pub(super) fn named(header: &Header) -> String {
     key_name(header).map_or_else(|| "without a name in the token".to_owned(), quoted)
+}
+
+/// Which settings the audience check went by.
+pub(super) fn said_of_audience(config: &IssuerConfig) -> String {
+    let profile = &config.profile;
+    let listed = config.audiences.is_some();
+    match profile.bound_by {
+        Some(setting) if profile.audiences.is_some() || !listed => format!("one of `{setting}`"),
+        Some(setting) => format!("one of `audiences`, one of `{setting}`"),
+        None if listed => "one of `audiences`".to_owned(),
+        None => "any (`any_audience: true`)".to_owned(),
+    }
 }
 
 pub(super) fn said_by(header: &Header) -> String {

@@ -16,11 +16,11 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use super::token::Parts;
 use super::{IssuerConfig, Lifetime, Outcome, Rejection, Tolerance, VerifiedToken, Verifier};
 use crate::clock::{Moment, UnixTime};
-use crate::jose::algorithm::Algorithm;
+use crate::jose::algorithm::{Algorithm, AlgorithmSet};
 use crate::jose::json::{self, Object};
 use crate::jose::jwk::{self, KeyPolicy};
 use crate::jose::key::VerificationKey;
-use crate::keys::{KeyLookup, KeySet, SourceId};
+use crate::keys::{DecryptionId, DecryptionKeySet, KeyLookup, KeySet, SourceId};
 use crate::provider::{ClaimNames, Findings, Profile, oidc};
 
 /// 2027-01-15T08:00:00Z.
@@ -174,6 +174,29 @@ fn rsa_numbers(key: &RsaKeyPair) -> (Vec<u8>, Vec<u8>) {
     (der[9..265].to_vec(), der[267..].to_vec())
 }
 
+/// One that makes signatures of this algorithm.
+pub(crate) fn signer_of(algorithm: Algorithm) -> &'static Signer {
+    match algorithm {
+        Algorithm::Rs256 | Algorithm::Rs384 | Algorithm::Rs512 => rsa(),
+        Algorithm::Ps256 | Algorithm::Ps384 | Algorithm::Ps512 => rsa(),
+        Algorithm::Es256 => es256(),
+        Algorithm::Es384 => es384(),
+        Algorithm::Es512 => es512(),
+        Algorithm::EdDsa | Algorithm::Ed25519 => ed25519(),
+        Algorithm::Hs256 | Algorithm::Hs384 | Algorithm::Hs512 => secret(),
+    }
+}
+
+/// The keys of [`signer_of`] for every algorithm, without names.
+pub(crate) fn keys_for_every_algorithm() -> Vec<VerificationKey> {
+    let signers = [rsa(), es256(), es384(), es512(), ed25519()];
+    let mut keys = public_keys(&signers.map(|signer| signer.jwk("")));
+    if let Signer::Secret(bytes) = secret() {
+        keys.push(VerificationKey::from_secret(bytes, AlgorithmSet::symmetric()).unwrap());
+    }
+    keys
+}
+
 pub(crate) fn hmac_of(algorithm: Algorithm, secret: &[u8], message: &[u8]) -> Vec<u8> {
     let hash = match algorithm {
         Algorithm::Hs384 => hmac::HMAC_SHA384,
@@ -272,6 +295,8 @@ pub(crate) fn issuer_of(name: &str, profile: Profile, sources: &[usize]) -> Issu
         max_age: None,
         required_claims: Vec::new(),
         unverified_email: false,
+        decryption: None,
+        bindings: Arc::default(),
         profile,
     }
 }
@@ -288,6 +313,7 @@ pub(crate) fn verifier_of(issuers: Vec<IssuerConfig>) -> Verifier {
 #[derive(Default)]
 pub(crate) struct TestKeys {
     sets: HashMap<usize, Arc<KeySet>>,
+    private: HashMap<usize, Arc<DecryptionKeySet>>,
     /// Changes so far: generations never come again.
     changes: u64,
 }
@@ -305,6 +331,15 @@ impl TestKeys {
         self
     }
 
+    /// Puts the keys of a private JWK set in place of what decryption source `source` had.
+    pub(crate) fn decrypt_with(&mut self, source: usize, jwks: &str) -> &mut Self {
+        let read = crate::keys::decryption::parse(jwks.as_bytes()).unwrap();
+        assert!(read.skipped.is_empty(), "{:?}", read.skipped);
+        let set = DecryptionKeySet::new(read.keys);
+        self.private.insert(source, Arc::new(set));
+        self
+    }
+
     /// The keys of `source` have become too old to trust.
     pub(crate) fn lose(&mut self, source: usize) {
         self.sets.remove(&source);
@@ -314,6 +349,10 @@ impl TestKeys {
 impl KeyLookup for TestKeys {
     fn key_set(&self, source: SourceId, _monotonic: Duration) -> Option<Arc<KeySet>> {
         self.sets.get(&source.0).cloned()
+    }
+
+    fn decryption_keys(&self, source: DecryptionId) -> Option<Arc<DecryptionKeySet>> {
+        self.private.get(&source.0).cloned()
     }
 }
 
@@ -365,12 +404,14 @@ pub(crate) fn proven(claims: Object, claim_names: ClaimNames, findings: Findings
             leeway: 30,
             max_age: None,
         },
+        bindings: Arc::default(),
         algorithm: Algorithm::Rs256,
         kid: Some("k1".into()),
         source: SourceId(0),
         key_set_generation: 1,
         key_fingerprint: [0; 32],
         key_good_until: None,
+        opened_by: None,
     })
 }
 

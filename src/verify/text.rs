@@ -50,7 +50,7 @@ pub(super) fn timestamp(seconds: i64) -> String {
 }
 
 /// A span of seconds in its two largest units: `3h 12m`, `2d`, `45s`.
-pub(super) fn span(seconds: i64) -> String {
+pub(crate) fn span(seconds: i64) -> String {
     const UNITS: [(u64, &str); 4] = [(86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")];
     let mut left = seconds.unsigned_abs();
     let mut parts: Vec<String> = Vec::with_capacity(2);

@@ -4,7 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Lifetime, Tolerance};
+use super::decryption::OpenedBy;
+use super::{Binding, BoundClaim, Lifetime, Place, Tolerance};
 use crate::jose::algorithm::Algorithm;
 use crate::jose::json::Object;
 use crate::keys::SourceId;
@@ -26,6 +27,8 @@ pub(super) struct Parts {
     pub lifetime: Lifetime,
     /// What the issuer's configuration forgives: checked again on every hit of the cache.
     pub tolerance: Tolerance,
+    /// What the issuer's configuration has it match in the request: asked of every request.
+    pub bindings: Arc<[Binding]>,
     pub algorithm: Algorithm,
     pub kid: Option<Box<str>>,
     /// Which key signed it, from where: what a cached decision depends on.
@@ -35,6 +38,8 @@ pub(super) struct Parts {
     pub key_fingerprint: [u8; 32],
     /// Its end under the name that the token has for it, on the monotonic clock: the same key may live longer under another name.
     pub key_good_until: Option<Duration>,
+    /// With which private keys it was opened; none: it came as it was signed.
+    pub opened_by: Option<OpenedBy>,
 }
 
 impl VerifiedToken {
@@ -76,6 +81,18 @@ impl VerifiedToken {
     /// The key that the header names.
     pub fn kid(&self) -> Option<&str> {
         self.parts.kid.as_deref()
+    }
+
+    /// Where the access token is that was issued with it and that it vouches for (`at_hash`).
+    pub fn access_token_place(&self) -> Option<&Place> {
+        let mut bindings = self.parts.bindings.iter();
+        let of_access_token = |binding: &&Binding| binding.claim == BoundClaim::AccessTokenHash;
+        Some(&bindings.find(of_access_token)?.place)
+    }
+
+    /// The key that it was verified with: its source and its fingerprint.
+    pub fn signed_by(&self) -> (SourceId, &[u8; 32]) {
+        (self.parts.source, &self.parts.key_fingerprint)
     }
 
     pub(super) fn parts(&self) -> &Parts {

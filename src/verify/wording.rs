@@ -1,6 +1,7 @@
 //! What a refusal says: to the client in the challenge and the problem body, to the operator in the log and in `explain`.
 
-use super::rejection::{AlgorithmLimit, KeyProblem, Rejection};
+use super::binding::{NoCounterpart, Place};
+use super::rejection::{AlgorithmLimit, BindingProblem, KeyProblem, Rejection};
 use super::text::{one_line, quoted, span, timestamp};
 use crate::jose::algorithm::AlgorithmSet;
 
@@ -28,6 +29,7 @@ impl Rejection {
             Self::MalformedToken { .. }
             | Self::TokenTooLarge { .. }
             | Self::EncryptedToken
+            | Self::DecryptionFailed { .. }
             | Self::UnknownIssuer { .. }
             | Self::AlgorithmNotAllowed { .. }
             | Self::UnknownKey { .. }
@@ -41,7 +43,8 @@ impl Rejection {
             | Self::UnsupportedCriticalHeader { .. }
             | Self::ClaimMissing { .. }
             | Self::ClaimMismatch { .. }
-            | Self::TenantNotAllowed { .. } => "invalid_token",
+            | Self::TenantNotAllowed { .. }
+            | Self::BindingMismatch { .. } => "invalid_token",
         };
         let description = self.client_text();
         Some(format!(
@@ -65,6 +68,7 @@ impl Rejection {
             Self::MalformedToken { .. } => "the token is not a well-formed signed JWT",
             Self::TokenTooLarge { .. } => "the token is too large",
             Self::EncryptedToken => "encrypted tokens are not accepted",
+            Self::DecryptionFailed { .. } => "the token cannot be decrypted",
             Self::UnknownIssuer { .. } => "the issuer of the token is not accepted",
             Self::AlgorithmNotAllowed { .. } => {
                 "the signature algorithm of the token is not accepted"
@@ -83,6 +87,7 @@ impl Rejection {
             Self::ClaimMissing { .. } => "the token lacks a required claim",
             Self::ClaimMismatch { .. } => "a claim of the token does not have the required value",
             Self::TenantNotAllowed { .. } => "the tenant of the token is not accepted",
+            Self::BindingMismatch { .. } => "the token does not belong to this request",
             Self::GroupsOverage => "the token does not list the groups of its user",
             Self::KeysUnavailable { .. } => "tokens cannot be verified at the moment",
             Self::ClaimsUnusable { .. } => "a claim of the token cannot be passed on",
@@ -109,9 +114,10 @@ impl Rejection {
                 "the token has {bytes} bytes, `token.max_bytes` allows {limit}; \
                  raise it (at most 64KiB) if the issuer's tokens are that large"
             ),
-            Self::EncryptedToken => "the token has five parts: it is encrypted (JWE), and there are no keys to decrypt it; \
-                 have the issuer send tokens for this audience signed only"
+            Self::EncryptedToken => "the token has five parts: it is encrypted (JWE), and no issuer has `decryption`; \
+                 give the issuer the private key, or have it send tokens for this audience signed only"
                 .to_owned(),
+            Self::DecryptionFailed { why } => one_line(why),
             Self::UnknownIssuer { iss, similar } => unknown_issuer(iss, similar.as_deref()),
             Self::AlgorithmNotAllowed { alg, limit } => algorithm_not_allowed(alg, *limit),
             Self::UnknownKey { kid, why } => unknown_key(kid.as_deref(), *why),
@@ -177,6 +183,7 @@ impl Rejection {
                  add it to the issuer's `allowed_tenants` if its users may come in",
                 quoted(tenant)
             ),
+            Self::BindingMismatch { claim, place, why } => binding_mismatch(claim, place, *why),
             Self::GroupsOverage => "the user is in more groups than fit the token, so the provider left them all out; \
                  have it send assigned groups or application roles only, or set `groups_overage: flag`"
                 .to_owned(),
@@ -236,6 +243,7 @@ impl Rejection {
             | Self::MalformedToken { .. }
             | Self::TokenTooLarge { .. }
             | Self::EncryptedToken
+            | Self::DecryptionFailed { .. }
             | Self::AlgorithmNotAllowed { .. }
             | Self::UnknownKey { .. }
             | Self::BadSignature { .. }
@@ -246,6 +254,7 @@ impl Rejection {
             | Self::UnsupportedCriticalHeader { .. }
             | Self::ClaimMissing { .. }
             | Self::ClaimMismatch { .. }
+            | Self::BindingMismatch { .. }
             | Self::GroupsOverage
             | Self::KeysUnavailable { .. }
             | Self::ClaimsUnusable { .. }
@@ -326,4 +335,38 @@ fn key(kid: Option<&str>) -> String {
         || "any key for this algorithm (the token names none)".to_owned(),
         |kid| format!("key {}", quoted(kid)),
     )
+}
+
+fn binding_mismatch(claim: &str, place: &Place, why: BindingProblem) -> String {
+    let claim = quoted(claim);
+    let place = match place {
+        Place::Header { name, .. } => format!("header {}", quoted(name.as_str())),
+        Place::Cookie { name } => format!("cookie {}", quoted(name)),
+        Place::Query { name } => format!("query parameter {}", quoted(name)),
+    };
+    match why {
+        BindingProblem::ClaimMissing => format!(
+            "the token has no claim {claim}, which `bindings` compares with the {place}; \
+             have the issuer put it into tokens for this client"
+        ),
+        BindingProblem::ClaimNoText => format!(
+            "the claim {claim}, which `bindings` compares with the {place}, is not a text; the issuer must correct that"
+        ),
+        BindingProblem::Request(NoCounterpart::Missing) => format!(
+            "the request has no {place}, which the claim {claim} must match; \
+             the client must send it along with the token (`explain` takes it from `--header` and `--path`)"
+        ),
+        BindingProblem::Request(NoCounterpart::Several) => format!(
+            "the request has more than one {place}, which the claim {claim} must match (other spellings of the name count); \
+             the client must send exactly one"
+        ),
+        BindingProblem::Request(NoCounterpart::Unreadable) => format!(
+            "the {place}, which the claim {claim} must match, cannot be read: it is not ASCII, \
+             not the `scheme` and one value, or not percent-encoded as forms are"
+        ),
+        BindingProblem::Differs => format!(
+            "the claim {claim} does not match the {place}; \
+             the token was issued for another log-in than the one that this request belongs to, or it was stolen"
+        ),
+    }
 }

@@ -9,6 +9,7 @@
 )]
 #![expect(clippy::print_stdout, reason = "totals, and what was skipped")]
 
+mod encryption;
 mod judge;
 mod key_sets;
 #[path = "../public_vectors.rs"]

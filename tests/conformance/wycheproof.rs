@@ -7,7 +7,7 @@ use crate::vectors::{self, Tally};
 use claimgate::jose::jwk::{ReadKeys, SkipReason};
 
 #[test]
-fn j17_wycheproof_json_web_signature() {
+fn j01_j02_j03_j06_j07_j17_wycheproof_json_web_signature() {
     run("wycheproof/json_web_signature_test.json", 401);
 }
 

@@ -21,6 +21,7 @@ CLIENT_ID = "legacy-app"
 CLIENT_SECRET = "not-a-secret-outside-of-this-test"
 REDIRECT = "http://127.0.0.1:1/callback"
 AUDIENCE = "urn:example:api"
+ENCRYPTED_CLIENTS = {"encrypted-rsa": ("RSA-OAEP-256", "A256GCM"), "encrypted-ec": ("ECDH-ES", "A128CBC-HS256")}
 
 
 def free_port():
@@ -79,17 +80,17 @@ class Idp(Child):
         self.issuer, self.control = (json.loads(line)[name] for name in ("issuer", "control"))
 
     def command(self, name):
-        """publish, promote, retire, stall, unstall."""
+        """publish, promote, retire, stall, unstall, and those of decryption keys: see `server.mjs`."""
         with urllib.request.urlopen(urllib.request.Request(f"{self.control}/{name}", method="POST"), timeout=10) as answer:
             return json.load(answer)
 
     def stats(self):
-        """How often the key set was asked for, and which kids it holds."""
+        """How often the key set was asked for, which kids it holds, and the private keys of the clients that decrypt."""
         with urllib.request.urlopen(f"{self.control}/stats", timeout=10) as answer:
             return json.load(answer)
 
-    def _token(self, **form):
-        form |= {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
+    def _token(self, client=CLIENT_ID, **form):
+        form |= {"client_id": client, "client_secret": CLIENT_SECRET}
         with urllib.request.urlopen(f"{self.issuer}/token", urllib.parse.urlencode(form).encode(), timeout=10) as answer:
             return json.load(answer)
 
@@ -97,10 +98,10 @@ class Idp(Child):
         """An `at+jwt` access token (RFC 9068) by the client credentials grant."""
         return self._token(grant_type="client_credentials", resource=resource, scope=scope)["access_token"]
 
-    def id_token(self, person="alice"):
-        """An ID token by the authorization code flow, clicked through."""
+    def id_token(self, person="alice", client=CLIENT_ID):
+        """An ID token by the authorization code flow, clicked through; encrypted for those of `ENCRYPTED_CLIENTS`."""
         browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()), NoRedirect)
-        query = {"client_id": CLIENT_ID, "response_type": "code", "redirect_uri": REDIRECT, "scope": "openid profile email", "login_hint": person, "nonce": "n-1"}
+        query = {"client_id": client, "response_type": "code", "redirect_uri": REDIRECT, "scope": "openid profile email", "login_hint": person, "nonce": "n-1"}
         address = f"{self.issuer}/auth?{urllib.parse.urlencode(query)}"
         for _ in range(8):
             try:
@@ -112,7 +113,7 @@ class Idp(Child):
                 address = urllib.parse.urljoin(address, answer.headers["Location"])
             if address.startswith(REDIRECT):
                 code = urllib.parse.parse_qs(urllib.parse.urlsplit(address).query)["code"][0]
-                return self._token(grant_type="authorization_code", code=code, redirect_uri=REDIRECT)["id_token"]
+                return self._token(client, grant_type="authorization_code", code=code, redirect_uri=REDIRECT)["id_token"]
         raise AssertionError("the code flow did not end")
 
 

@@ -7,7 +7,10 @@
 //   POST /promote   tokens are signed with the newest key
 //   POST /retire    every key but the signing one leaves the key set
 //   POST /stall     {"on": true}: the key set is accepted and never answered
-//   GET  /stats     {"jwks": number of requests for the key set, "kids": [...]}
+//   POST /new-decryption-keys      the clients get new keys to decrypt with; tokens are still encrypted to the old ones
+//   POST /encrypt-to-new-keys      tokens are encrypted to the newest ones
+//   POST /retire-decryption-keys   the clients forget all but the newest ones
+//   GET  /stats     {"jwks": number of requests for the key set, "kids": [...], "decryption": the clients' private keys}
 import { generateKeyPairSync, randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
 import Provider from 'oidc-provider';
@@ -21,6 +24,11 @@ const CLIENT = {
   response_types: ['code'],
   token_endpoint_auth_method: 'client_secret_post',
 };
+// Clients whose ID tokens are encrypted, each in its own way.
+const ENCRYPTED = {
+  'encrypted-rsa': { alg: 'RSA-OAEP-256', enc: 'A256GCM' },
+  'encrypted-ec': { alg: 'ECDH-ES', enc: 'A128CBC-HS256' },
+};
 const PEOPLE = {
   alice: { email: 'alice@example.com', email_verified: true, name: 'Alice Liddell', preferred_username: 'alice', groups: ['staff', 'editors'], roles: ['admin'] },
   jose: { email: 'jose@example.com', email_verified: false, name: 'José Ñandú', preferred_username: 'josé', groups: ['a,admin', 'staff'], roles: [] },
@@ -31,7 +39,24 @@ const newKey = () => {
   return { ...privateKey.export({ format: 'jwk' }), kid: randomUUID(), use: 'sig', alg: 'RS256' };
 };
 
+// Private keys to decrypt with, one for each way, newest first.
+const newDecryptionKeys = () => {
+  const pairs = { 'RSA-OAEP-256': generateKeyPairSync('rsa', { modulusLength: 2048 }), 'ECDH-ES': generateKeyPairSync('ec', { namedCurve: 'P-256' }) };
+  return Object.entries(pairs).map(([alg, { privateKey }]) => ({ ...privateKey.export({ format: 'jwk' }), kid: randomUUID(), use: 'enc', alg }));
+};
+const publicHalf = ({ d, p, q, dp, dq, qi, ...key }) => key;
+
+const encryptedClients = () => Object.entries(ENCRYPTED).map(([client_id, { alg, enc }]) => ({
+  ...CLIENT,
+  client_id,
+  id_token_encrypted_response_alg: alg,
+  id_token_encrypted_response_enc: enc,
+  jwks: { keys: encryptedTo.filter((key) => key.alg === alg).map(publicHalf) },
+}));
+
 let keys = [newKey()];
+let decryptionKeys = newDecryptionKeys();
+let encryptedTo = decryptionKeys;
 let provider;
 let handler;
 let jwksRequests = 0;
@@ -65,7 +90,7 @@ async function interact(request, response) {
 // oidc-provider takes its keys when it is made: other keys, another provider behind the same socket.
 function rebuild(issuer) {
   provider = new Provider(issuer, {
-    clients: [CLIENT],
+    clients: [CLIENT, ...encryptedClients()],
     jwks: { keys },
     cookies: { keys: ['throw-away'] },
     claims: { openid: ['sub'], profile: ['name', 'preferred_username', 'groups', 'roles'], email: ['email', 'email_verified'] },
@@ -74,6 +99,7 @@ function rebuild(issuer) {
     interactions: { url: (_context, interaction) => `/interaction/${interaction.uid}` },
     features: {
       devInteractions: { enabled: false },
+      encryption: { enabled: true },
       clientCredentials: { enabled: true },
       resourceIndicators: {
         enabled: true,
@@ -102,12 +128,15 @@ const control = createServer((request, response) => {
     'POST /retire': () => { keys = [keys[0]]; },
     'POST /stall': () => { stalled = true; },
     'POST /unstall': () => { stalled = false; },
+    'POST /new-decryption-keys': () => { decryptionKeys = [...newDecryptionKeys(), ...decryptionKeys]; },
+    'POST /encrypt-to-new-keys': () => { encryptedTo = decryptionKeys.slice(0, 2); },
+    'POST /retire-decryption-keys': () => { decryptionKeys = decryptionKeys.slice(0, 2); },
     'GET /stats': () => {},
   }[`${request.method} ${request.url}`];
   if (!act) { response.writeHead(404).end(); return; }
   act();
   if (request.method === 'POST') rebuild(issuer);
-  answer({ jwks: jwksRequests, kids: kids() });
+  answer({ jwks: jwksRequests, kids: kids(), decryption: { keys: decryptionKeys } });
 });
 
 let issuer;

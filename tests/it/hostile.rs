@@ -32,7 +32,7 @@ fn j27_k09_a_thousand_interleaved_requests_of_two_issuers_with_one_kid() {
     ] {
         let subject = name.unwrap_or("nobody");
         for number in 0..8 {
-            let claims = claims(&iss.url, json!({"sub": subject, "jti": number}));
+            let claims = claims(&iss.url, json!({"sub": subject, "jti": number.to_string()}));
             tokens.push((key.key.token(&claims), name.is_some()));
         }
     }

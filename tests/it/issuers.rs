@@ -33,6 +33,28 @@ fn k01_k02_redirects_and_other_schemes_are_not_followed() {
 }
 
 #[test]
+fn h13_k01_proxy_variables_of_the_environment_lead_no_fetch_astray() {
+    let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
+    proxy.set_nonblocking(true).unwrap();
+    let address = format!("http://{}", proxy.local_addr().unwrap());
+    let (issuer, application) = (Issuer::start(), Application::start());
+    let names = [
+        "http_proxy",
+        "HTTP_PROXY",
+        "https_proxy",
+        "HTTPS_PROXY",
+        "all_proxy",
+        "ALL_PROXY",
+    ];
+    let environment = names.map(|name| (name, address.as_str()));
+    let gate = Gate::start_in(&environment, &configuration(&issuer, &application, ""));
+    let answer = request(gate.port, "GET /", Some(&issuer.token(json!({}))), "");
+    assert_eq!(answer.status, 200);
+    assert!(issuer.fetches() >= 1);
+    assert!(proxy.accept().is_err(), "somebody asked the proxy");
+}
+
+#[test]
 fn k05_a_flood_of_unknown_kids_is_one_fetch() {
     let (issuer, _application, gate) = house();
     let before = issuer.fetches();

@@ -9,13 +9,17 @@
 
 mod harness;
 
+mod bindings;
 mod commands;
 mod demo;
+mod encrypted;
 mod examples;
 mod flood;
 mod headers;
 mod hostile;
 mod issuers;
+mod key_servers;
 mod messages;
 mod routes;
+mod snapshots;
 mod tokens;

@@ -103,7 +103,11 @@ fn j01_none_in_every_spelling_is_refused() {
 fn j02_the_public_key_is_no_hmac_secret() {
     let house = house();
     let jwk = house.issuer.key.jwk().to_string();
-    for algorithm in ["HS256", "HS384", "HS512"] {
+    for (algorithm, hash) in [
+        ("HS256", aws_lc_rs::hmac::HMAC_SHA256),
+        ("HS384", aws_lc_rs::hmac::HMAC_SHA384),
+        ("HS512", aws_lc_rs::hmac::HMAC_SHA512),
+    ] {
         let input = format!(
             "{}.{}",
             encode(
@@ -113,7 +117,7 @@ fn j02_the_public_key_is_no_hmac_secret() {
             ),
             encode(claims(&house.issuer.url, json!({})).to_string().as_bytes())
         );
-        let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, jwk.as_bytes());
+        let key = aws_lc_rs::hmac::Key::new(hash, jwk.as_bytes());
         let tag = aws_lc_rs::hmac::sign(&key, input.as_bytes());
         assert_eq!(
             house.reason_of(&format!("{input}.{}", encode(tag.as_ref()))),
@@ -269,46 +273,75 @@ fn j22_size_is_looked_at_first() {
 fn j23_authorization_is_read_to_the_letter() {
     let house = house();
     let good = house.issuer.token(json!({}));
-    for (lines, status) in [
-        (format!("Authorization: bearer {good}\r\n"), 200),
-        (format!("authorization: BEARER {good}\r\n"), 200),
-        (format!("Authorization: Bearer  {good}\r\n"), 401),
-        (format!("Authorization: Bearer\t{good}\r\n"), 401),
+    for (lines, status, reason) in [
+        (format!("Authorization: bearer {good}\r\n"), 200, ""),
+        (format!("authorization: BEARER {good}\r\n"), 200, ""),
+        (
+            format!("Authorization: Bearer  {good}\r\n"),
+            401,
+            "malformed_token",
+        ),
+        (
+            format!("Authorization: Bearer\t{good}\r\n"),
+            401,
+            "malformed_token",
+        ),
         (
             format!("Authorization: Bearer {good}, Bearer {good}\r\n"),
             400,
+            "ambiguous_token",
         ),
-        (format!("Authorization: Bearer {good} x\r\n"), 401),
-        ("Authorization: Bearer\r\n".to_owned(), 401),
-        ("Authorization: Basic YTpi\r\n".to_owned(), 401),
+        (
+            format!("Authorization: Bearer {good} x\r\n"),
+            401,
+            "malformed_token",
+        ),
+        (
+            "Authorization: Bearer\r\n".to_owned(),
+            401,
+            "malformed_token",
+        ),
+        (
+            "Authorization: Basic YTpi\r\n".to_owned(),
+            401,
+            "missing_token",
+        ),
         (
             format!("Authorization: Bearer {good}\r\nAuthorization: Bearer {good}\r\n"),
             400,
+            "ambiguous_token",
         ),
         (
             format!("Authorization: Basic YTpi\r\nAuthorization: Bearer {good}\r\n"),
             400,
+            "ambiguous_token",
         ),
     ] {
         let answer = request(house.gate.port, "GET /", None, &lines);
+        let shown = lines.replace(&good, "TOKEN");
+        assert_eq!(answer.status, status, "{} for {shown}", answer.head);
+        if status != 200 {
+            assert_eq!(answer.reason(), reason, "{shown}");
+        }
+    }
+    let form = format!("access_token={good}");
+    let cookie = format!("Cookie: id_token={good}; access_token={good}\r\n");
+    let body = format!(
+        "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{form}",
+        form.len()
+    );
+    let target = format!("GET /?{form}");
+    for (line, headers) in [
+        (target.as_str(), ""),
+        ("GET /", cookie.as_str()),
+        ("POST /", body.as_str()),
+    ] {
+        let answer = request(house.gate.port, line, None, headers);
         assert_eq!(
-            answer.status,
-            status,
-            "{} for {}",
-            answer.head,
-            lines.replace(&good, "TOKEN")
+            (answer.status, answer.reason().as_str()),
+            (401, "missing_token")
         );
     }
-    assert_eq!(
-        request(
-            house.gate.port,
-            &format!("GET /?access_token={good}"),
-            None,
-            ""
-        )
-        .reason(),
-        "missing_token"
-    );
 }
 
 #[test]

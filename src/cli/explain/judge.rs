@@ -7,10 +7,10 @@ use http::{HeaderMap, Method};
 use super::steps::{ACCESS, IDENTITY, REQUEST, ROUTE, Step, Steps, TOKEN};
 use crate::clock::Moment;
 use crate::identity::HeaderLines;
-use crate::keys::KeyLookup;
+use crate::keys::{KeyLookup, SourceId};
 use crate::policy::{Access, Route};
-use crate::proxy::{Gate, cross_site, source};
-use crate::verify::{Decision, Reason, Rejection, VerifiedToken};
+use crate::proxy::{Gate, bound, cross_site, source};
+use crate::verify::{Decision, Outcome, Presented, Reason, Rejection, VerifiedToken};
 
 /// What is asked.
 pub(super) struct Question {
@@ -33,6 +33,8 @@ pub(super) struct Judgement {
     pub issuer: Option<Arc<str>>,
     pub route: Option<Arc<str>>,
     pub steps: Vec<Step>,
+    /// The key that the token names is not held: its source, and its kid.
+    pub wants: Option<(SourceId, Box<str>)>,
     /// As spelt on the wire.
     pub headers: Vec<(String, String)>,
 }
@@ -45,6 +47,7 @@ pub(super) fn judge(gate: &Gate, question: &Question, keys: &dyn KeyLookup) -> J
         steps: Steps::new(),
         route: None,
         issuer: None,
+        wants: None,
     };
     let passed = walk.walk();
     let mut judgement = Judgement {
@@ -55,6 +58,7 @@ pub(super) fn judge(gate: &Gate, question: &Question, keys: &dyn KeyLookup) -> J
         issuer: walk.issuer,
         route: walk.route,
         steps: walk.steps.list().to_vec(),
+        wants: walk.wants,
         headers: Vec::new(),
     };
     match passed {
@@ -80,6 +84,7 @@ struct Walk<'w> {
     steps: Steps,
     route: Option<Arc<str>>,
     issuer: Option<Arc<str>>,
+    wants: Option<(SourceId, Box<str>)>,
 }
 
 impl<'w> Walk<'w> {
@@ -133,10 +138,8 @@ impl<'w> Walk<'w> {
     }
 
     fn find_token(&mut self) -> Result<Option<String>, Rejection> {
-        let query = self.question.target.as_deref();
-        let query = query.and_then(|target| Some(target.split_once('?')?.1));
         let settings = &self.gate.token;
-        let found = source::find(settings, &self.question.headers, query)
+        let found = source::find(settings, &self.question.headers, self.query())
             .map_err(|rejection| self.refuse(TOKEN, rejection))?;
         match (self.question.token.clone(), found) {
             (Some(_), Some(_)) => {
@@ -167,6 +170,11 @@ impl<'w> Walk<'w> {
         }
     }
 
+    fn query(&self) -> Option<&'w str> {
+        let (_, query) = self.question.target.as_deref()?.split_once('?')?;
+        Some(query)
+    }
+
     fn clean_headers(&mut self) -> Result<(), Rejection> {
         let mut headers = self.question.headers.clone();
         match self.gate.managed.clean(&mut headers) {
@@ -182,13 +190,16 @@ impl<'w> Walk<'w> {
 
     fn verify(&mut self, token: &str) -> Result<Arc<VerifiedToken>, Rejection> {
         let verifier = &self.gate.verifier;
-        let outcome = verifier.verify(
-            token.as_bytes(),
-            self.question.now,
-            self.keys,
-            &mut self.steps,
-        );
-        // For an unknown key the keys were fetched a moment ago: asking again would change nothing.
+        let request = bound::collect(verifier.places(), &self.question.headers, self.query());
+        let presented = Presented {
+            token: token.as_bytes(),
+            request: &request,
+        };
+        let outcome = verifier.verify(presented, self.question.now, self.keys, &mut self.steps);
+        // Key documents were fetched a moment ago: only a key with an address of its own is still to be asked for.
+        if let Outcome::NeedsKeys { source, seen, .. } = &outcome {
+            self.wants = seen.kid.clone().map(|kid| (*source, kid));
+        }
         let (judged, seen) = outcome.settled(|source| self.gate.keys.retry_after(source));
         match &judged {
             Ok(verified) => self.issuer = Some(Arc::clone(verified.issuer())),
@@ -275,6 +286,7 @@ mod tests {
     use crate::clock::{SystemClock, UnixTime};
     use crate::config::{self, LoadOptions};
     use crate::jose::algorithm::Algorithm;
+    use crate::keys::{DecryptionId, DecryptionKeySet, KeySet, SourceId};
     use crate::verify::testing::{NOW, Signer, claims, claims_without, es256, mint};
 
     const ROUTES: &str = r"
@@ -457,14 +469,23 @@ routes:
         assert_eq!(failed(&judgement), ["lifetime"]);
     }
 
+    /// No key was ever had.
+    struct Nothing;
+
+    impl KeyLookup for Nothing {
+        fn key_set(&self, _: SourceId, _: Duration) -> Option<Arc<KeySet>> {
+            None
+        }
+
+        fn decryption_keys(&self, _: DecryptionId) -> Option<Arc<DecryptionKeySet>> {
+            None
+        }
+    }
+
     #[test]
     fn a_key_that_is_out_of_reach_is_unavailable() {
         let gate = gate("");
-        let keys = super::super::WithinReach {
-            keys: &gate.keys,
-            out_of_reach: vec![crate::keys::SourceId(0)],
-        };
-        let judgement = judge(&gate, &question(good(), None), &keys);
+        let judgement = judge(&gate, &question(good(), None), &Nothing);
         assert_eq!(judgement.decision, Decision::Unavailable);
         assert_eq!(judgement.status, 503);
         assert_eq!(failed(&judgement), ["key"]);

@@ -9,23 +9,23 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
-use super::online::fetch_once;
+use super::online::{self, Obtained, fetch_kid_once};
 use super::output::{complain, complain_of, print};
 use super::{BAD_CONFIG, ConfigFile, FAILURE, SUCCESS, USAGE};
 use crate::app;
 use crate::clock::{Clock, Moment, SystemClock, UnixTime};
-use crate::config::{self, Config, LoadOptions};
-use crate::keys::source::Origin;
-use crate::keys::{KeyLookup, KeySet, Keys, SourceId};
+use crate::config::{self, LoadOptions};
+use crate::keys::source::{KeysFrom, SnapshotOutcome};
 use crate::proxy::Gate;
-use crate::verify::{Decision, Reason};
+use crate::telemetry::escape::visible;
+use crate::verify::{Decision, Reason, span};
 use judge::{Question, judge};
 
 /// Bytes of a token that are read from standard input; beyond any configurable limit of the gate.
 const MAX_INPUT: u64 = 1024 * 1024;
 
 /// In place of what the gate would say, which is about fetches that failed.
-const OFFLINE: &str = "the keys of this issuer must be fetched, and `--offline` forbids it; take `--offline` out, or give the keys in a file (`keys.jwks_file`)";
+const OFFLINE: &str = "the keys of this issuer must be fetched, and `--offline` forbids it; take `--offline` out, or give the keys in a file (`keys.jwks_file`), or let the gate keep snapshots of them (`keys_snapshot_dir`)";
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -43,7 +43,7 @@ pub(super) struct Arguments {
     /// A header of the request, `Name: value`; the token is looked for where the gate would look
     #[arg(long = "header", value_name = "HEADER")]
     headers: Vec<String>,
-    /// Fetch nothing: only keys from files and from the configuration itself
+    /// Fetch nothing: only keys from files, from snapshots (`keys_snapshot_dir`) and from the configuration itself
     #[arg(long)]
     offline: bool,
     /// Print JSON
@@ -71,17 +71,12 @@ pub(super) fn explain(arguments: &Arguments) -> u8 {
             return USAGE;
         }
     };
-    let mut config = match config::load(&arguments.file.path(), &LoadOptions::default()) {
+    let config = match config::load(&arguments.file.path(), &LoadOptions::default()) {
         Ok(config) => config,
         Err(problems) => {
             complain_of(&problems);
             return BAD_CONFIG;
         }
-    };
-    let out_of_reach = if arguments.offline {
-        cut_off(&mut config)
-    } else {
-        Vec::new()
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let gate = match app::assemble(config, Arc::clone(&clock), None) {
@@ -91,9 +86,12 @@ pub(super) fn explain(arguments: &Arguments) -> u8 {
             return BAD_CONFIG;
         }
     };
-    if let Err(error) = fetch(&gate, &out_of_reach) {
-        complain(&format!("error: cannot fetch keys: {error}\n"));
-        return FAILURE;
+    match online::obtain(&gate.keys, arguments.offline) {
+        Ok(obtained) => complain(&remarks(&gate, &obtained)),
+        Err(error) => {
+            complain(&format!("error: cannot fetch keys: {error}\n"));
+            return FAILURE;
+        }
     }
     let real = clock.now();
     let question = Question {
@@ -106,11 +104,21 @@ pub(super) fn explain(arguments: &Arguments) -> u8 {
             monotonic: real.monotonic,
         },
     };
-    let keys = WithinReach {
-        keys: &gate.keys,
-        out_of_reach,
-    };
-    let mut judgement = judge(&gate, &question, &keys);
+    let mut judgement = judge(&gate, &question, &*gate.keys);
+    if let Some((source, kid)) = judgement.wants.take().filter(|_| !arguments.offline) {
+        match fetch_kid_once(&gate.keys, source, &kid) {
+            Ok(Ok(false)) => {}
+            Ok(Ok(true)) => judgement = judge(&gate, &question, &*gate.keys),
+            Ok(Err(error)) => complain(&format!(
+                "warning: no key for the token's kid: {}\n",
+                visible(&error)
+            )),
+            Err(error) => {
+                complain(&format!("error: cannot fetch the key: {error}\n"));
+                return FAILURE;
+            }
+        }
+    }
     if arguments.offline && judgement.reason == Some(Reason::KeysUnavailable) {
         judgement.detail = Some(OFFLINE.to_owned());
     }
@@ -144,57 +152,31 @@ fn given(argument: &str) -> std::io::Result<String> {
     .to_owned())
 }
 
-/// Fetches every source once, and tells of those that failed.
-fn fetch(gate: &Gate, out_of_reach: &[SourceId]) -> std::io::Result<()> {
-    let results = fetch_once(&gate.keys)?;
-    for (index, (source, result)) in gate.keys.status().iter().zip(results).enumerate() {
-        if let Err(error) = result
-            && !out_of_reach.contains(&SourceId(index))
-        {
-            complain(&format!(
-                "warning: no keys for issuer `{}` from {}: {error}\n",
-                source.issuer, source.origin
-            ));
+/// What the reader must know of the keys before believing the judgement: fetches that failed, and snapshots that stand in for them.
+fn remarks(gate: &Gate, obtained: &Obtained) -> String {
+    let mut remarks = String::new();
+    for note in &obtained.snapshots {
+        if let SnapshotOutcome::Ignored(why) = &note.outcome {
+            let (issuer, file) = (&note.issuer, &note.file);
+            remarks += &format!(
+                "warning: the snapshot of the keys of issuer `{issuer}` (`{file}`) is not used: {why}\n"
+            );
         }
     }
-    Ok(())
-}
-
-/// `--offline`: takes the addresses out of the configuration, so that nothing can be fetched. The sources that had one.
-fn cut_off(config: &mut Config) -> Vec<SourceId> {
-    let sources = config
-        .issuers
-        .iter_mut()
-        .flat_map(|issuer| &mut issuer.sources);
-    let mut cut = Vec::new();
-    for (index, source) in sources.enumerate() {
-        if matches!(
-            source.origin,
-            Origin::JwksUrl { .. } | Origin::Discovery { .. }
-        ) {
-            source.origin = Origin::Fixed {
-                keys: Default::default(),
-                any_kid: false,
-            };
-            cut.push(SourceId(index));
+    for (source, result) in gate.keys.status().iter().zip(&obtained.fetches) {
+        let (issuer, origin) = (&source.issuer, &source.origin);
+        if let Err(error) = result {
+            remarks += &format!("warning: no keys for issuer `{issuer}` from {origin}: {error}\n");
+        }
+        if source.keys_from == Some(KeysFrom::Snapshot) {
+            let age = source.age.unwrap_or_default().as_secs();
+            let age = span(i64::try_from(age).unwrap_or(i64::MAX));
+            remarks += &format!(
+                "note: the keys of issuer `{issuer}` are those of a snapshot, fetched {age} ago\n"
+            );
         }
     }
-    cut
-}
-
-/// The gate's keys, less those that `--offline` forbids to fetch.
-struct WithinReach<'k> {
-    keys: &'k Keys,
-    out_of_reach: Vec<SourceId>,
-}
-
-impl KeyLookup for WithinReach<'_> {
-    fn key_set(&self, source: SourceId, monotonic: std::time::Duration) -> Option<Arc<KeySet>> {
-        if self.out_of_reach.contains(&source) {
-            return None;
-        }
-        self.keys.key_set(source, monotonic)
-    }
+    remarks
 }
 
 fn time(text: &str) -> Result<UnixTime, String> {

@@ -118,6 +118,7 @@ mod tests {
                     detail: "not reached".to_owned(),
                 },
             ],
+            wants: None,
             headers: vec![("X-Auth-Subject".to_owned(), "a\"b\u{202e}".to_owned())],
         }
     }

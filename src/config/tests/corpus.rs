@@ -536,6 +536,29 @@ fn warnings_do_not_refuse() {
 }
 
 #[test]
+fn snapshots_without_anything_to_remember_are_told_of() {
+    let with = |keys: &str| {
+        accepted(&format!(
+            "keys_snapshot_dir: /var/lib/claimgate\nupstream: http://127.0.0.1:3000\nissuers:\n  - {{provider: oidc, issuer: 'https://id.example', audiences: [a], {keys}}}\n"
+        ))
+        .warnings
+    };
+    assert_eq!(with(""), []);
+    assert_eq!(with("keys: {jwks_url: 'https://id.example/jwks'}"), []);
+    let warnings = with(
+        "keys: {jwks: {keys: [{kty: OKP, crv: Ed25519, x: 11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo}]}}",
+    );
+    let useless: Vec<_> = warnings
+        .iter()
+        .filter(|warning| warning.path == "keys_snapshot_dir")
+        .collect();
+    assert_eq!(useless.len(), 1, "{}", rendered(&warnings));
+    assert!(useless[0].message.contains("has no effect"));
+    refused(&file("keys_snapshot_dir: ''\n"));
+    refused(&file("keys_snapshot_dir: [a]\n"));
+}
+
+#[test]
 fn an_upstream_that_is_the_gate_itself_is_refused() {
     for upstream in [
         "http://127.0.0.1:8080",
@@ -578,4 +601,36 @@ routes:
     };
     let kinds: Vec<_> = values.iter().map(Json::type_name).collect();
     assert_eq!(kinds, ["number", "string", "boolean", "null", "number"]);
+}
+
+/// Providers write what they do not like into their messages: in any place, at any length.
+#[test]
+fn a_value_of_the_environment_is_not_shown_by_a_provider_either() {
+    let long = format!("hunter2-{}", "x".repeat(100));
+    let odd = "hunter2\u{1b}[31m";
+    for value in [&long, "hunter2", odd] {
+        for entry in [
+            "{provider: entra, tenant: '${V}', audiences: [a]}",
+            "{provider: entra, tenant: common, allowed_tenants: ['${V}'], audiences: [a]}",
+            "{provider: cognito, user_pool_id: '${V}', client_ids: [a]}",
+            "{provider: auth0, domain: ['${V}/', a.example], audiences: [a]}",
+            "{provider: wso2, url: '${V}', audiences: [a]}",
+            "{provider: wso2, url: 'https://a', tenant: '${V}/', audiences: [a]}",
+            "{provider: oidc, issuer: '${V}', audiences: [a]}",
+            "{provider: oidc, issuer: a, audiences: [a], keys: {jwks_url: '${V}'}}",
+        ] {
+            let text = format!("upstream: http://a:1\nissuers:\n- {entry}\n");
+            let shown = rendered(&refused_with(&text, &with_environment(&[("V", value)])));
+            assert!(!shown.contains("hunter2"), "{shown}");
+        }
+    }
+}
+
+#[test]
+fn no_message_steers_a_terminal() {
+    let text = "upstream: http://a:1\nissuers:\n- {provider: entra, tenant: \"\\e[2Jx\\\n\", audiences: [a]}\n";
+    for problem in refused(text) {
+        assert!(!problem.message.contains(|c: char| c.is_control()));
+        assert!(problem.message.len() < 4_000);
+    }
 }

@@ -126,17 +126,14 @@ fn the_constants_of_the_other_folders_are_the_documented_ones() {
 #[test]
 fn closed_sets_of_words_are_those_of_the_folders_that_use_them() {
     use crate::jose::algorithm::Algorithm;
+    use crate::jose::jwe::{Encryption, KeyManagement};
     use crate::provider::ProviderKind;
     let algorithms: Vec<_> = Algorithm::ALL.into_iter().map(Algorithm::name).collect();
     assert_eq!(text::ALGORITHM.choices, algorithms);
-    let mut providers: Vec<_> = ProviderKind::ALL
-        .into_iter()
-        .map(ProviderKind::name)
-        .collect();
-    let mut known = text::PROVIDER.choices.to_vec();
-    providers.sort_unstable();
-    known.sort_unstable();
-    assert_eq!(known, providers);
+    let algorithms = KeyManagement::ALL.map(KeyManagement::name);
+    assert_eq!(text::KEY_MANAGEMENT.choices, algorithms);
+    let encryptions = Encryption::ALL.map(Encryption::name);
+    assert_eq!(text::ENCRYPTION.choices, encryptions);
     let variants: Vec<_> = fields_issuer::ISSUER.list.iter().map(|v| v.name).collect();
-    assert_eq!(text::PROVIDER.choices, variants);
+    assert_eq!(ProviderKind::NAMES, variants);
 }

@@ -1,11 +1,11 @@
 //! The example files, and what is generated from the field tables.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use super::validator::errors;
 use super::*;
 use crate::config::reference::reference;
+use crate::config::schema_testing::{self, errors};
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -32,12 +32,8 @@ fn without_files() -> LoadOptions {
     }
 }
 
-/// As a JSON Schema tool sees a YAML file: typed by the core schema.
 fn as_json(text: &str) -> serde_json::Value {
-    let mut problems = Problems::new("f", text);
-    let node = tree::read(text).0.unwrap();
-    let json = scalar::json(&node, &Place::default(), &mut problems).unwrap();
-    serde_json::from_str(&json.to_ascii()).unwrap()
+    schema_testing::as_json(text).unwrap()
 }
 
 #[test]
@@ -94,17 +90,19 @@ fn the_reference_page_is_current() {
 }
 
 #[test]
-fn the_examples_of_the_reference_page_load() {
-    let page = fs::read_to_string(Path::new(&root()).join("docs/configuration.md")).unwrap();
-    let blocks: Vec<&str> = page
-        .split("```yaml\n")
-        .skip(1)
-        .filter_map(|rest| rest.split_once("```").map(|(block, _)| block))
-        .collect();
-    assert!(!blocks.is_empty());
-    for block in blocks {
-        if let Err(problems) = parse(block, "docs/configuration.md", &without_files()) {
-            panic!("{}{block}", rendered(&problems));
+fn the_examples_of_the_pages_load() {
+    for name in ["docs/configuration.md", "docs/key-sources.md"] {
+        let page = fs::read_to_string(root().join(name)).unwrap();
+        let blocks: Vec<&str> = page
+            .split("```yaml\n")
+            .skip(1)
+            .filter_map(|rest| rest.split_once("```").map(|(block, _)| block))
+            .collect();
+        assert!(!blocks.is_empty());
+        for block in blocks {
+            if let Err(problems) = parse(block, name, &without_files()) {
+                panic!("{}{block}", rendered(&problems));
+            }
         }
     }
 }
@@ -142,11 +140,11 @@ fn the_schema_refuses_what_the_decoder_refuses() {
         );
     }
     for issuer in [
-        "{provider: okta}",
+        "{provider: acme}",
         "{provider: oidc}",
         "{provider: oidc, issuer: a, region: b}",
         "{provider: oidc, issuer: a, name: 'a b'}",
-        "{provider: oidc, issuer: a, bindings: {}}",
+        "{provider: oidc, issuer: a, bindings: {at_hash: {}}}",
         "{provider: oidc, issuer: a, keys: {jwks_url: 'https://a', jwks_file: b}}",
     ] {
         let text = format!("upstream: http://a:1\nissuers: [{issuer}]\n");

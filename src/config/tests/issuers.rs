@@ -22,8 +22,8 @@ fn one(issuer: &str) -> String {
 const MISTAKES: &[(&str, &str, &str)] = &[
     ("{issuer: a}", "`provider` is missing", "`oidc`"),
     (
-        "{provider: okta, issuer: a}",
-        "found `okta`",
+        "{provider: acme, issuer: a}",
+        "found `acme`",
         "one of `oidc`",
     ),
     (
@@ -117,14 +117,9 @@ const MISTAKES: &[(&str, &str, &str)] = &[
         "letters",
     ),
     (
-        "{provider: oidc, issuer: https://a, audiences: [a], decryption: {keys_file: x}}",
-        "`issuers[0].decryption` is not supported",
-        "signed",
-    ),
-    (
         "{provider: oidc, issuer: https://a, audiences: [a], bindings: {}}",
-        "`issuers[0].bindings` is not supported",
-        "take it out",
+        "nothing is bound",
+        "name a claim and its counterpart",
     ),
     (
         "{provider: oidc, issuer: https://a, audiences: [a], required_claims: {a: []}}",
@@ -339,7 +334,16 @@ fn j26_a_leeway_that_disables_checks_is_refused() {
     ] {
         let problems = refused(&oidc(&format!("    leeway: {leeway}\n")));
         assert_eq!(problems.len(), 1, "{leeway}");
-        assert_eq!(problems[0].line, 6, "{leeway}");
+        assert_eq!((problems[0].line, problems[0].column), (6, 13), "{leeway}");
+    }
+    for (unknown, column) in [
+        ("leewayy: 10s", 5),
+        ("clock_skew: 10s", 5),
+        ("Leeway: 10s", 5),
+    ] {
+        let problems = refused(&oidc(&format!("    {unknown}\n")));
+        assert_eq!((problems[0].line, problems[0].column), (6, column));
+        assert!(problems[0].message.contains("unknown key"), "{unknown}");
     }
     let config = accepted(&oidc("    leeway: 300s\n"));
     assert_eq!(config.issuers[0].leeway, Duration::from_secs(300));
@@ -427,7 +431,7 @@ fn k01_keys_come_only_from_addresses_that_are_safe() {
 }
 
 #[test]
-fn a_short_secret_says_how_many_bytes_are_needed_and_never_itself() {
+fn j14_a_short_secret_says_how_many_bytes_are_needed_and_never_itself() {
     let secret = "hunter2-hunter2";
     for (algorithms, needed) in [
         ("", 32),
@@ -457,6 +461,28 @@ fn a_short_secret_says_how_many_bytes_are_needed_and_never_itself() {
         "{}",
         rendered(&problems)
     );
+}
+
+#[test]
+fn j07_j14_an_empty_secret_or_an_unset_name_does_not_start() {
+    let file = Scratch::file("secret", b"\n");
+    let from_file = format!("secret_file: {}", file.path().display());
+    for (keys, said) in [
+        ("secret_env: EMPTY", "empty"),
+        (&*from_file, "empty"),
+        ("secret_env: UNSET", "not set"),
+        ("secret_env: EMPTY, secret_encoding: base64url", "empty"),
+    ] {
+        let problems = refused_with(
+            &oidc(&format!("    keys: {{{keys}}}\n")),
+            &with_environment(&[("EMPTY", "")]),
+        );
+        assert!(
+            rendered(&problems).contains(said),
+            "{keys}: {}",
+            rendered(&problems)
+        );
+    }
 }
 
 #[test]

@@ -170,7 +170,7 @@ fn holds(text: &str) -> Result<(), TestCaseError> {
         }
         Err(problems) => {
             prop_assert!(problems.iter().any(|p| p.severity == Severity::Error));
-            let lines = text.lines().count() + 1;
+            let lines = crate::config::problem::lines(text).count();
             for problem in &problems {
                 prop_assert!(problem.line <= lines, "{}", render(problem));
                 prop_assert!(!problem.message.is_empty());

@@ -1,13 +1,17 @@
 //! Whole files: what is accepted, what is refused and how it is said.
 
+mod bindings;
 mod corpus;
+mod decryption;
 mod defaults;
 mod examples;
 mod issuers;
 mod laws;
+mod presets;
+mod providers;
 mod settings;
+mod sources;
 mod together;
-mod validator;
 
 use std::collections::HashMap;
 use std::path::PathBuf;

@@ -52,6 +52,7 @@ identity:
   underscores: reject
   strip: [X-Legacy]
 trusted_proxies: [10.0.0.0/8, '::1']
+keys_snapshot_dir: /var/lib/claimgate
 routes: [{path: /*}]
 strict_paths: {allow: [semicolon, double_slash]}
 log: {level: debug, format: json, access: denied}
@@ -67,6 +68,9 @@ shutdown: {delay: 5s, drain_timeout: 0s}
     assert_eq!(config.upstream.connect_timeout, Duration::from_millis(1));
     assert_eq!(config.upstream.response_timeout, Duration::from_secs(3600));
     assert_eq!(config.upstream.pool_idle_timeout, Duration::ZERO);
+    let snapshots = config.keys_snapshot_dir.as_ref().unwrap();
+    assert_eq!(snapshots.path, Path::new("/var/lib/claimgate"));
+    assert_eq!((snapshots.line, snapshots.column), (37, 20));
     let issuer = &config.issuers[0];
     assert_eq!(&*issuer.name, "a");
     assert_eq!(issuer.leeway, Duration::ZERO);

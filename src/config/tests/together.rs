@@ -98,9 +98,9 @@ const TOGETHER: &[(&str, &[(&str, &str)])] = &[
         ],
     ),
     (
-        "{provider: okta, issuer: https://a, audiences: [], leeway: 10m, keys: {jwks_url: http://a.example}}",
+        "{provider: acme, issuer: https://a, audiences: [], leeway: 10m, keys: {jwks_url: http://a.example}}",
         &[
-            ("provider", "found `okta`"),
+            ("provider", "found `acme`"),
             ("audiences", "is empty"),
             ("leeway", "out of bounds"),
             ("jwks_url", "plain http"),

@@ -13,7 +13,7 @@ async fn fetch_with(
     limits: FetchLimits,
 ) -> Result<String, FetchError> {
     let url = KeyUrl::parse(url, true).unwrap();
-    let document = get(&url, settings, limits).await?;
+    let document = get(&url, settings, None, limits).await?;
     Ok(String::from_utf8(document.to_vec()).unwrap())
 }
 
@@ -40,7 +40,7 @@ async fn a_request_says_what_is_wanted_and_the_query_string_survives() {
     );
     for line in [
         format!("\r\nhost: {}\r\n", issuer.address),
-        "\r\naccept: application/json\r\n".to_owned(),
+        "\r\naccept: application/json, */*;q=0.5\r\n".to_owned(),
         "\r\naccept-encoding: identity\r\n".to_owned(),
         format!(
             "\r\nuser-agent: claimgate/{}\r\n",

@@ -1,34 +1,18 @@
 //! Keys in files.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{Bench, bench};
 use crate::keys::source::{FileFormat, Origin};
-use crate::keys::testing::{config, document, jwk, kids};
+use crate::keys::testing::{TestFile, config, document, jwk, kids};
 use crate::keys::{FetchResult, KeyLookup, SourceId};
 
-/// A file of its own for each test, gone at its end.
-struct TestFile(PathBuf);
-
 impl TestFile {
-    fn new(name: &str) -> Self {
-        Self(std::env::temp_dir().join(format!("claimgate-keys-{}-{name}", std::process::id())))
-    }
-    fn write(&self, text: &str) {
-        std::fs::write(&self.0, text).unwrap();
-    }
     fn origin(&self, format: FileFormat) -> Origin {
         Origin::File {
             path: self.0.clone(),
             format,
         }
-    }
-}
-
-impl Drop for TestFile {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
     }
 }
 
@@ -69,7 +53,7 @@ async fn an_unknown_key_reads_the_file_again() {
     keys.start();
     told.until(|told| told.len() == 1).await;
     file.write(&document(&[&jwk("b")]));
-    assert!(keys.refetch(SourceId(0)).await);
+    assert!(keys.refetch(SourceId(0), None).await);
     assert_eq!(kids(&keys, 0), ["b"]);
 }
 

@@ -1,14 +1,21 @@
 //! What sources do, over real sockets.
 
+mod certificates;
+mod decryption;
 mod discovery;
 mod failures;
 mod fetching;
 mod files;
+mod key_per_kid;
+mod key_per_kid_failures;
 mod real_documents;
 mod replay;
 mod rotation;
 mod simulation;
+mod snapshot_laws;
+mod snapshot_life;
 mod tls;
+mod token_file;
 mod unknown_keys;
 mod virtual_time;
 

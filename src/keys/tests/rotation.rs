@@ -100,7 +100,7 @@ async fn a_second_start_does_nothing_and_the_tasks_end_with_the_last_handle() {
     keys.start();
     told.until(|told| told.len() == 1).await;
     clock.advance(5);
-    keys.refetch(FIRST).await;
+    keys.refetch(FIRST, None).await;
     assert_eq!(issuer.requests(), 2);
     drop(keys);
     let gone = async {
@@ -144,7 +144,7 @@ async fn keys_in_the_configuration_are_there_at_once_and_never_stale() {
     keys.start();
     assert!(keys.ready());
     assert!(keys.key_set(FIRST, Duration::from_secs(1 << 40)).is_some());
-    assert!(!keys.refetch(FIRST).await);
+    assert!(!keys.refetch(FIRST, None).await);
     assert_eq!(keys.fetch_once().await, [Ok(())]);
     assert_eq!(keys.status()[0].origin, "inline");
     assert_eq!(keys.status()[0].next_refresh, None);

@@ -33,17 +33,17 @@ async fn k05_thousand_unknown_kids_cause_one_fetch() {
         let mut questions = JoinSet::new();
         for _ in 0..1000 {
             let keys = Arc::clone(&keys);
-            questions.spawn(async move { keys.refetch(FIRST).await });
+            questions.spawn(async move { keys.refetch(FIRST, None).await });
         }
         questions.join_all().await;
         assert_eq!(issuer.requests(), 2, "round {round}");
     }
     assert!(told.suppressed.load(Ordering::SeqCst) >= 1000);
     clock.advance(29);
-    assert!(!keys.refetch(FIRST).await);
+    assert!(!keys.refetch(FIRST, None).await);
     assert_eq!(issuer.requests(), 2);
     clock.advance(1);
-    keys.refetch(FIRST).await;
+    keys.refetch(FIRST, None).await;
     assert_eq!(issuer.requests(), 3);
 }
 
@@ -58,7 +58,7 @@ async fn k05_every_question_during_a_fetch_waits_for_that_one() {
     for _ in 0..100 {
         let keys = Arc::clone(&keys);
         questions.spawn(async move {
-            let changed = keys.refetch(FIRST).await;
+            let changed = keys.refetch(FIRST, None).await;
             (changed, kids(&keys, 0).contains(&"b".to_owned()))
         });
     }
@@ -78,7 +78,7 @@ async fn k05_a_new_key_is_there_when_the_question_is_answered_and_the_start_up_f
     let issuer = Issuer::start().await;
     let Bench { keys, .. } = started(&issuer).await;
     issuer.json("/jwks", &document(&[&jwk("b")]));
-    assert!(keys.refetch(FIRST).await);
+    assert!(keys.refetch(FIRST, None).await);
     assert_eq!(kids(&keys, 0), ["b"]);
 }
 
@@ -87,7 +87,7 @@ async fn k05_a_fetch_that_changes_nothing_says_so() {
     let issuer = Issuer::start().await;
     let Bench { keys, clock, .. } = started(&issuer).await;
     clock.advance(60);
-    assert!(!keys.refetch(FIRST).await);
+    assert!(!keys.refetch(FIRST, None).await);
     assert_eq!(issuer.requests(), 2);
 }
 
@@ -96,13 +96,13 @@ async fn k05_a_question_right_after_a_change_is_told_to_look_again() {
     let issuer = Issuer::start().await;
     let Bench { keys, clock, told } = started(&issuer).await;
     issuer.json("/jwks", &document(&[&jwk("b")]));
-    assert!(keys.refetch(FIRST).await);
+    assert!(keys.refetch(FIRST, None).await);
     assert!(
-        keys.refetch(FIRST).await,
+        keys.refetch(FIRST, None).await,
         "its look-up may have been before the change"
     );
     clock.advance(1);
-    assert!(!keys.refetch(FIRST).await);
+    assert!(!keys.refetch(FIRST, None).await);
     assert_eq!(told.suppressed.load(Ordering::SeqCst), 2);
 }
 
@@ -126,7 +126,8 @@ fn k05_workers_ask_from_runtimes_of_their_own() {
                     .enable_all()
                     .build()
                     .unwrap();
-                worker.block_on(async { (keys.refetch(FIRST).await, kids(&keys, 0) == ["b"]) })
+                worker
+                    .block_on(async { (keys.refetch(FIRST, None).await, kids(&keys, 0) == ["b"]) })
             })
         })
         .collect();
@@ -147,7 +148,7 @@ async fn k05_a_failing_issuer_is_not_asked_more_often_for_unknown_keys() {
     let Bench { keys, told, .. } = started(&issuer).await;
     issuer.answer("/jwks", Answer::Raw(String::new()));
     for _ in 0..100 {
-        assert!(!keys.refetch(FIRST).await || told.fetched().len() <= 2);
+        assert!(!keys.refetch(FIRST, None).await || told.fetched().len() <= 2);
     }
     assert_eq!(issuer.requests(), 2);
     assert_eq!(kids(&keys, 0), ["a"]);
@@ -164,7 +165,7 @@ async fn k04_a_question_ends_when_the_fetch_hangs() {
     clock.advance(5);
     issuer.answer("/jwks", Answer::Stall);
     let began = std::time::Instant::now();
-    assert!(!keys.refetch(FIRST).await);
+    assert!(!keys.refetch(FIRST, None).await);
     assert!(began.elapsed() < Duration::from_secs(4));
     assert_eq!(told.last(), Some((FetchResult::Timeout, 1)));
 }
@@ -186,7 +187,7 @@ async fn k05_whoever_asks_there_are_never_two_fetches_at_once() {
             for _ in 0..10 {
                 match number % 2 {
                     0 => drop(keys.fetch_once().await),
-                    _ => drop(keys.refetch(FIRST).await),
+                    _ => drop(keys.refetch(FIRST, None).await),
                 }
             }
         });
@@ -225,7 +226,10 @@ async fn k09_two_issuers_with_the_same_kid_share_neither_keys_nor_fetches() {
         assert_ne!(before[0], before[1]);
         // The other one's floor is its own, and so is what it fetches.
         one.json("/jwks", &document(&[&jwk("same")]));
-        tokio::join!(keys.refetch(SourceId(0)), keys.refetch(SourceId(1)));
+        tokio::join!(
+            keys.refetch(SourceId(0), None),
+            keys.refetch(SourceId(1), None)
+        );
         assert_ne!(fingerprint(0), before[0]);
         assert_eq!(fingerprint(1), before[1]);
         assert_eq!((one.requests(), two.requests()), (2, 2));
@@ -236,9 +240,9 @@ async fn k09_two_issuers_with_the_same_kid_share_neither_keys_nor_fetches() {
 async fn a_source_that_nobody_knows_or_that_never_changes_is_not_asked() {
     let issuer = Issuer::start().await;
     let Bench { keys, told, .. } = started(&issuer).await;
-    assert!(!keys.refetch(SourceId(7)).await);
+    assert!(!keys.refetch(SourceId(7), None).await);
     keys.stop();
-    assert!(!keys.refetch(FIRST).await);
+    assert!(!keys.refetch(FIRST, None).await);
     assert_eq!(issuer.requests(), 1);
     assert_eq!(told.suppressed.load(Ordering::SeqCst), 0);
 }

@@ -202,7 +202,7 @@ async fn flood(house: &House) -> usize {
         while asked < KIDS && u64::from(asked) * 60_000 < u64::from(KIDS) * millisecond {
             assert!(!house.knows(&format!("made-up-{asked}")));
             let keys = Arc::clone(&house.keys);
-            questions.spawn(async move { keys.refetch(FIRST).await });
+            questions.spawn(async move { keys.refetch(FIRST, None).await });
             asked += 1;
         }
         while questions.try_join_next().is_some() {}
@@ -233,7 +233,7 @@ async fn k05_a_hundred_thousand_unknown_kids_in_a_minute_cause_at_most_three_fet
     // And a key that is new is there as soon as the floor allows.
     house.becomes(Manner::Json(document(&[&jwk("a"), &jwk("b")])));
     sleep(30 * SECOND).await;
-    assert!(house.keys.refetch(FIRST).await && house.knows("b"));
+    assert!(house.keys.refetch(FIRST, None).await && house.knows("b"));
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,6 +4,7 @@ use super::{judged, reason};
 use crate::jose::algorithm::{Algorithm, AlgorithmSet};
 use crate::jose::key::VerificationKey;
 use crate::keys::KeySet;
+use crate::verify::Verifier;
 use crate::verify::testing::*;
 
 #[test]
@@ -33,6 +34,8 @@ fn j01_none_is_refused_in_every_spelling_and_shape() {
         ] {
             assert_eq!(reason(&token), "algorithm_not_allowed", "{alg}");
         }
+        // One dot more than a signed token has.
+        assert_eq!(reason(format!("{input}..")), "malformed_token", "{alg}");
     }
 }
 
@@ -198,7 +201,11 @@ fn j06_signatures_of_odd_values_and_lengths_are_refused() {
         vec![0xff; 11_000],
     ];
     bad.extend((1..=200).map(|length| signed.iter().copied().cycle().take(length).collect()));
-    let verifier = verifier();
+    // The longest that fits under the largest `token.max_bytes`.
+    for length in [16 * 1024, 47 * 1024] {
+        bad.push(signed.iter().copied().cycle().take(length).collect());
+    }
+    let verifier = Verifier::new(vec![oidc_issuer()], 64 * 1024);
     for signature in bad {
         let right = signature == signed;
         let token = format!("{input}.{}", encode(&signature));

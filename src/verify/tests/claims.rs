@@ -230,18 +230,21 @@ fn j29_a_wrong_clock_refuses_and_does_not_panic() {
 }
 
 #[test]
-fn sub_is_a_string_when_it_is_there() {
-    for (sub, expected) in [
-        (r#""""#, "ok"),
-        (r#""a b""#, "ok"),
-        ("1", "malformed_token"),
-        ("null", "malformed_token"),
-        (r#"["alice"]"#, "malformed_token"),
-        ("{}", "malformed_token"),
-    ] {
-        assert_eq!(reason(good(&format!(r#""sub":{sub}"#))), expected, "{sub}");
+fn sub_and_jti_are_strings_when_they_are_there() {
+    for claim in ["sub", "jti"] {
+        for (value, expected) in [
+            (r#""""#, "ok"),
+            (r#""a b""#, "ok"),
+            ("1", "malformed_token"),
+            ("null", "malformed_token"),
+            (r#"["alice"]"#, "malformed_token"),
+            ("{}", "malformed_token"),
+        ] {
+            let more = format!(r#""{claim}":{value}"#);
+            assert_eq!(reason(good(&more)), expected, "{more}");
+        }
+        assert_eq!(reason(mint_claims(&claims_without(claim))), "ok");
     }
-    assert_eq!(reason(mint_claims(&claims_without("sub"))), "ok");
 }
 
 #[test]

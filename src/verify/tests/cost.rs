@@ -86,6 +86,7 @@ fn d09_a_hostile_token_of_64_kib_costs_little() {
     let tenant = "9122040d-6c67-4c5b-b112-36a304b66dad";
     let mut staff = oidc_issuer();
     staff.profile = entra::profile(entra::Settings {
+        cloud: entra::Cloud::Global,
         tenant: tenant.to_owned(),
         allowed_tenants: Vec::new(),
         any_tenant: false,

@@ -168,9 +168,14 @@ fn a_padded_payload_is_explained() {
         detail.contains("not a JWT") && detail.contains("opaque"),
         "{detail}"
     );
-    // `=` in something else is not taken for padding.
-    let detail = rejection(&verifier(), &keys(), "a=b.c").operator_detail();
-    assert!(!detail.contains("padding"), "{detail}");
+    // The first padded segment is named.
+    let detail = rejection(&verifier(), &keys(), "a.b=.c=").operator_detail();
+    assert!(detail.starts_with("the payload segment"), "{detail}");
+    // `=` in something else is not taken for padding, and neither is another wrong sign.
+    for token in ["a=b.c", "a.b+.c", "a.=b.c"] {
+        let detail = rejection(&verifier(), &keys(), token).operator_detail();
+        assert!(!detail.contains("padding"), "{detail}");
+    }
 }
 
 #[test]

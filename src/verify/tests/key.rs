@@ -174,6 +174,7 @@ fn j13_other_kinds_of_tokens_are_refused() {
         ("application/secevent+jwt", "token_type_not_allowed"),
         ("application/application/jwt", "token_type_not_allowed"),
         ("application/", "token_type_not_allowed"),
+        ("credentials/jwt", "token_type_not_allowed"),
         ("JOSE", "token_type_not_allowed"),
         ("JWT ", "token_type_not_allowed"),
         ("text/jwt", "token_type_not_allowed"),
@@ -193,6 +194,16 @@ fn j13_other_kinds_of_tokens_are_refused() {
     for cty in ["\"JWT\"", "\"\"", "null", "\"json\""] {
         let token = minted(&format!(r#"{{"alg":"RS256","kid":"k1","cty":{cty}}}"#));
         assert_eq!(reason(token), "token_type_not_allowed", "{cty}");
+    }
+}
+
+#[test]
+fn j13_an_id_token_is_for_its_client_and_nobody_else() {
+    for more in [
+        r#""aud":"client-id","nonce":"n","at_hash":"x""#,
+        r#""aud":["client-id"],"azp":"client-id""#,
+    ] {
+        assert_eq!(reason(good(more)), "audience_mismatch", "{more}");
     }
 }
 
@@ -297,6 +308,7 @@ const OTHER: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";
 
 fn entra_profile() -> Profile {
     entra::profile(entra::Settings {
+        cloud: entra::Cloud::Global,
         tenant: TENANT.to_owned(),
         allowed_tenants: Vec::new(),
         any_tenant: false,

@@ -1,13 +1,19 @@
-//! The catalogue of threats against tokens (J) and against remembered decisions (C), row by row.
+//! The catalogue of threats against tokens (J) and against remembered decisions (C), row by row; and what tokens are bound to.
 
 mod algorithm;
+mod binding;
 mod cache;
+mod cache_bounds;
+mod cache_model;
 mod claims;
 mod cost;
+mod decryption;
 mod encoding;
 mod issuer;
 mod key;
+mod load_balancer;
 mod order;
+mod trust_domain;
 mod vectors;
 
 use super::testing::{at, keys, refusal, verdict, verifier};

@@ -28,6 +28,7 @@ fn keys_of(document: &Value) -> TestKeys {
 
 fn entra_verifier(tenant: &str, audience: &str) -> Verifier {
     let profile = entra::profile(entra::Settings {
+        cloud: entra::Cloud::Global,
         tenant: tenant.to_owned(),
         allowed_tenants: Vec::new(),
         any_tenant: false,

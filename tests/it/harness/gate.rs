@@ -35,15 +35,33 @@ pub fn claimgate(arguments: &[&str]) -> Output {
 impl Gate {
     /// Starts with this configuration and waits until it is ready.
     pub fn start(configuration: &str) -> Self {
-        let gate = Self::start_unready(configuration);
+        Self::start_in(&[], configuration)
+    }
+
+    /// As [`Self::start`], with these variables added to the environment.
+    pub fn start_in(environment: &[(&str, &str)], configuration: &str) -> Self {
+        let gate = Self::spawn(environment, configuration).that_listens();
         eventually("readiness", || {
             (gate.admin("/readyz").0 == 200).then_some(())
         });
         gate
     }
 
-    /// Waits only until the admin listener answers.
+    /// Waits only until the listeners answer.
     pub fn start_unready(configuration: &str) -> Self {
+        Self::spawn(&[], configuration).that_listens()
+    }
+
+    fn that_listens(mut self) -> Self {
+        eventually("the admin listener", || {
+            assert!(self.is_alive(), "the gate did not start: {}", self.log());
+            (listens(self.admin) && listens(self.port)).then_some(())
+        });
+        self
+    }
+
+    /// Waits for nothing.
+    pub fn spawn(environment: &[(&str, &str)], configuration: &str) -> Self {
         let (port, admin) = (free_port(), free_port());
         let file = scratch("yaml");
         let log = scratch("log");
@@ -53,21 +71,14 @@ impl Gate {
         )
         .unwrap();
         let out = File::create(&log).unwrap();
-        let mut process = Command::new(env!("CARGO_BIN_EXE_claimgate"))
+        let process = Command::new(env!("CARGO_BIN_EXE_claimgate"))
             .args(["run", "--config", file.to_str().unwrap()])
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(out.try_clone().unwrap())
             .stderr(out)
             .spawn()
             .unwrap();
-        eventually("the admin listener", || {
-            assert!(
-                process.try_wait().unwrap().is_none(),
-                "the gate did not start: {}",
-                std::fs::read_to_string(&log).unwrap()
-            );
-            (listens(admin) && listens(port)).then_some(())
-        });
         Self {
             port,
             admin,

@@ -2,11 +2,12 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
+use super::eventually;
 use super::key::{Key, claims};
 
 /// What the issuer does when it is asked for its keys.
@@ -37,6 +38,7 @@ struct Shared {
     keys: Mutex<Vec<Value>>,
     fault: Mutex<Fault>,
     fetches: AtomicUsize,
+    away: AtomicBool,
 }
 
 impl Issuer {
@@ -49,15 +51,43 @@ impl Issuer {
             keys: Mutex::new(vec![key.jwk()]),
             fault: Mutex::new(Fault::None),
             fetches: AtomicUsize::new(0),
+            away: AtomicBool::new(false),
         });
-        let serving = Arc::clone(&shared);
+        let issuer = Self { url, key, shared };
+        issuer.listen(listener);
+        issuer
+    }
+
+    /// Nobody listens at its address any more.
+    pub fn go_away(&self) {
+        self.shared.away.store(true, Ordering::SeqCst);
+        let address = self.url.strip_prefix("http://").unwrap();
+        // The first connection lets the listener see that it is to go.
+        eventually("nobody to listen", || {
+            TcpStream::connect(address).is_err().then_some(())
+        });
+    }
+
+    /// The end of [`Self::go_away`].
+    pub fn come_back(&self) {
+        self.shared.away.store(false, Ordering::SeqCst);
+        let address = self.url.strip_prefix("http://").unwrap();
+        self.listen(eventually("the issuer's port", || {
+            TcpListener::bind(address).ok()
+        }));
+    }
+
+    fn listen(&self, listener: TcpListener) {
+        let shared = Arc::clone(&self.shared);
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let serving = Arc::clone(&serving);
+                if shared.away.load(Ordering::SeqCst) {
+                    return;
+                }
+                let serving = Arc::clone(&shared);
                 std::thread::spawn(move || serving.serve(stream));
             }
         });
-        Self { url, key, shared }
     }
 
     pub fn token(&self, more: Value) -> String {

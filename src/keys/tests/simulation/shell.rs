@@ -190,7 +190,7 @@ async fn request(stage: Arc<Stage>, keys: Arc<Keys>, token: Token) {
     if verdict == Verdict::Refused {
         stage.tell(|| format!("{token:?} asks"));
         stage.oracle.lock().unwrap().asks(arrived);
-        if keys.refetch(FIRST).await {
+        if keys.refetch(FIRST, None).await {
             verdict = judge();
         }
     }

@@ -2,13 +2,23 @@
 
 use serde_json::Value;
 
-use crate::config::{text, units};
+use super::problem::{Place, Problems};
+use super::{scalar, text, tree, units};
 
 /// What is wrong with `value`, none when it fits.
 pub fn errors(schema: &Value, value: &Value) -> Vec<String> {
     let mut errors = Vec::new();
     check(schema, value, "$", &mut errors);
     errors
+}
+
+/// As a JSON Schema tool sees a YAML file: typed by the core schema. None when its numbers are beyond what such tools read.
+pub fn as_json(text: &str) -> Option<Value> {
+    let mut problems = Problems::new("f", text);
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let node = tree::read(text).0.expect("a tree");
+    let json = scalar::json(&node, &Place::default(), &mut problems)?;
+    serde_json::from_str(&json.to_ascii()).ok()
 }
 
 fn fits(schema: &Value, value: &Value) -> bool {

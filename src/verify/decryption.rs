@@ -1,0 +1,327 @@
+//! Encrypted tokens: which keys may open one, and which issuers it can be from then. Decrypting proves nothing (anybody can encrypt to a
+//! public key): what comes out is judged as any token is.
+
+use std::sync::Arc;
+
+use super::issuers::FoundIssuer;
+use super::text::quoted;
+use super::{IssuerConfig, Rejection};
+use crate::jose::jwe::{
+    BadHeader, DecryptionKey, Encryption, Header, KeyManagement, NotOpened, NotSealed, Sealed,
+};
+use crate::keys::{DecryptionId, DecryptionKeySet, KeyLookup};
+
+/// Keys that are tried for one token, of all issuers together: anybody can send one that costs so many operations with a private key.
+pub const MAX_PRIVATE_KEY_OPERATIONS: usize = 4;
+
+/// `decryption:` of one issuer.
+#[derive(Clone, Debug)]
+pub struct Decryption {
+    /// Where its keys are.
+    pub source: DecryptionId,
+    pub algorithms: Vec<KeyManagement>,
+    pub encryptions: Vec<Encryption>,
+    /// Its tokens must be encrypted; otherwise they may be.
+    pub required: bool,
+}
+
+impl Decryption {
+    /// What a public key opens: only the gate holds the other half. With a shared secret the issuer, and whoever else has it, could
+    /// read the tokens too, so those algorithms are named or off. RSA-OAEP with SHA-1 is among them: the padding does not rest on
+    /// collisions (RFC 8017 §7.1), and it is what WSO2 and many others do by default.
+    pub const DEFAULT_ALGORITHMS: [KeyManagement; 5] = [
+        KeyManagement::RsaOaep256,
+        KeyManagement::RsaOaep,
+        KeyManagement::EcdhEs,
+        KeyManagement::EcdhEsA128Kw,
+        KeyManagement::EcdhEsA256Kw,
+    ];
+    /// All of them authenticate what they encrypt, and none is weak; the default of OpenID Connect is A128CBC-HS256.
+    pub const DEFAULT_ENCRYPTIONS: [Encryption; 6] = Encryption::ALL;
+
+    fn allows(&self, header: &Header) -> bool {
+        self.algorithms.contains(&header.algorithm) && self.encryptions.contains(&header.encryption)
+    }
+}
+
+/// What a remembered token depends on besides its signature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct OpenedBy {
+    pub source: DecryptionId,
+    pub generation: u64,
+}
+
+/// The inside of an encrypted token: a credential, so it has no Debug.
+pub(super) struct Opened {
+    pub plaintext: Vec<u8>,
+    algorithm: KeyManagement,
+    encryption: Encryption,
+    kid: Option<Box<str>>,
+    /// The issuers that hold the key and allow the algorithms, by index.
+    holders: Vec<(usize, OpenedBy)>,
+}
+
+impl Opened {
+    /// For `explain`.
+    pub fn said(&self) -> String {
+        format!(
+            "{} and {}, key {}",
+            self.algorithm.name(),
+            self.encryption.name(),
+            self.kid
+                .as_deref()
+                .map_or_else(|| "without a name".to_owned(), quoted)
+        )
+    }
+
+    /// What the decision depends on, if the token could have been opened with what this issuer is configured with: nobody
+    /// smuggles a token of one issuer through the keys of another.
+    fn by(&self, issuer: FoundIssuer<'_>) -> Option<OpenedBy> {
+        let mut holders = self.holders.iter();
+        holders
+            .find(|(index, _)| *index == issuer.index)
+            .map(|(_, by)| *by)
+    }
+}
+
+/// Opens a token of five parts with the keys of `issuers`. Every failure is [`Rejection::DecryptionFailed`], and says why to the operator alone.
+pub(super) fn open(
+    issuers: &[IssuerConfig],
+    token: &[u8],
+    keys: &dyn KeyLookup,
+) -> Result<Opened, Rejection> {
+    let sealed = Sealed::read(token).map_err(|why| failed(not_sealed(why)))?;
+    let header = &sealed.header;
+    let allowing: Vec<Holder<'_>> = issuers
+        .iter()
+        .enumerate()
+        .filter_map(|(index, issuer)| Holder::of(index, issuer, keys))
+        .filter(|holder| holder.decryption.allows(header))
+        .collect();
+    if allowing.is_empty() {
+        return Err(failed(not_allowed(header)));
+    }
+    let candidates = candidates(&allowing, &sealed);
+    let mut last = None;
+    for key in candidates.iter().take(MAX_PRIVATE_KEY_OPERATIONS) {
+        match sealed.open(key) {
+            Ok(plaintext) => {
+                return Ok(Opened {
+                    plaintext,
+                    algorithm: header.algorithm,
+                    encryption: header.encryption,
+                    kid: key.kid.clone(),
+                    holders: allowing
+                        .iter()
+                        .filter(|holder| holder.could_open(key, &sealed))
+                        .map(|holder| (holder.index, holder.by()))
+                        .collect(),
+                });
+            }
+            Err(why) => last = Some(why),
+        }
+    }
+    Err(failed(match last {
+        None => no_key_fits(header),
+        Some(why) => not_opened(header, why, &candidates),
+    }))
+}
+
+/// Whether the token of an issuer may have come as it did: `opened` is none for one that was not encrypted.
+pub(super) fn check_issuer(
+    opened: Option<&Opened>,
+    issuer: FoundIssuer<'_>,
+) -> Result<Option<OpenedBy>, Rejection> {
+    match (opened, &issuer.config.decryption) {
+        (None, Some(Decryption { required: true, .. })) => Err(Rejection::TokenTypeNotAllowed {
+            found: "a token that is not encrypted".to_owned(),
+            expected: "encrypted tokens (`decryption.required`)".to_owned(),
+        }),
+        (None, _) => Ok(None),
+        (Some(opened), _) => match opened.by(issuer) {
+            Some(by) => Ok(Some(by)),
+            None => Err(failed(format!(
+                "the token was opened ({}), but not by a key and algorithms of issuer {}, which it says it is from: \
+                 add the key to that issuer's `decryption` if it may encrypt to it",
+                opened.said(),
+                quoted(&issuer.config.name)
+            ))),
+        },
+    }
+}
+
+/// What is inside an encrypted token must be a signed one: not bare claims, not another encrypted token, not text.
+pub(super) fn not_nested() -> Rejection {
+    failed(
+        "what is encrypted is not a signed token: bare claims prove nothing, since anybody can encrypt to a public key; \
+         have the issuer sign the token and then encrypt it (RFC 7519 section 5.2, a nested JWT)"
+            .to_owned(),
+    )
+}
+
+/// An issuer that allows the algorithms of a token, with the keys that it holds now.
+struct Holder<'i> {
+    index: usize,
+    decryption: &'i Decryption,
+    keys: Arc<DecryptionKeySet>,
+}
+
+impl<'i> Holder<'i> {
+    fn of(index: usize, issuer: &'i IssuerConfig, keys: &dyn KeyLookup) -> Option<Self> {
+        let decryption = issuer.decryption.as_ref()?;
+        Some(Self {
+            index,
+            decryption,
+            keys: keys.decryption_keys(decryption.source)?,
+        })
+    }
+
+    fn could_open(&self, key: &DecryptionKey, token: &Sealed<'_>) -> bool {
+        self.keys
+            .keys
+            .iter()
+            .any(|own| own.fingerprint == key.fingerprint && own.fits(token))
+    }
+
+    fn by(&self) -> OpenedBy {
+        OpenedBy {
+            source: self.decryption.source,
+            generation: self.keys.generation,
+        }
+    }
+}
+
+/// The keys that fit the token, each once: those of its kid and then those without one; when there is neither, all.
+fn candidates(holders: &[Holder<'_>], token: &Sealed<'_>) -> Vec<Arc<DecryptionKey>> {
+    let mut fitting: Vec<Arc<DecryptionKey>> = Vec::new();
+    for key in holders.iter().flat_map(|holder| &holder.keys.keys) {
+        let known = fitting.iter().any(|other| {
+            other.fingerprint == key.fingerprint && (other.kid == key.kid || key.kid.is_none())
+        });
+        if key.fits(token) && !known {
+            fitting.push(Arc::clone(key));
+        }
+    }
+    let Some(kid) = token.header.kid.as_deref() else {
+        return once(fitting);
+    };
+    let (named, others): (Vec<_>, Vec<_>) = fitting
+        .into_iter()
+        .partition(|key| key.kid.as_deref() == Some(kid));
+    let (nameless, others): (Vec<_>, Vec<_>) =
+        others.into_iter().partition(|key| key.kid.is_none());
+    let chosen: Vec<_> = named.into_iter().chain(nameless).collect();
+    once(if chosen.is_empty() { others } else { chosen })
+}
+
+/// The same key under two names is one operation.
+fn once(keys: Vec<Arc<DecryptionKey>>) -> Vec<Arc<DecryptionKey>> {
+    let mut kept: Vec<Arc<DecryptionKey>> = Vec::with_capacity(keys.len());
+    for key in keys {
+        if !kept
+            .iter()
+            .any(|other| other.fingerprint == key.fingerprint)
+        {
+            kept.push(key);
+        }
+    }
+    kept
+}
+
+fn failed(why: String) -> Rejection {
+    Rejection::DecryptionFailed { why }
+}
+
+fn not_sealed(why: NotSealed) -> String {
+    let header = match why {
+        NotSealed::Malformed(what) => return format!("the encrypted token is malformed: {what}"),
+        NotSealed::Header(header) => header,
+    };
+    match header {
+        BadHeader::Malformed(what) => format!("the encrypted token: {what}"),
+        BadHeader::Critical => {
+            "the header of the encrypted token has `crit`: it demands an extension that is not supported; the issuer must leave it out"
+                .to_owned()
+        }
+        BadHeader::Compressed => {
+            "the header of the encrypted token has `zip`: compressed tokens are never opened, because a short one can become an endless one; \
+             the issuer must leave compression out"
+                .to_owned()
+        }
+        BadHeader::NotAToken(content) => format!(
+            "the header of the encrypted token has `cty` {}: what is inside is not a token; `JWT` or no `cty` is",
+            quoted(&content)
+        ),
+        BadHeader::Algorithm(alg) => format!(
+            "tokens with `alg` {} are never opened; have the issuer encrypt with one of {}",
+            quoted(&alg),
+            listed(KeyManagement::ALL.map(KeyManagement::name))
+        ),
+        BadHeader::Encryption(enc) => format!(
+            "tokens with `enc` {} are never opened; have the issuer encrypt with one of {}",
+            quoted(&enc),
+            listed(Encryption::ALL.map(Encryption::name))
+        ),
+    }
+}
+
+fn not_allowed(header: &Header) -> String {
+    format!(
+        "no issuer allows `alg` `{}` with `enc` `{}` and has a decryption key; \
+         add them to `decryption.algorithms` and `decryption.encryptions` of the issuer if it may encrypt so",
+        header.algorithm.name(),
+        header.encryption.name()
+    )
+}
+
+fn no_key_fits(header: &Header) -> String {
+    format!(
+        "no decryption key fits {}; {}",
+        wanted(header),
+        "the token is encrypted to another key, or its key is not in the `decryption` of its issuer"
+    )
+}
+
+fn not_opened(header: &Header, why: NotOpened, candidates: &[Arc<DecryptionKey>]) -> String {
+    let tried = candidates.len().min(MAX_PRIVATE_KEY_OPERATIONS);
+    let held = candidates
+        .iter()
+        .any(|key| key.kid.is_some() && key.kid == header.kid);
+    let mut text = match (held, &header.kid) {
+        (true, _) => format!("{} was tried", wanted(header)),
+        (false, Some(kid)) => format!(
+            "the token names key {}, which is not among the decryption keys; those that fit `{}` were tried ({tried})",
+            quoted(kid),
+            header.algorithm.name()
+        ),
+        (false, None) => format!(
+            "the token names no key; those that fit `{}` were tried ({tried})",
+            header.algorithm.name()
+        ),
+    };
+    text.push_str(match why {
+        NotOpened::AnotherKey => ": it is for another kind of key",
+        NotOpened::Agreement => ": the sender's `epk` is not a point of the curve, or gives no secret",
+        NotOpened::KeyUnwrap => ": the encrypted key does not open; the token is encrypted to another key, or was changed",
+        NotOpened::Content => ": the tag does not fit the content; the token was changed, or is encrypted to another key",
+    });
+    if tried < candidates.len() {
+        text.push_str(&format!(
+            "; {} more keys were not tried: have the issuer put the `kid` of its key into the header",
+            candidates.len() - tried
+        ));
+    }
+    text
+}
+
+fn wanted(header: &Header) -> String {
+    let name = header.algorithm.name();
+    match &header.kid {
+        Some(kid) => format!("`{name}` and key {}", quoted(kid)),
+        None => format!("`{name}`"),
+    }
+}
+
+fn listed<const COUNT: usize>(names: [&str; COUNT]) -> String {
+    format!("`{}`", names.join("`, `"))
+}

@@ -1,0 +1,131 @@
+//! C2 and C6: the key of an entry, and what entries cost.
+
+use std::sync::Arc;
+
+use proptest::prelude::*;
+
+use crate::jose::json::{self, Json, Object};
+use crate::provider::{ClaimNames, Findings};
+use crate::verify::cache::{cost, fingerprint};
+use crate::verify::testing::*;
+use crate::verify::{TokenCache, VerifiedToken};
+
+#[test]
+fn c02_the_key_is_sha_256_over_every_byte() {
+    // FIPS 180-2, appendix B.1: the digest of `abc`.
+    let abc: String = fingerprint(b"abc")
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    assert_eq!(
+        abc,
+        "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    );
+}
+
+/// 1,000 random texts in the form of tokens, each with its 1,000 neighbours that differ from it in one byte, anywhere.
+#[test]
+fn c02_a_million_tokens_that_differ_in_one_byte_have_a_million_keys() {
+    const TOKENS: usize = 1_000;
+    const LENGTH: usize = 500;
+    let mut random = fastrand::Rng::new();
+    let mut keys = Vec::with_capacity(TOKENS * (2 * LENGTH + 1));
+    for _ in 0..TOKENS {
+        let mut token: Vec<u8> = (0..LENGTH).map(|_| random.alphanumeric() as u8).collect();
+        token[100] = b'.';
+        token[400] = b'.';
+        keys.push(fingerprint(&token));
+        for at in 0..LENGTH {
+            for bit in [0x01, 0x40] {
+                token[at] ^= bit;
+                keys.push(fingerprint(&token));
+                token[at] ^= bit;
+            }
+        }
+    }
+    let count = keys.len();
+    assert!(count > 1_000_000);
+    keys.sort_unstable();
+    keys.dedup();
+    assert_eq!(keys.len(), count, "two tokens have one key");
+}
+
+/// Claims of any shape, as JSON text.
+fn value() -> impl Strategy<Value = String> {
+    let leaf = prop_oneof![
+        Just("null".to_owned()),
+        any::<bool>().prop_map(|value| value.to_string()),
+        any::<i64>().prop_map(|value| value.to_string()),
+        "[a-z]{0,200}".prop_map(|text| format!("\"{text}\"")),
+    ];
+    leaf.prop_recursive(4, 200, 20, |inner| {
+        let array = prop::collection::vec(inner.clone(), 0..20);
+        let object = prop::collection::btree_map("[a-z]{1,20}", inner, 0..20);
+        prop_oneof![
+            array.prop_map(|values| format!("[{}]", values.join(","))),
+            object.prop_map(|members| {
+                let members: Vec<_> = members
+                    .iter()
+                    .map(|(name, value)| format!("\"{name}\":{value}"))
+                    .collect();
+                format!("{{{}}}", members.join(","))
+            }),
+        ]
+    })
+}
+
+fn token(value: &str) -> VerifiedToken {
+    let claims = json::parse_object(format!("{{\"x\":{value}}}").as_bytes()).unwrap();
+    proven(claims, ClaimNames::default(), Findings::default())
+}
+
+/// Bytes that the values themselves have in memory, without what an allocator and half empty vectors add.
+fn at_least(value: &Json) -> usize {
+    match value {
+        Json::Null | Json::Bool(_) => 0,
+        Json::Number(number) => number.as_written().len(),
+        Json::String(text) => text.len(),
+        Json::Array(values) => {
+            let elements: usize = values.iter().map(at_least).sum();
+            size_of_val(values.as_slice()) + elements
+        }
+        Json::Object(object) => at_least_of(object),
+    }
+}
+
+fn at_least_of(object: &Object) -> usize {
+    let member =
+        |(name, value): (&str, &Json)| size_of::<(Box<str>, Json)>() + name.len() + at_least(value);
+    object.iter().map(member).sum()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn c06_an_entry_costs_what_it_holds_in_memory_and_not_many_times_that(value in value()) {
+        let token = token(&value);
+        let held = size_of::<VerifiedToken>() + at_least_of(token.claims());
+        let cost = cost(&token);
+        prop_assert!(cost >= held, "{} of {}", cost, held);
+        prop_assert!(cost <= 4 * held + 1024, "{} of {}", cost, held);
+    }
+
+    #[test]
+    fn c06_the_bound_holds_for_tokens_of_any_sizes(
+        values in prop::collection::vec((value(), 0..8_u8), 1..40),
+        room in prop_oneof![0..4096_usize, 4096..65536_usize],
+    ) {
+        let verifier = verifier();
+        let mut cache = TokenCache::new(room);
+        for (value, name) in values {
+            let token = Arc::new(token(&value));
+            let fits = cost(&token) <= room;
+            let key = fingerprint(&[name]);
+            cache.store(key, &verifier, Arc::clone(&token));
+            prop_assert!(cache.bytes() <= room);
+            prop_assert!(!fits || cache.bytes() >= cost(&token), "the newest is held");
+            prop_assert_eq!(cache.entries() == 0, cache.bytes() == 0);
+        }
+    }
+}
