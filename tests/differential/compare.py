@@ -40,17 +40,24 @@ def texts(said: str, name: str) -> dict:
 
 
 class Comparison:
-    def __init__(self, folder: str):
+    def __init__(self):
         self.total = self.allowed = self.resigned = 0
         self.agreement = {name: Counter() for name in VERIFIERS}
         self.stricter = defaultdict(Counter)
         self.laxer = defaultdict(Counter)
         self.unknown = Counter()
         self.examples = {}
+        # For each decision the first token on which all agree.
+        self.agreed = {}
+
+    def read(self, folder: str):
         theirs = (rows(folder, name) for name in VERIFIERS)
         with open(f"{folder}/tokens.jsonl") as entries:
             for line, ours, *found in zip(entries, rows(folder, "ours"), *theirs, strict=True):
-                self.compare(json.loads(line), ours, dict(zip(VERIFIERS, found)))
+                entry, found = json.loads(line), dict(zip(VERIFIERS, found))
+                self.compare(entry, ours, found)
+                if all(verdict == ours[0] for verdict, _ in found.values()):
+                    self.agreed.setdefault(ours[0], (entry, found))
 
     def compare(self, entry: dict, ours: list[str], theirs: dict[str, list[str]]):
         decision, reason, detail = ours
@@ -86,6 +93,15 @@ class Comparison:
         self.unknown[key] += 1
         self.examples.setdefault(key, (self.total - 1, detail, said, entry))
 
+    def is_blind(self) -> bool:
+        """Whether the opposite of an agreed decision would go unnoticed."""
+        for decision, opposite in (("allow", ["deny", "bad_signature", ""]), ("deny", ["allow", "", "{}"])):
+            spoilt = Comparison()
+            spoilt.compare(self.agreed[decision][0], opposite, self.agreed[decision][1])
+            if sum(spoilt.unknown.values()) < len(VERIFIERS):
+                return True
+        return False
+
     def report(self) -> str:
         total = self.total
         lines = [
@@ -109,6 +125,8 @@ class Comparison:
         for name, counts in self.agreement.items():
             if counts["allow", "allow"] < LEAST_AGREED * total:
                 problems.append(f"{name} and the gate both allow only {counts['allow', 'allow']} of {total} tokens")
+        if self.is_blind():
+            problems.append("a spoilt decision goes unnoticed")
         if self.resigned < LEAST_RESIGNED * total:
             problems.append("too few tokens are signed anew")
         return problems
@@ -150,7 +168,8 @@ def unlisted() -> list[str]:
 
 def main() -> int:
     folder, *rest = sys.argv[1:]
-    comparison = Comparison(folder)
+    comparison = Comparison()
+    comparison.read(folder)
     print(comparison.report())
     problems = comparison.problems()
     if rest[:1] == ["--bless"] and not problems:
