@@ -125,6 +125,15 @@ impl EitherSource {
         }
     }
 
+    /// There will be no fetch: that a key is not held says nothing of the token that names it.
+    pub fn stay_offline(&self) {
+        match self {
+            // Without a set there is nothing that a key could be missing in.
+            Self::Document(_) => {}
+            Self::KeyPerKid(source) => source.stay_offline(),
+        }
+    }
+
     /// Who has no key before a token names one waits for none.
     pub fn ready(&self) -> bool {
         match self {

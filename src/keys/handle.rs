@@ -117,8 +117,9 @@ impl Keys {
         self.fetch_those(|_| true).await
     }
 
-    /// [`Keys::fetch_once`] of what needs no network; the result of what does is good.
+    /// [`Keys::fetch_once`] of what needs no network; the result of what does is good, and no keys of it can be had.
     pub async fn read_files_once(&self) -> Vec<Result<(), String>> {
+        self.sources.iter().for_each(EitherSource::stay_offline);
         self.fetch_those(|source| !source.is_remote()).await
     }
 

@@ -140,6 +140,12 @@ impl KidSource {
         self.fetch(flight).await.map_err(|error| error.text)
     }
 
+    /// From now on having no key means that keys cannot be had.
+    pub fn stay_offline(&self) {
+        self.state().failing = Some(Duration::MAX);
+        self.publish();
+    }
+
     pub fn retry_after(&self) -> u64 {
         let failing = self.state().failing;
         let left = failing.map(|until| until.saturating_sub(self.now()));
