@@ -18,6 +18,7 @@ pub mod kid;
 pub mod kid_budget;
 pub mod kid_shelf;
 mod kid_source;
+mod kid_state;
 pub mod merge;
 pub mod plan;
 mod read;

@@ -176,7 +176,8 @@ fn check_private_claim(claims: &Object, namespace: &str, name: &str) -> Result<(
         if claims.at(path).and_then(Json::as_str) != Some(expected) {
             return Err(Refusal::ClaimMismatch {
                 claim: PRIVATE_CLAIM,
-                expected: format!("the service account of `sub`: {namespace}/{name}"),
+                // Not which: this goes to the access log, and is the token's own text.
+                expected: "the service account that `sub` names".to_owned(),
             });
         }
     }
@@ -293,7 +294,11 @@ mod tests {
             "null",
         ] {
             let text = with(TOKEN, PRIVATE_CLAIM, Some(claim));
-            assert_eq!(mismatch(judged(&any, &text)), PRIVATE_CLAIM, "{claim}");
+            let found = judged(&any, &text);
+            // It goes to the access log, which holds no claim's text.
+            let told = format!("{found:?}");
+            assert!(!told.contains("payments") && !told.contains("worker"));
+            assert_eq!(mismatch(found), PRIVATE_CLAIM, "{claim}");
         }
         let without = with(TOKEN, PRIVATE_CLAIM, None);
         assert!(judged(&any, &without).is_ok());

@@ -176,6 +176,21 @@ impl<'i> Holder<'i> {
         })
     }
 
+    /// The issuer's keys that fit the token: those of its kid and then those without one; when there is neither, all. How another issuer names
+    /// its keys is nothing to this one.
+    fn candidates(&self, token: &Sealed<'_>) -> Vec<Arc<DecryptionKey>> {
+        let fitting = self.keys.keys.iter().filter(|key| key.fits(token)).cloned();
+        let Some(kid) = token.header.kid.as_deref() else {
+            return fitting.collect();
+        };
+        let (named, others): (Vec<_>, Vec<_>) =
+            fitting.partition(|key| key.kid.as_deref() == Some(kid));
+        let (nameless, others): (Vec<_>, Vec<_>) =
+            others.into_iter().partition(|key| key.kid.is_none());
+        let chosen: Vec<_> = named.into_iter().chain(nameless).collect();
+        if chosen.is_empty() { others } else { chosen }
+    }
+
     fn could_open(&self, key: &DecryptionKey, token: &Sealed<'_>) -> bool {
         self.keys
             .keys
@@ -191,27 +206,23 @@ impl<'i> Holder<'i> {
     }
 }
 
-/// The keys that fit the token, each once: those of its kid and then those without one; when there is neither, all.
+/// The keys to try, each once: those that the token names first, then the issuers take turns. So many keys of one issuer do not use up the
+/// tries of another one's tokens.
 fn candidates(holders: &[Holder<'_>], token: &Sealed<'_>) -> Vec<Arc<DecryptionKey>> {
-    let mut fitting: Vec<Arc<DecryptionKey>> = Vec::new();
-    for key in holders.iter().flat_map(|holder| &holder.keys.keys) {
-        let known = fitting.iter().any(|other| {
-            other.fingerprint == key.fingerprint && (other.kid == key.kid || key.kid.is_none())
-        });
-        if key.fits(token) && !known {
-            fitting.push(Arc::clone(key));
+    let kid = token.header.kid.as_deref();
+    let chosen = holders.iter().map(|holder| holder.candidates(token));
+    let mut queues: Vec<_> = chosen.map(Vec::into_iter).collect();
+    let mut in_turn: Vec<Arc<DecryptionKey>> = Vec::new();
+    loop {
+        let before = in_turn.len();
+        in_turn.extend(queues.iter_mut().filter_map(Iterator::next));
+        if in_turn.len() == before {
+            break;
         }
     }
-    let Some(kid) = token.header.kid.as_deref() else {
-        return once(fitting);
-    };
-    let (named, others): (Vec<_>, Vec<_>) = fitting
-        .into_iter()
-        .partition(|key| key.kid.as_deref() == Some(kid));
-    let (nameless, others): (Vec<_>, Vec<_>) =
-        others.into_iter().partition(|key| key.kid.is_none());
-    let chosen: Vec<_> = named.into_iter().chain(nameless).collect();
-    once(if chosen.is_empty() { others } else { chosen })
+    // Stable: the turns stay.
+    in_turn.sort_by_key(|key| kid.is_none() || key.kid.as_deref() != kid);
+    once(in_turn)
 }
 
 /// The same key under two names is one operation.

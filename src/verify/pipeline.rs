@@ -66,7 +66,8 @@ pub enum Outcome {
         rejection: Rejection,
         seen: Seen,
     },
-    /// The key is unknown, or no signature fits (the issuer may have put a new key under an old kid): after one refetch of `source`, ask again.
+    /// The key is unknown, or is for another algorithm, or no signature fits (the issuer may have put a new key under an old kid): after one
+    /// refetch of `source`, ask again.
     /// `otherwise` stands if that changes nothing.
     NeedsKeys {
         source: SourceId,

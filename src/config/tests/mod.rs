@@ -10,6 +10,7 @@ mod laws;
 mod presets;
 mod providers;
 mod settings;
+mod sources;
 mod together;
 
 use std::collections::HashMap;
