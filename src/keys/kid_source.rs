@@ -12,8 +12,9 @@ use super::fetch::{FetchError, FetchLimits, FetchSettings};
 use super::kid::{Kid, KidUrl};
 use super::kid_state::{Asked, Flight, Held, State};
 use super::plan::Timing;
-use super::source::{KeyStatus, KeysFrom, Origin, SourceStatus};
-use super::task::{LONGEST_WAIT, PAUSE_AFTER_PANIC};
+use super::source::Origin;
+use super::status::{KeyStatus, KeysFrom, SourceStatus};
+use super::task::LONGEST_WAIT;
 use super::{FetchResult, KeyObserver, KeySet, SourceId, read};
 use crate::clock::Clock;
 use crate::jose::jwk::KeyPolicy;
@@ -88,18 +89,8 @@ impl KidSource {
         }
     }
 
-    /// The task of this source. Should it ever panic, it begins anew (K10).
-    pub async fn supervise(self: Arc<Self>) {
-        loop {
-            // Of a set, because that aborts what is in it when this task is aborted.
-            let mut task = JoinSet::new();
-            task.spawn(Arc::clone(&self).run());
-            task.join_next().await;
-            tokio::time::sleep(PAUSE_AFTER_PANIC).await;
-        }
-    }
-
-    async fn run(self: Arc<Self>) {
+    /// Fetches what is asked for and what is due, for ever.
+    pub async fn run(self: Arc<Self>) {
         let mut flights = JoinSet::new();
         loop {
             let now = self.now();

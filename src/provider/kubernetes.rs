@@ -97,6 +97,17 @@ fn problems(settings: &Settings) -> Vec<BadSetting> {
                 "write `namespace/name`, as in `payments/worker`",
             ));
         }
+        let listed = |namespace: &str| settings.namespaces.iter().any(|good| good == namespace);
+        if let Some((namespace, _)) = account.split_once('/').filter(|_| good)
+            && !settings.namespaces.is_empty()
+            && !listed(namespace)
+        {
+            problems.push(BadSetting::new(
+                "service_accounts",
+                format!("`{account}` could never come in: its namespace is not among `namespaces`, and a token must meet both"),
+                format!("add `{namespace}` to `namespaces`, or leave one of the two lists out"),
+            ));
+        }
     }
     problems
 }
@@ -249,7 +260,7 @@ mod tests {
             (&[], &["payments/work"], false),
             (&[], &["other/worker"], false),
             (&["payments"], &["payments/other"], false),
-            (&["other"], &["payments/worker"], false),
+            (&["payments", "other"], &["other/worker"], false),
         ] {
             let profile = cluster(namespaces, accounts).unwrap();
             let found = judged(&profile, TOKEN);
@@ -331,6 +342,7 @@ mod tests {
             (&[""], &[], "namespaces"),
             (&["Payments"], &[], "namespaces"),
             (&[], &["worker"], "service_accounts"),
+            (&["ops"], &["payments/worker"], "service_accounts"),
             (&[], &["payments/*"], "service_accounts"),
             (&[], &["payments:worker"], "service_accounts"),
             (

@@ -365,7 +365,8 @@ impl Verifier {
         if let Some(refusal) = self.issuers().iter().find_map(recognised) {
             return steps::refused(refusal, claims);
         }
-        match iss {
+        let sub = claims.get("sub").and_then(Json::as_str);
+        match iss.or_else(|| self.issuers.foreign_trust_domain(sub)) {
             None => claims::missing("iss"),
             Some(iss) => Rejection::UnknownIssuer {
                 iss: iss.to_owned(),

@@ -218,8 +218,8 @@ pub(super) fn refused(refusal: Refusal, claims: &Object) -> Rejection {
         Refusal::TokenTypeNotAllowed { found, expected } => {
             Rejection::TokenTypeNotAllowed { found, expected }
         }
-        Refusal::AudienceMismatch { expected } => Rejection::AudienceMismatch {
-            found: claims::audience_as_found(claims),
+        Refusal::AudienceMismatch { found, expected } => Rejection::AudienceMismatch {
+            found: found.unwrap_or_else(|| claims::audience_as_found(claims)),
             expected,
         },
         Refusal::TenantNotAllowed { tenant } => Rejection::TenantNotAllowed { tenant },

@@ -28,6 +28,7 @@ fn examples() -> Vec<PathBuf> {
 fn without_files() -> LoadOptions {
     LoadOptions {
         read_files: false,
+        try_snapshots: false,
         ..options()
     }
 }

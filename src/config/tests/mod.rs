@@ -21,6 +21,7 @@ use super::*;
 pub(super) fn options() -> LoadOptions {
     LoadOptions {
         read_files: true,
+        try_snapshots: false,
         environment: Some(HashMap::new()),
     }
 }

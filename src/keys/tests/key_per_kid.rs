@@ -11,7 +11,7 @@ use super::{Bench, bench, bench_with};
 use crate::clock::{Clock, SystemClock};
 use crate::keys::kid_budget::AT_ONCE;
 use crate::keys::plan::Timing;
-use crate::keys::source::KeysFrom;
+use crate::keys::status::KeysFrom;
 use crate::keys::testing::{
     Answer, Issuer, Recorder, config, kids, pem_origin, public_key_pem, short_limits,
 };

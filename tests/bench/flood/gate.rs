@@ -26,7 +26,10 @@ impl Gate {
              issuers:\n  - {{name: test, provider: oidc, issuer: {issuer}, audiences: [api]}}\n"
         );
         std::fs::write(&file, configuration).unwrap();
-        let process = Command::new(env!("CARGO_BIN_EXE_claimgate"))
+        // Another build, to compare with.
+        let binary = std::env::var_os("CLAIMGATE_BIN");
+        let binary = binary.unwrap_or_else(|| env!("CARGO_BIN_EXE_claimgate").into());
+        let process = Command::new(binary)
             .args(["run", "--config", file.to_str().unwrap()])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
