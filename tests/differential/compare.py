@@ -65,7 +65,7 @@ class Comparison:
         self.allowed += decision == "allow"
         self.resigned += entry["resigned"]
         look = Look(entry)
-        counted = False
+        counted = set()
         for name, (verdict, said) in theirs.items():
             self.agreement[name][decision, verdict] += 1
             if verdict == "n/a":
@@ -82,9 +82,9 @@ class Comparison:
                 self.explain(entry, f"{decision} {reason}", f"{name} {verdict} {said.split(':')[0]}", detail, said)
                 continue
             counts[known][name] += 1
-            # A token counts once, however many differ.
-            counts[known]["tokens"] += not counted
-            counted = True
+            # A token counts once in a class, however many differ.
+            counts[known]["tokens"] += known not in counted
+            counted.add(known)
         if decision == "allow" and (promise := broken(look)):
             self.explain(entry, "allow", f"classes.py says that {promise!r} is always refused", detail, "")
 
