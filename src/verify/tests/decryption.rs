@@ -417,6 +417,31 @@ fn c05_a_remembered_token_dies_with_its_decryption_key() {
     assert_eq!(remembered(&keys, &token), ("bad_signature", false));
 }
 
+/// Which keys are tried depends on all that there are: what is not tried any more is not remembered any more.
+#[test]
+fn c05_a_remembered_token_depends_on_the_decryption_keys_of_every_issuer() {
+    let other = decrypting(named_issuer("other", OTHER_ISSUER, 1), 1);
+    let verifier = verifier_of(vec![other, decrypting(oidc_issuer(), 0)]);
+    let mut keys = keys();
+    keys.decrypt_with(0, &minting::RSA.jwks(json!({"kid": "d9"})));
+    keys.decrypt_with(1, &minting::P256.jwks(json!({})));
+    let mut cache = TokenCache::new(1024 * 1024);
+    // Nobody has a key of this name, so those that fit are tried.
+    let token = encrypted(&minting::RSA, json!({"kid": "d1"}), &good(""));
+    let mut both = |keys: &TestKeys| {
+        let (outcome, from_cache) = judge(&verifier, &mut cache, &token, at(NOW), keys);
+        assert_eq!(verdict(&outcome), judged(&verifier, keys, &token));
+        (verdict(&outcome), from_cache)
+    };
+    assert_eq!(both(&keys), ("ok", false));
+    assert_eq!(both(&keys), ("ok", true));
+    keys.decrypt_with(1, &minting::OTHER_RSA.jwks(json!({"kid": "d1"})));
+    assert_eq!(both(&keys), ("decryption_failed", false));
+    keys.decrypt_with(1, &minting::P256.jwks(json!({})));
+    assert_eq!(both(&keys), ("ok", false));
+    assert_eq!(both(&keys), ("ok", true));
+}
+
 #[test]
 fn j22_an_encrypted_token_is_bounded_as_any_other() {
     let (verifier, keys) = (decrypting_verifier(), keys_of(&minting::RSA));
