@@ -1,4 +1,4 @@
-# The gate as an image: one binary, a numeric user, nothing written at run time.
+# The gate as an image: one binary, a numeric user. At run time it writes nowhere but into `keys_snapshot_dir`, if that is configured.
 #   docker build -t claimgate .
 #   docker build -t claimgate --target prebuilt --build-context dist=target/release .   (from a binary that is already built)
 ARG RUST_VERSION=1.95

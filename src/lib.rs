@@ -37,9 +37,11 @@
 //! | [`identity`], [`policy`] | *pure*: headers; routes and rules |
 //! | [`verify`] | *pure*: the decision about a token |
 //! | [`provider`] | *pure*: what is special about each OpenID provider |
-//! | [`keys`] | where keys come from; [`keys::plan`] and [`keys::set`] are *pure* |
-//! | [`jose`] | *pure*: bytes, JSON, algorithms, keys, signatures |
+//! | [`keys`] | where keys come from; what decides there is *pure* ([`keys::plan`], [`keys::set`] and others), what fetches is not |
+//! | [`jose`] | *pure*: bytes, JSON, algorithms, keys, signatures, encryption |
 //! | [`clock`] | the only place that reads the time |
+//!
+//! `fuzzing`, which tests and fuzzers alone are built with, is above them all: the laws that every input must keep.
 
 // What only the binary uses is private, so that the compiler tells of what nobody uses. Tests outside see `jose` and `verify`.
 mod admin;

@@ -5,7 +5,7 @@ use http_body_util::Full;
 use hyper::body::Bytes;
 
 use super::{Admin, View, issuers};
-use crate::keys::source::SourceStatus;
+use crate::keys::status::SourceStatus;
 use crate::telemetry::metrics;
 
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
@@ -110,7 +110,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::keys::source::KeyStatus;
+    use crate::keys::status::KeyStatus;
 
     fn source(issuer: &str, required: bool, error: Option<&str>) -> SourceStatus {
         SourceStatus {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::keys::decryption::DecryptionStatus;
-use crate::keys::source::{KeysFrom, SourceStatus};
+use crate::keys::status::{KeysFrom, SourceStatus};
 
 /// `{"issuers": [{"name", "keys": [{"kid", "alg", "source", "retained_seconds"}], "skipped": [{"kid", "reason", "explanation", "source"}],
 /// "keys_from", "age_seconds", "trusted_for_seconds", "last_error", "consecutive_failures", "next_refresh_seconds", "sources": [...],
@@ -125,7 +125,7 @@ mod tests {
 
     use super::*;
     use crate::jose::jwk::{SkipReason, SkippedKey};
-    use crate::keys::source::{KeyStatus, SnapshotStatus};
+    use crate::keys::status::{KeyStatus, SnapshotStatus};
 
     fn status(issuer: &str, age: Option<u64>) -> SourceStatus {
         SourceStatus {

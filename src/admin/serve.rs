@@ -78,28 +78,12 @@ mod tests {
     use super::*;
     use crate::clock::SystemClock;
     use crate::jose::algorithm::{Algorithm, AlgorithmSet};
-    use crate::jose::jwk::{KeyPolicy, ReadKeys};
+    use crate::jose::jwk::ReadKeys;
     use crate::jose::key::VerificationKey;
     use crate::keys::Keys;
-    use crate::keys::plan::Timing;
     use crate::keys::source::{FileFormat, Origin, SourceConfig};
+    use crate::keys::testing::config;
     use crate::telemetry::Metrics;
-
-    fn source(origin: Origin) -> SourceConfig {
-        SourceConfig {
-            issuer: Arc::from("staff"),
-            origin,
-            timing: Timing {
-                refresh_interval: Timing::DEFAULT_REFRESH_INTERVAL,
-                refetch_interval: Timing::DEFAULT_REFETCH_INTERVAL,
-                max_stale: Timing::DEFAULT_MAX_STALE,
-                retention: Duration::ZERO,
-            },
-            policy: KeyPolicy::default(),
-            required_for_ready: true,
-            snapshot_dir: None,
-        }
-    }
 
     fn admin(sources: Vec<SourceConfig>) -> Arc<Admin> {
         let metrics = Metrics::new(&[Arc::from("all")], &[Arc::from("staff")]);
@@ -154,13 +138,16 @@ mod tests {
     async fn a_gate_with_keys_is_ready_until_it_drains() {
         let hs256 = AlgorithmSet::of(&[Algorithm::Hs256]);
         let secret = VerificationKey::from_secret(&[7; 32], hs256).unwrap();
-        let admin = admin(vec![source(Origin::Fixed {
-            keys: ReadKeys {
-                keys: vec![secret],
-                skipped: vec![],
+        let admin = admin(vec![config(
+            "staff",
+            Origin::Fixed {
+                keys: ReadKeys {
+                    keys: vec![secret],
+                    skipped: vec![],
+                },
+                any_kid: true,
             },
-            any_kid: true,
-        })]);
+        )]);
         let address = started(admin.clone()).await;
         assert!(
             asked(address, "GET /readyz")
@@ -180,10 +167,13 @@ mod tests {
 
     #[tokio::test]
     async fn a_gate_without_keys_says_whom_it_waits_for() {
-        let address = started(admin(vec![source(Origin::File {
-            path: "/nonexistent/keys.json".into(),
-            format: FileFormat::Jwks,
-        })]))
+        let address = started(admin(vec![config(
+            "staff",
+            Origin::File {
+                path: "/nonexistent/keys.json".into(),
+                format: FileFormat::Jwks,
+            },
+        )]))
         .await;
         let answer = asked(address, "GET /readyz").await;
         assert!(answer.starts_with("HTTP/1.1 503 "));

@@ -36,7 +36,7 @@ pub fn assemble(
         Some(routes) => RouteTable::new(routes, config.strict_paths).map_err(bad_routes)?,
     };
     let (issuers, mut sources, decryption) = number_sources(config.issuers);
-    let snapshot_dir = config.keys_snapshot_dir.map(|found| found.path.into());
+    let snapshot_dir = config.keys_snapshot_dir.map(Into::into);
     let route_names: Vec<Arc<str>> = routes
         .routes()
         .iter()

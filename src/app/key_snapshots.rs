@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::keys::Keys;
 use crate::keys::snapshot::examine;
-use crate::keys::source::{SnapshotNote, SnapshotOutcome};
+use crate::keys::status::{SnapshotNote, SnapshotOutcome};
 
 /// Gives sources without keys those of their snapshots, and says so. Before the tasks of `keys` are started.
 pub(super) async fn take_over(keys: &Keys, directory: Option<&Path>) {

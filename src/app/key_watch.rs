@@ -9,7 +9,7 @@ use arc_swap::ArcSwap;
 use super::decryption_watch::DecryptionWatch;
 use super::key_snapshots::split;
 use crate::jose::jwk::SkippedKey;
-use crate::keys::source::{KeysFrom, SourceStatus};
+use crate::keys::status::{KeysFrom, SourceStatus};
 use crate::proxy::Gate;
 
 /// Between two looks. Cheap, and what matters at once is in the metrics and in each request's line.
@@ -174,7 +174,7 @@ fn consequence(source: &SourceStatus) -> &'static str {
 mod tests {
     use super::*;
     use crate::jose::jwk::SkipReason;
-    use crate::keys::source::{KeyStatus, SnapshotStatus};
+    use crate::keys::status::{KeyStatus, SnapshotStatus};
 
     fn status(keys: usize, error: Option<&str>) -> SourceStatus {
         SourceStatus {

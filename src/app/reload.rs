@@ -13,7 +13,7 @@ use super::{assemble, key_snapshots};
 use crate::admin::Admin;
 use crate::clock::UnixTime;
 use crate::config::{self, Config, LoadOptions, Problem, Shutdown};
-use crate::keys::source::KeysFrom;
+use crate::keys::status::KeysFrom;
 use crate::keys::{KeyObserver, Keys, SnapshotEvent, SourceId};
 use crate::proxy::Gate;
 use crate::telemetry::LogSettings;
@@ -152,7 +152,7 @@ impl Reloader {
         };
         new.access_log = old.access_log.clone();
         new.keys.inherit(&old.keys);
-        let snapshots = snapshots.as_ref().map(|directory| &*directory.path);
+        let snapshots = snapshots.as_deref();
         key_snapshots::take_over(&new.keys, snapshots).await;
         new.keys.start();
         if self.became_ready(&new.keys).await || !old.keys.ready() {

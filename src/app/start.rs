@@ -45,7 +45,7 @@ pub(super) async fn start_and_serve(mut config: Config, file: PathBuf) -> Result
         .map_err(|error| CannotRun::new(error.to_string()))?;
     let writer = start_logs(&mut gate, log)?;
     gate.metrics.config_loaded(true, clock.now().wall);
-    let snapshots = snapshots.as_ref().map(|directory| &*directory.path);
+    let snapshots = snapshots.as_deref();
     key_snapshots::take_over(&gate.keys, snapshots).await;
     count_keys(&gate, clock.now().wall);
     gate.keys.start();

@@ -1,6 +1,5 @@
 //! `claimgate check`: every problem of the file in one run; with `--online` also whether the issuers' keys can be had.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use super::online::fetch_once;
@@ -10,8 +9,8 @@ use crate::app;
 use crate::clock::SystemClock;
 
 use crate::config::{self, Config, LoadOptions, Problem, Severity, to_json};
-use crate::keys::snapshot::examine;
-use crate::keys::source::{Origin, SourceStatus};
+use crate::keys::source::Origin;
+use crate::keys::status::SourceStatus;
 use crate::policy::{Access, RouteConfig};
 use crate::verify::Verifier;
 
@@ -34,6 +33,7 @@ pub(super) fn check(arguments: &Arguments) -> u8 {
     let file = arguments.file.path();
     let options = LoadOptions {
         read_files: !arguments.no_files,
+        try_snapshots: !arguments.no_files,
         ..LoadOptions::default()
     };
     let mut config = match config::load(&file, &options) {
@@ -41,9 +41,6 @@ pub(super) fn check(arguments: &Arguments) -> u8 {
         Err(problems) => return report(arguments, &problems),
     };
     let mut problems = std::mem::take(&mut config.warnings);
-    if !arguments.no_files {
-        problems.extend(unusable_snapshots(&file, &config));
-    }
     let mut summary = server(&config);
     let routes = routes(config.routes.as_deref());
     let owners = owners(&config);
@@ -165,23 +162,6 @@ fn unreachable_keys(file: &str, owner: &Owner, source: &SourceStatus, error: &st
     }
 }
 
-/// A gate without its snapshots serves, and starts without keys while an issuer is away: a warning.
-fn unusable_snapshots(file: &Path, config: &Config) -> Option<Problem> {
-    let directory = config.keys_snapshot_dir.as_ref()?;
-    let why = examine(&directory.path).err()?;
-    let (message, hint) = why.split_once("\nhint: ").unwrap_or((&why, ""));
-    Some(Problem {
-        file: file.display().to_string(),
-        line: directory.line,
-        column: directory.column,
-        path: "keys_snapshot_dir".to_owned(),
-        message: format!("keys cannot be remembered for the next start: {message}"),
-        hint: Some(hint.to_owned()),
-        severity: Severity::Warning,
-        snippet: None,
-    })
-}
-
 const ABOUT_ISSUERS: &str = "look at the issuer's address, DNS, the network policy, `keys.ca_file` for a private certificate, `keys.proxy`";
 const UNTIL_THEN: &str =
     "the gate would start, and answer 503 to this issuer's tokens until its keys can be had";
@@ -283,7 +263,7 @@ fn routes(routes: Option<&[RouteConfig]>) -> String {
 mod tests {
     use super::*;
     use crate::jose::jwk::{SkipReason, SkippedKey};
-    use crate::keys::source::KeyStatus;
+    use crate::keys::status::KeyStatus;
 
     #[test]
     fn routes_say_who_may_pass() {

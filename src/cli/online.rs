@@ -2,7 +2,7 @@
 
 use tokio::runtime::{Builder, Runtime};
 
-use crate::keys::source::SnapshotNote;
+use crate::keys::status::SnapshotNote;
 use crate::keys::{Keys, SourceId};
 
 /// One result for each source, in the order of their numbers.

@@ -395,8 +395,17 @@ impl Decoder<'_> {
                 By::Value(key) => format!("{key} {}", quoted(&owners)),
                 By::Presence => quoted(&owners),
             };
-            mistake.message = format!("`{name}` is not a key of `{variant}`");
-            mistake.hint(format!("it belongs to {by}"))
+            match variants.by {
+                // Both are there to choose by.
+                By::Presence if owners.contains(&&*name) => {
+                    mistake.message = format!("`{name}` cannot stand beside `{variant}`");
+                    mistake.hint("leave one of them out")
+                }
+                _ => {
+                    mistake.message = format!("`{name}` is not a key of `{variant}`");
+                    mistake.hint(format!("it belongs to {by}"))
+                }
+            }
         } else if let Some(near) = nearest(&entry.name, known()) {
             meant = Some(near);
             mistake.hint(format!("did you mean `{near}`?"))

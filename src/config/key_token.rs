@@ -4,7 +4,7 @@ use super::keys::Builder;
 use super::problem::{Mistake, Problems};
 use super::secret;
 use crate::keys::source::Origin;
-use crate::keys::token_file::TokenFile;
+use crate::keys::token_file::{TokenFile, token_in};
 use crate::keys::url::KeyUrl;
 
 impl Builder<'_> {
@@ -15,7 +15,7 @@ impl Builder<'_> {
         };
         let path = item.text()?;
         if self.options.read_files
-            && let Err(mistake) = secret::read_file(path)
+            && let Err(mistake) = examine(path)
         {
             problems.error(&item.place, mistake);
             return None;
@@ -61,5 +61,39 @@ impl Builder<'_> {
             .hint("use `https://`; plain http is good enough only for loopback, without `proxy`"),
         );
         false
+    }
+}
+
+/// What it holds now; it is read again for each fetch.
+fn examine(path: &str) -> Result<(), Mistake> {
+    let document = secret::read_file(path)?;
+    match token_in(&document) {
+        Some(_) => Ok(()),
+        None => Err(Mistake::new("there is no bearer token in it").hint(
+            "`token_file` is one token and nothing else, as Kubernetes writes it to `/var/run/secrets/kubernetes.io/serviceaccount/token`",
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::examine;
+
+    #[test]
+    fn a_file_is_one_token_and_a_mistake_does_not_show_what_is_there() {
+        let path = std::env::temp_dir().join(format!("claimgate-token-{}", std::process::id()));
+        let at = path.to_str().unwrap();
+        for (text, good) in [
+            ("eyJhbGci.eyJpc3Mi.c2ln\n", true),
+            ("", false),
+            ("two lines\nof text", false),
+            ("-----BEGIN PRIVATE KEY-----\nMIIE\n", false),
+        ] {
+            std::fs::write(&path, text).unwrap();
+            let found = examine(at);
+            assert_eq!(found.is_ok(), good, "{text}");
+            assert!(!format!("{found:?}").contains("MIIE"));
+        }
+        std::fs::remove_file(&path).unwrap();
     }
 }

@@ -97,7 +97,7 @@ pub struct Config {
     pub log: LogSettings,
     pub shutdown: Shutdown,
     /// Absent: keys are remembered nowhere.
-    pub keys_snapshot_dir: Option<SnapshotDirectory>,
+    pub keys_snapshot_dir: Option<PathBuf>,
     /// Loaded well, but the operator should know: printed by `check` and at start.
     pub warnings: Vec<Problem>,
 }
@@ -131,15 +131,6 @@ pub struct DecryptionSetup {
     pub required: bool,
 }
 
-/// `keys_snapshot_dir`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SnapshotDirectory {
-    pub path: PathBuf,
-    /// Where it stands in the file, from 1.
-    pub line: usize,
-    pub column: usize,
-}
-
 /// `identity:`; `app` makes the mapping and the managed names of it.
 pub struct IdentitySettings {
     /// Absent: the default set.
@@ -161,6 +152,8 @@ pub struct Shutdown {
 pub struct LoadOptions {
     /// `--no-files`: secret and key files are not read.
     pub read_files: bool,
+    /// Whether `keys_snapshot_dir` is tried by writing to it. The gate itself does that when it starts, and says so in its log.
+    pub try_snapshots: bool,
     /// For `${NAME}` and `*_env`; `None` is the process's environment.
     pub environment: Option<HashMap<String, String>>,
 }
@@ -170,6 +163,7 @@ impl Default for LoadOptions {
     fn default() -> Self {
         Self {
             read_files: true,
+            try_snapshots: false,
             environment: None,
         }
     }
@@ -297,7 +291,7 @@ fn build(text: &str, options: &LoadOptions, problems: &mut Problems) -> Option<C
     bindings::check_places(root, token.as_ref(), identity.as_ref(), problems);
     let strict_paths = routes::strict_paths(root);
     let routes = routes::routes(root, strict_paths, problems);
-    let keys_snapshot_dir = server::keys_snapshot_dir(root, &issuers, problems);
+    let keys_snapshot_dir = server::keys_snapshot_dir(root, &issuers, options, problems);
     Some(Config {
         listen: listen?,
         admin: admin?,

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
 
 use http::uri::Authority;
 use ipnet::IpNet;
@@ -10,7 +11,8 @@ use super::fields::DEFAULT_DRAIN_TIMEOUT;
 use super::problem::{Mistake, Problems};
 use super::record::{Data, Record};
 use super::text;
-use super::{IssuerSetup, Shutdown, SnapshotDirectory};
+use super::{IssuerSetup, LoadOptions, Shutdown};
+use crate::keys::snapshot::examine;
 use crate::telemetry::{AccessMode, Level, LogFormat, LogSettings};
 
 pub(super) fn listen(root: &Record) -> Option<SocketAddr> {
@@ -136,13 +138,14 @@ pub(super) fn log(root: &Record) -> Option<LogSettings> {
     })
 }
 
-/// Only keys that are fetched over the network are remembered. The directory is not looked at here: `check` and the start do, and a gate without
-/// it serves all the same.
+/// Only keys that are fetched over the network are remembered. A directory that cannot be used is a warning: a gate without its snapshots serves,
+/// and starts without keys while an issuer is away.
 pub(super) fn keys_snapshot_dir(
     root: &Record,
     issuers: &[IssuerSetup],
+    options: &LoadOptions,
     problems: &mut Problems,
-) -> Option<SnapshotDirectory> {
+) -> Option<PathBuf> {
     let path = root.text("keys_snapshot_dir")?;
     let place = root.place("keys_snapshot_dir");
     let mut sources = issuers.iter().flat_map(|issuer| &issuer.sources);
@@ -153,11 +156,16 @@ pub(super) fn keys_snapshot_dir(
                 .hint("take it out"),
         );
     }
-    Some(SnapshotDirectory {
-        path: path.into(),
-        line: place.at.line,
-        column: place.at.column,
-    })
+    if options.try_snapshots
+        && let Err(why) = examine(Path::new(path))
+    {
+        let why = format!("keys cannot be remembered for the next start: {why}");
+        problems.warning(
+            &place,
+            Mistake::from_message(&why, "look at the volume that is mounted there"),
+        );
+    }
+    Some(path.into())
 }
 
 pub(super) fn shutdown(root: &Record) -> Option<Shutdown> {

@@ -12,9 +12,9 @@ use crate::identity::format::Format;
 use crate::identity::mapping::{ClaimSource, DEFAULT_NAMES, Missing};
 use crate::identity::{HeaderRule, Mapping};
 use crate::jose::json::{self, Json, Object};
-use crate::provider::{ClaimNames, Findings, claim_path};
+use crate::provider::Findings;
 use crate::verify::Rejection;
-use crate::verify::testing::proven;
+use crate::verify::testing::{claim_names, proven};
 
 /// A control line and a claims set. The places of the control line: 0 the budget of all lines, 1 what the provider found out, 2 how many
 /// rules there are (0: the default set), then four places for each rule: claim, format, encoding, and what else.
@@ -35,7 +35,7 @@ pub fn claims_to_headers(input: &[u8]) -> Reached {
         true => Mapping::default_set(max_bytes),
         false => Mapping::of(rules.clone(), max_bytes),
     };
-    let written = match mapping.lines(&proven(claims.clone(), names(), findings)) {
+    let written = match mapping.lines(&proven(claims.clone(), claim_names(), findings)) {
         Ok(lines) => lines,
         Err(rejection) => return vec![check_refusal(&rejection)],
     };
@@ -92,22 +92,6 @@ fn rule(control: Control<'_>, position: usize) -> HeaderRule {
         ),
         missing: control.choose(place + 3, &[Missing::Omit, Missing::Reject]),
         max_bytes: control.choose(place + 3, &[None, None, Some(8 * 1024), Some(16), Some(0)]),
-    }
-}
-
-fn names() -> ClaimNames {
-    let one = |name| vec![claim_path(&[name])];
-    let two = |first: &[&'static str], second: &[&'static str]| {
-        vec![claim_path(first), claim_path(second)]
-    };
-    ClaimNames {
-        username: two(&["preferred_username"], &["upn"]),
-        email: one("email"),
-        name: one("name"),
-        groups: one("groups"),
-        roles: two(&["realm_access", "roles"], &["roles"]),
-        scope: two(&["scope"], &["scp"]),
-        tenant: one("tid"),
     }
 }
 

@@ -50,6 +50,7 @@ fn options() -> LoadOptions {
     let own = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
     LoadOptions {
         read_files: false,
+        try_snapshots: false,
         environment: Some(variables.into_iter().map(own).collect::<HashMap<_, _>>()),
     }
 }

@@ -28,6 +28,7 @@ pub(super) fn world() -> &'static World {
         let options = LoadOptions {
             // There are none; the keys to decrypt with count as one wherever they are.
             read_files: true,
+            try_snapshots: false,
             environment: Some(HashMap::from([
                 (
                     "SHARED".to_owned(),

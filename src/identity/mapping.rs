@@ -227,33 +227,19 @@ impl Writer {
 mod tests {
     use super::*;
     use crate::jose::json::parse_object;
-    use crate::provider::{ClaimNames, Findings, claim_path};
-    use crate::verify::testing::proven;
+    use crate::provider::Findings;
+    use crate::verify::testing::{claim_names, proven};
 
     fn claims(text: &str) -> Object {
         parse_object(text.as_bytes()).unwrap()
     }
-    fn names() -> ClaimNames {
-        let one = |name| vec![claim_path(&[name])];
-        let two = |first: &[&'static str], second: &[&'static str]| {
-            vec![claim_path(first), claim_path(second)]
-        };
-        ClaimNames {
-            username: two(&["preferred_username"], &["upn"]),
-            email: one("email"),
-            name: one("name"),
-            groups: one("groups"),
-            roles: two(&["realm_access", "roles"], &["roles"]),
-            scope: two(&["scope"], &["scp"]),
-            tenant: one("tid"),
-        }
-    }
+
     fn written(
         mapping: &Mapping,
         token: &str,
         findings: Findings,
     ) -> Result<Vec<(String, String)>, Rejection> {
-        let lines = mapping.lines(&proven(claims(token), names(), findings))?;
+        let lines = mapping.lines(&proven(claims(token), claim_names(), findings))?;
         Ok(lines
             .iter()
             .map(|(name, value)| {
@@ -458,7 +444,7 @@ mod tests {
         let lines = Mapping::default_set(DEFAULT_MAX_BYTES)
             .lines(&proven(
                 claims(r#"{"sub":"s3cret"}"#),
-                names(),
+                claim_names(),
                 Findings::default(),
             ))
             .unwrap();

@@ -3,12 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::task::JoinSet;
+
 use super::fetch::FetchLimits;
 use super::kid_source::{KidSettings, KidSource};
-use super::source::{Origin, SnapshotNote, SourceConfig, SourceStatus};
+use super::source::{Origin, SourceConfig};
+use super::status::{SnapshotNote, SourceStatus};
 use super::task::Source;
 use super::{KeyObserver, KeySet, SourceId};
 use crate::clock::Clock;
+
+/// The panic may come again at once.
+const PAUSE_AFTER_PANIC: Duration = Duration::from_secs(1);
 
 #[derive(Clone)]
 pub(super) enum EitherSource {
@@ -24,35 +30,20 @@ impl EitherSource {
         observer: Arc<dyn KeyObserver>,
         limits: FetchLimits,
     ) -> Self {
-        let SourceConfig {
-            issuer,
-            origin,
-            timing,
-            policy,
-            required_for_ready,
-            snapshot_dir,
-        } = config;
-        match origin {
+        match config.origin {
             Origin::KeyPerKid { url, fetch } => {
                 let settings = KidSettings {
-                    issuer,
+                    issuer: config.issuer,
                     url,
                     fetch,
-                    timing,
-                    policy,
+                    timing: config.timing,
+                    policy: config.policy,
                 };
                 let source = KidSource::new(id, settings, clock, observer, limits);
                 Self::KeyPerKid(Arc::new(source))
             }
             origin => {
-                let config = SourceConfig {
-                    issuer,
-                    origin,
-                    timing,
-                    policy,
-                    required_for_ready,
-                    snapshot_dir,
-                };
+                let config = SourceConfig { origin, ..config };
                 Self::Document(Arc::new(Source::new(id, config, clock, observer, limits)))
             }
         }
@@ -87,10 +78,21 @@ impl EitherSource {
         }
     }
 
+    /// The task of this source. Should it ever panic, it begins anew: keys must not age because of one bad moment (K10).
     pub async fn supervise(self) {
+        loop {
+            // Of a set, because that aborts what is in it when this task is aborted.
+            let mut task = JoinSet::new();
+            task.spawn(self.clone().run());
+            task.join_next().await;
+            tokio::time::sleep(PAUSE_AFTER_PANIC).await;
+        }
+    }
+
+    async fn run(self) {
         match self {
-            Self::Document(source) => source.supervise().await,
-            Self::KeyPerKid(source) => source.supervise().await,
+            Self::Document(source) => source.run().await,
+            Self::KeyPerKid(source) => source.run().await,
         }
     }
 
@@ -120,6 +122,15 @@ impl EitherSource {
         match self {
             Self::Document(_) => Ok(false),
             Self::KeyPerKid(source) => source.fetch_once(kid).await.map(|()| true),
+        }
+    }
+
+    /// There will be no fetch: that a key is not held says nothing of the token that names it.
+    pub fn stay_offline(&self) {
+        match self {
+            // Without a set there is nothing that a key could be missing in.
+            Self::Document(_) => {}
+            Self::KeyPerKid(source) => source.stay_offline(),
         }
     }
 

@@ -173,16 +173,12 @@ impl KidShelf {
         held.leaves.map(|until| until.saturating_sub(now))
     }
 
-    /// Takes over what another shelf holds, under the times of this one.
+    /// Takes over what another shelf holds, under the times of this one. What is in use is fetched at once, as every source is at its start.
     pub fn inherit(&mut self, other: &Self, now: Duration) {
-        let Timing {
-            retention,
-            refresh_interval,
-            ..
-        } = self.timing;
+        let retention = self.timing.retention;
         self.keys.clone_from(&other.keys);
         for held in &mut self.keys {
-            held.next = held.next.min(now.saturating_add(refresh_interval));
+            held.next = now;
             held.leaves = held
                 .leaves
                 .map(|until| until.min(now.saturating_add(retention)));
@@ -395,7 +391,7 @@ mod tests {
         let mut new = shelf();
         new.inherit(&old, seconds(20));
         assert_eq!(new.good(seconds(20)), [2]);
-        assert_eq!(new.next(|_| true), Some(seconds(300)));
+        assert_eq!(new.next(|_| true), Some(seconds(20)));
     }
 
     proptest! {

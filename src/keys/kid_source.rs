@@ -1,21 +1,20 @@
 //! A source without a document: one key at each address, fetched when a token names its kid. [`super::kid_budget`] says which kid is worth
-//! a fetch, [`super::kid_shelf`] what is held and how long; here they are at work.
+//! a fetch, [`super::kid_shelf`] what is held and how long, `kid_state` puts them together; here they are at work.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use http::StatusCode;
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use super::fetch::{FetchError, FetchLimits, FetchSettings};
 use super::kid::{Kid, KidUrl};
-use super::kid_budget::{Grant, KidBudget};
-use super::kid_shelf::{KidShelf, Proved};
-use super::plan::{Jitter, Timing};
-use super::source::{KeyStatus, KeysFrom, Origin, SourceStatus};
-use super::task::{JUST_CHANGED, LONGEST_WAIT, PAUSE_AFTER_PANIC};
+use super::kid_state::{Asked, Flight, Held, State};
+use super::plan::Timing;
+use super::source::Origin;
+use super::status::{KeyStatus, KeysFrom, SourceStatus};
+use super::task::LONGEST_WAIT;
 use super::{FetchResult, KeyObserver, KeySet, SourceId, read};
 use crate::clock::Clock;
 use crate::jose::jwk::KeyPolicy;
@@ -50,29 +49,6 @@ pub(super) struct KidSettings {
     pub policy: KeyPolicy,
 }
 
-struct Held {
-    set: Arc<KeySet>,
-    /// Where the use of each key of the set is told, in its order.
-    marks: Vec<Arc<Proved>>,
-    /// A fetch failed: until then, having no key means that keys cannot be had.
-    failing: Option<Duration>,
-}
-
-struct State {
-    budget: KidBudget,
-    shelf: KidShelf,
-    /// Granted, and not begun yet.
-    wanted: Vec<Flight>,
-    /// What is asked for now; the receiver sees the end.
-    in_flight: Vec<(Kid, watch::Receiver<()>)>,
-    failing: Option<Duration>,
-    last_error: Option<String>,
-    /// When the last fetch that found a key began.
-    last_success: Option<Duration>,
-    /// When a key was last found.
-    changed: Option<Duration>,
-}
-
 impl KidSource {
     pub fn new(
         id: SourceId,
@@ -81,16 +57,7 @@ impl KidSource {
         observer: Arc<dyn KeyObserver>,
         limits: FetchLimits,
     ) -> Self {
-        let state = State {
-            budget: KidBudget::new(settings.timing.refetch_interval),
-            shelf: KidShelf::new(settings.timing),
-            wanted: Vec::new(),
-            in_flight: Vec::new(),
-            failing: None,
-            last_error: None,
-            last_success: None,
-            changed: None,
-        };
+        let state = State::new(settings.timing);
         Self {
             id,
             settings,
@@ -122,18 +89,8 @@ impl KidSource {
         }
     }
 
-    /// The task of this source. Should it ever panic, it begins anew (K10).
-    pub async fn supervise(self: Arc<Self>) {
-        loop {
-            // Of a set, because that aborts what is in it when this task is aborted.
-            let mut task = JoinSet::new();
-            task.spawn(Arc::clone(&self).run());
-            task.join_next().await;
-            tokio::time::sleep(PAUSE_AFTER_PANIC).await;
-        }
-    }
-
-    async fn run(self: Arc<Self>) {
+    /// Fetches what is asked for and what is due, for ever.
+    pub async fn run(self: Arc<Self>) {
         let mut flights = JoinSet::new();
         loop {
             let now = self.now();
@@ -183,6 +140,12 @@ impl KidSource {
         self.fetch(flight).await.map_err(|error| error.text)
     }
 
+    /// From now on having no key means that keys cannot be had.
+    pub fn stay_offline(&self) {
+        self.state().failing = Some(Duration::MAX);
+        self.publish();
+    }
+
     pub fn retry_after(&self) -> u64 {
         let failing = self.state().failing;
         let left = failing.map(|until| until.saturating_sub(self.now()));
@@ -193,9 +156,10 @@ impl KidSource {
         let now = self.now();
         let set = Arc::clone(&self.held.load().set);
         let state = self.state();
-        let next = state.shelf.next(|kid| !state.is_in_flight(kid));
-        let good = set.keys().iter().filter(|held| held.is_good(now));
-        let keys = good.map(|held| KeyStatus {
+        let good = || set.keys().iter().filter(|held| held.is_good(now));
+        // Of several keys the last one that is left.
+        let trusted_until = good().filter_map(|held| held.good_until).max();
+        let keys = good().map(|held| KeyStatus {
             kid: held.key.kid.clone(),
             algorithms: held.key.algorithms.iter().map(|a| a.name()).collect(),
             retained: state.shelf.retained(&held.key, now),
@@ -206,10 +170,12 @@ impl KidSource {
             origin: self.settings.url.to_string(),
             required_for_ready: false,
             keys: keys.collect(),
-            keys_from: Some(KeysFrom::Fetched),
+            keys_from: trusted_until.map(|_| KeysFrom::Fetched),
+            max_stale: Some(self.settings.timing.max_stale),
+            trusted_for: trusted_until.map(|until| until.saturating_sub(now)),
             age: state.last_success.map(|at| now.saturating_sub(at)),
             last_error: state.last_error.clone(),
-            next_refresh: next.map(|next| next.saturating_sub(now)),
+            next_refresh: state.next().map(|next| next.saturating_sub(now)),
             ..SourceStatus::default()
         }
     }
@@ -273,13 +239,14 @@ impl KidSource {
         read: Result<VerificationKey, FetchError>,
     ) -> Result<(), FetchError> {
         let now = self.now();
+        let shows_token = self.settings.fetch.token_file.is_some();
         let mut state = self.state();
         let (result, outcome) = match read {
             Ok(key) => {
                 state.found(kid, key, began, now);
                 (FetchResult::Ok, Ok(()))
             }
-            Err(error) if state.says_absent(kid, &error) => {
+            Err(error) if state.says_absent(kid, &error, shows_token) => {
                 state.absent(kid, now);
                 (FetchResult::NoSuchKey, Err(error))
             }
@@ -311,108 +278,6 @@ impl KidSource {
     }
 }
 
-/// What becomes of a token's question for a key.
-enum Asked {
-    /// It is here; whether it came so lately that the look-up may have been before.
-    Held {
-        just_now: bool,
-    },
-    Flight(watch::Receiver<()>),
-    Refused,
-}
-
-impl State {
-    fn ask(&mut self, kid: Kid, now: Duration) -> Asked {
-        if let Some((_, over)) = self.in_flight.iter().find(|(other, _)| *other == kid) {
-            return Asked::Flight(over.clone());
-        }
-        if self.shelf.holds(kid, now) {
-            // A signature that it does not verify costs nothing: a kid made at random is never given to another key.
-            let changed = self.changed;
-            let just_now = changed.is_some_and(|at| now.saturating_sub(at) < JUST_CHANGED);
-            return Asked::Held { just_now };
-        }
-        match self.budget.ask(kid, now) {
-            Grant::Fetch => {
-                let flight = self.begin(kid);
-                let over = flight.over.subscribe();
-                self.wanted.push(flight);
-                Asked::Flight(over)
-            }
-            Grant::InVain | Grant::Spent => Asked::Refused,
-        }
-    }
-
-    /// What is to be fetched now, and when there will be more.
-    fn due(&mut self, now: Duration) -> (Vec<Flight>, Option<Duration>) {
-        let mut flights = std::mem::take(&mut self.wanted);
-        for kid in self.shelf.due(now) {
-            if !self.is_in_flight(kid) {
-                flights.push(self.begin(kid));
-            }
-        }
-        let next = self.shelf.next(|kid| !self.is_in_flight(kid));
-        (flights, next)
-    }
-
-    fn is_in_flight(&self, kid: Kid) -> bool {
-        self.in_flight.iter().any(|(other, _)| *other == kid)
-    }
-
-    fn begin(&mut self, kid: Kid) -> Flight {
-        let over = watch::Sender::new(());
-        self.in_flight.push((kid, over.subscribe()));
-        Flight { kid, over }
-    }
-
-    fn found(&mut self, kid: Kid, key: VerificationKey, began: Duration, now: Duration) {
-        self.shelf.put(kid, key, began, Jitter(fastrand::u16(..)));
-        self.failing = None;
-        self.last_error = None;
-        self.last_success = Some(began);
-        self.changed = Some(now);
-    }
-
-    /// Whether the issuer has no such key. Some answer 403 where others answer 404 (S3 does to those who may not list a bucket): for a
-    /// kid that a token made up that is the same, but a key that is held does not go because somebody on the way forbids to ask.
-    fn says_absent(&self, kid: Kid, error: &FetchError) -> bool {
-        error.status.is_some_and(|status| match status {
-            StatusCode::NOT_FOUND | StatusCode::GONE => true,
-            StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => false,
-            other => other.is_client_error() && !self.shelf.has(kid),
-        })
-    }
-
-    /// No error: anybody can name a kid that nobody has.
-    fn absent(&mut self, kid: Kid, now: Duration) {
-        self.failing = None;
-        self.budget.absent(kid, now);
-        self.shelf.gone(kid, now);
-    }
-
-    fn failed(&mut self, kid: Kid, error: &FetchError, now: Duration) {
-        self.failing = Some(now.saturating_add(self.budget.pause()));
-        self.last_error = Some(error.text.clone());
-        self.budget.failed(kid, now);
-        self.shelf.failed(kid, now);
-    }
-
-    fn held(&self) -> Held {
-        let (set, marks) = self.shelf.view();
-        Held {
-            set: Arc::new(set),
-            marks,
-            failing: self.failing,
-        }
-    }
-}
-
-/// A fetch that was granted. Whoever waits for it sees its end when it is dropped.
-struct Flight {
-    kid: Kid,
-    over: watch::Sender<()>,
-}
-
 /// A fetch at work. Dropped before it has landed (aborted, or a panic), it counts as failed.
 struct Landing<'s> {
     source: &'s KidSource,
@@ -434,10 +299,9 @@ impl Drop for Landing<'_> {
         let kid = self.flight.kid;
         let now = self.source.now();
         let mut state = self.source.state();
-        state.in_flight.retain(|(other, _)| *other != kid);
+        state.over(kid);
         if !self.over {
-            state.budget.failed(kid, now);
-            state.shelf.failed(kid, now);
+            state.given_up(kid, now);
         }
     }
 }

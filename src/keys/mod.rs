@@ -6,31 +6,34 @@
 //! * [`url`] is an address that may be fetched, [`fetch`] does it under limits, [`token_file`] is what the gate may show there.
 //! * [`snapshot`] is a good set on disk, for the time when a gate starts and the issuer is away. Pure, but for the file itself.
 //! * `read` is one reading of a source: file, key set, or discovery and then the key set. [`merge`] brings it into the set. The latter is pure.
-//! * `task` is one source at work, [`source`] its configuration; [`Keys`] is what everyone else sees.
+//! * `task` is one source at work, [`source`] its configuration, [`status`] what is told of it; [`Keys`] is what everyone else sees.
 //! * A source may have an address for each key instead of a document: [`kid`] makes the address, [`kid_budget`] says which is worth a
-//!   fetch, [`kid_shelf`] what is held (both pure), `kid_source` is such a source at work; `either` hides the difference.
+//!   fetch, [`kid_shelf`] what is held (both pure), `kid_state` knows both, `kid_source` is such a source at work; `either` runs the one or the other.
 
 mod connect;
 pub mod decryption;
 mod either;
 pub mod fetch;
+mod handle;
 pub mod kid;
 pub mod kid_budget;
 pub mod kid_shelf;
 mod kid_source;
+mod kid_state;
 pub mod merge;
 pub mod plan;
 mod read;
 pub mod set;
 pub mod snapshot;
 pub mod source;
+pub mod status;
 mod task;
 mod tls;
 pub mod token_file;
 pub mod url;
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
@@ -40,8 +43,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use decryption::{DecryptionId, DecryptionKeySet};
+pub use handle::Keys;
 pub use set::KeySet;
-pub use source::Keys;
 
 use crate::clock::UnixTime;
 

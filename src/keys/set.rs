@@ -40,7 +40,7 @@ pub struct HeldKey {
 pub enum Candidates {
     /// At least one, at most [`MAX_CANDIDATES`].
     Keys(Vec<Arc<VerificationKey>>),
-    /// The kid (or x5t) is known, but its key is not for this algorithm. A fetch would not help.
+    /// The kid (or x5t) is known, but its key is not for this algorithm. A fetch helps only if the issuer has put another key under it.
     WrongAlgorithm,
     /// No such key: a fetch may help.
     Unknown,

@@ -8,14 +8,14 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use tokio::sync::{Notify, watch};
-use tokio::task::JoinSet;
 
 use super::fetch::{FetchError, FetchLimits, printable};
 use super::merge::{merge, retained_at_most};
 use super::plan::{Answer, Ended, Jitter, Plan, Step, fresh_enough};
 use super::read;
 use super::snapshot::{Fetched, Keeper};
-use super::source::{FileFormat, KeyStatus, KeysFrom, Origin, SourceConfig, SourceStatus};
+use super::source::{FileFormat, Origin, SourceConfig};
+use super::status::{KeyStatus, KeysFrom, SourceStatus};
 use super::{FetchResult, KeyObserver, KeySet, SourceId};
 use crate::clock::Clock;
 use crate::jose::jwk::{ReadKeys, SkippedKey};
@@ -24,9 +24,6 @@ use crate::jose::jwk::{ReadKeys, SkippedKey};
 pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// A request whose look-up was before a change this recent may have missed it: it is told to look again.
 pub(super) const JUST_CHANGED: Duration = Duration::from_secs(1);
-
-/// The panic may come again at once.
-pub(super) const PAUSE_AFTER_PANIC: Duration = Duration::from_secs(1);
 
 /// One source. Nothing in it is shared with another one, so that two issuers' keys cannot meet (K9).
 pub(super) struct Source {
@@ -127,19 +124,8 @@ impl Source {
         }
     }
 
-    /// The task of this source. Should it ever panic, it begins anew: keys must not age because of one bad moment (K10).
-    pub async fn supervise(self: Arc<Self>) {
-        loop {
-            // Of a set, because that aborts what is in it when this task is aborted.
-            let mut task = JoinSet::new();
-            task.spawn(Arc::clone(&self).run());
-            task.join_next().await;
-            tokio::time::sleep(PAUSE_AFTER_PANIC).await;
-        }
-    }
-
     /// Does what the plan says, for ever.
-    async fn run(self: Arc<Self>) {
+    pub async fn run(self: Arc<Self>) {
         // What was taken over from another configuration may not be written where this one wants it.
         self.keep();
         loop {

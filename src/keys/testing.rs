@@ -18,10 +18,11 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
+use super::Keys;
 use super::fetch::{FetchLimits, FetchSettings, system_roots};
 use super::kid::KidUrl;
 use super::plan::Timing;
-use super::source::{Keys, Origin, SourceConfig};
+use super::source::{Origin, SourceConfig};
 use super::url::KeyUrl;
 use super::{FetchResult, KeyObserver, SnapshotEvent, SourceId};
 use crate::clock::{Boot, Clock, Moment, UnixTime};

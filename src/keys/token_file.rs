@@ -64,15 +64,18 @@ async fn bearer(path: PathBuf, limits: FetchLimits) -> Result<HeaderValue, Fetch
         );
         FetchError::new(FetchResult::Unreadable, text)
     };
-    let token = document.trim_ascii_end();
-    let is_token = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(byte);
-    if token.is_empty() || token.len() > MAX_TOKEN_BYTES || !token.iter().all(is_token) {
-        return Err(unusable());
-    }
+    let token = token_in(&document).ok_or_else(unusable)?;
     let mut value =
         HeaderValue::from_bytes(&[b"Bearer ", token].concat()).map_err(|_| unusable())?;
     value.set_sensitive(true);
     Ok(value)
+}
+
+/// The one token that a file holds (RFC 6750 §2.1).
+pub fn token_in(document: &[u8]) -> Option<&[u8]> {
+    let token = document.trim_ascii_end();
+    let is_token = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(byte);
+    ((1..=MAX_TOKEN_BYTES).contains(&token.len()) && token.iter().all(is_token)).then_some(token)
 }
 
 #[cfg(test)]

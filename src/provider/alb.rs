@@ -167,10 +167,15 @@ impl Rules for AlbRules {
         facts: Facts<'_>,
         _audiences: Option<&[String]>,
     ) -> Result<(), Refusal> {
-        match facts.header.members.get("client").map(Json::as_str) {
+        let client = facts.header.members.get("client");
+        match client.map(Json::as_str) {
             Some(None) => Err(Refusal::Malformed("`client` of the header is not a string")),
             Some(Some(client)) if self.client_ids.iter().any(|id| id == client) => Ok(()),
             Some(Some(_)) | None => Err(Refusal::AudienceMismatch {
+                found: Some(client.map_or_else(
+                    || "nobody (the header has no `client`)".to_owned(),
+                    |client| format!("`client` {}", client.to_ascii()),
+                )),
                 expected: format!("`client` of the header: {}", self.client_ids.join(", ")),
             }),
         }
@@ -189,7 +194,7 @@ impl Rules for AlbRules {
             Some(_) => {
                 return Err(Refusal::ClaimMismatch {
                     claim: "signer",
-                    expected: self.signers.join(", "),
+                    expected: format!("in the header, {}", self.signers.join(", ")),
                 });
             }
         }
@@ -283,12 +288,15 @@ mod tests {
 
     #[test]
     fn j28_another_client_is_refused() {
-        for client in [Some("\"other\""), Some("\"\""), None] {
-            let found = judged_with("client", client);
-            assert!(
-                matches!(found, Err(Refusal::AudienceMismatch { .. })),
-                "{client:?}"
-            );
+        for (client, said) in [
+            (Some("\"other\""), "`client` \"other\""),
+            (Some("\"\""), "`client` \"\""),
+            (None, "nobody (the header has no `client`)"),
+        ] {
+            let Err(Refusal::AudienceMismatch { found, .. }) = judged_with("client", client) else {
+                panic!("{client:?} is accepted");
+            };
+            assert_eq!(found.as_deref(), Some(said));
         }
         let list = judged_with("client", Some("[\"1example23456789\"]"));
         assert!(matches!(list, Err(Refusal::Malformed(_))));

@@ -25,6 +25,7 @@ pub(super) fn check(
     match found.is_some_and(|found| found.iter().any(ours)) {
         true => Ok(()),
         false => Err(Refusal::AudienceMismatch {
+            found: None,
             expected: audiences.join(", "),
         }),
     }

@@ -198,6 +198,7 @@ impl CognitoRules {
             Some(None) => Err(Refusal::Malformed("`client_id` is not a string")),
             Some(Some(client)) if self.client_ids.iter().any(|id| id == client) => Ok(()),
             Some(Some(_)) | None => Err(Refusal::AudienceMismatch {
+                found: None,
                 expected: self.client_ids.join(", "),
             }),
         }
@@ -247,6 +248,7 @@ mod tests {
 
     fn wrong_client() -> Result<Findings, Refusal> {
         Err(Refusal::AudienceMismatch {
+            found: None,
             expected: format!("other, {CLIENT}"),
         })
     }

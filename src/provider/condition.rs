@@ -48,6 +48,24 @@ pub(super) fn check_all(conditions: &[Condition], claims: &Object) -> Result<(),
     conditions.iter().try_for_each(|one| one.check(claims))
 }
 
+/// A list of an entry: its key there, the claim that must be one of its values, and the values.
+pub(super) type List<'s> = (&'static str, &'static str, &'s Vec<String>);
+
+/// A condition for each list that is not empty.
+pub(super) fn of_lists(lists: &[List<'_>]) -> Vec<Condition> {
+    let condition = |&(_, claim, values): &List<'_>| Condition::new(claim, values.clone());
+    lists.iter().filter_map(condition).collect()
+}
+
+/// What is wrong with the lists of a provider that needs at least one; `none_given` is said when there is none.
+pub(super) fn check_lists(lists: &[List<'_>], none_given: BadSetting) -> Vec<BadSetting> {
+    if lists.iter().all(|(_, _, values)| values.is_empty()) {
+        return vec![none_given];
+    }
+    let unfit = |(field, _, values): &List<'_>| check_values(field, values);
+    lists.iter().filter_map(unfit).collect()
+}
+
 /// A flag that the provider writes as a boolean or as its name (GitLab, Apple: "strings as booleans").
 pub(super) fn is_true(value: Option<&Json>) -> bool {
     match value {

@@ -127,6 +127,7 @@ impl Rules for FirebaseRules {
         match facts.claims.get("aud").and_then(Json::as_str) {
             Some(found) if found == self.project => Ok(()),
             _ => Err(Refusal::AudienceMismatch {
+                found: None,
                 expected: self.project.clone(),
             }),
         }
@@ -224,6 +225,7 @@ mod tests {
     fn j28_a_token_of_another_project_is_refused() {
         let profile = project(&[]);
         let wanted = Err(Refusal::AudienceMismatch {
+            found: None,
             expected: PROJECT.to_owned(),
         });
         for aud in [

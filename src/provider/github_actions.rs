@@ -9,7 +9,7 @@
 
 use std::sync::Arc;
 
-use super::condition::{Condition, check_all, check_values};
+use super::condition::{Condition, List, check_all, check_lists, of_lists};
 use super::{
     BadSetting, ClaimNames, Facts, Findings, IssuerForm, Profile, ProviderKind, Refusal, Rules,
     address, top_level,
@@ -33,8 +33,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Each list with its key and its claim.
-    fn conditions(&self) -> [(&'static str, &'static str, &Vec<String>); 5] {
+    fn lists(&self) -> [List<'_>; 5] {
         [
             ("repositories", "repository", &self.repositories),
             ("repository_ids", "repository_id", &self.repository_ids),
@@ -63,13 +62,10 @@ pub fn profile(settings: Settings) -> Result<Profile, Vec<BadSetting>> {
     if let Some(slug) = &settings.enterprise {
         issuer = format!("{issuer}/{slug}");
     }
-    let conditions = settings.conditions().into_iter();
     Ok(Profile {
         claims: claim_names(),
         rules: Arc::new(RunRules {
-            conditions: conditions
-                .filter_map(|(_, claim, values)| Condition::new(claim, values.clone()))
-                .collect(),
+            conditions: of_lists(&settings.lists()),
         }),
         ..Profile::standard(
             ProviderKind::GithubActions,
@@ -117,17 +113,12 @@ fn problems(settings: &Settings) -> Vec<BadSetting> {
         )),
         _ => {}
     }
-    let conditions = settings.conditions();
-    if conditions.iter().all(|(_, _, values)| values.is_empty()) {
-        problems.push(BadSetting::new(
-            "repositories",
-            "without a condition every workflow in the world could come in, since it chooses its audience itself",
-            "name `repositories`, `owners`, `repository_ids`, `owner_ids` or `subjects`",
-        ));
-    }
-    for (field, _, values) in conditions {
-        problems.extend(check_values(field, values));
-    }
+    let none_given = BadSetting::new(
+        "repositories",
+        "without a condition every workflow in the world could come in, since it chooses its audience itself",
+        "name `repositories`, `owners`, `repository_ids`, `owner_ids` or `subjects`",
+    );
+    problems.extend(check_lists(&settings.lists(), none_given));
     let full_name = |name: &str| name.split('/').filter(|part| !part.is_empty()).count() == 2;
     if let Some(bad) = settings.repositories.iter().find(|name| !full_name(name)) {
         problems.push(BadSetting::new(

@@ -9,7 +9,7 @@
 
 use std::sync::Arc;
 
-use super::condition::{Condition, check_all, check_values, is_true};
+use super::condition::{Condition, List, check_all, check_lists, is_true, of_lists};
 use super::{
     BadSetting, ClaimNames, Facts, Findings, IssuerForm, Profile, ProviderKind, Refusal, Rules,
     address, top_level,
@@ -32,8 +32,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Each list with its key and its claim.
-    fn conditions(&self) -> [(&'static str, &'static str, &Vec<String>); 5] {
+    fn lists(&self) -> [List<'_>; 5] {
         [
             ("projects", "project_path", &self.projects),
             ("project_ids", "project_id", &self.project_ids),
@@ -60,13 +59,10 @@ pub fn profile(settings: Settings) -> Result<Profile, Vec<BadSetting>> {
         return Err(problems);
     }
     let issuer = settings.url.trim_end_matches('/').to_owned();
-    let conditions = settings.conditions().into_iter();
     Ok(Profile {
         claims: claim_names(),
         rules: Arc::new(JobRules {
-            conditions: conditions
-                .filter_map(|(_, claim, values)| Condition::new(claim, values.clone()))
-                .collect(),
+            conditions: of_lists(&settings.lists()),
             protected_refs_only: settings.protected_refs_only,
         }),
         ..Profile::standard(ProviderKind::GitlabCi, vec![IssuerForm::discovered(issuer)])
@@ -76,17 +72,12 @@ pub fn profile(settings: Settings) -> Result<Profile, Vec<BadSetting>> {
 fn problems(settings: &Settings) -> Vec<BadSetting> {
     let checked = address::after_scheme("url", &settings.url, DEFAULT_URL);
     let mut problems: Vec<_> = checked.err().into_iter().collect();
-    let conditions = settings.conditions();
-    if conditions.iter().all(|(_, _, values)| values.is_empty()) {
-        problems.push(BadSetting::new(
-            "projects",
-            "without a condition every pipeline of the instance could come in, since it chooses its audience itself",
-            "name `projects`, `namespaces`, `project_ids`, `namespace_ids` or `subjects`",
-        ));
-    }
-    for (field, _, values) in conditions {
-        problems.extend(check_values(field, values));
-    }
+    let none_given = BadSetting::new(
+        "projects",
+        "without a condition every pipeline of the instance could come in, since it chooses its audience itself",
+        "name `projects`, `namespaces`, `project_ids`, `namespace_ids` or `subjects`",
+    );
+    problems.extend(check_lists(&settings.lists(), none_given));
     let full_path = |path: &str| path.contains('/') && path.split('/').all(|part| !part.is_empty());
     if let Some(bad) = settings.projects.iter().find(|path| !full_path(path)) {
         problems.push(BadSetting::new(

@@ -129,6 +129,7 @@ impl KeycloakRules {
             Some(None) => Err(Refusal::Malformed("`azp` is not a string")),
             Some(Some(client)) if self.clients.iter().any(|c| c == client) => Ok(()),
             Some(Some(_)) | None => Err(Refusal::AudienceMismatch {
+                found: None,
                 expected: format!("`azp` {} (`clients`)", self.clients.join(", ")),
             }),
         }
@@ -185,7 +186,10 @@ mod tests {
 
     fn mismatch(expected: &str) -> Option<Result<Findings, Refusal>> {
         let expected = expected.to_owned();
-        Some(Err(Refusal::AudienceMismatch { expected }))
+        Some(Err(Refusal::AudienceMismatch {
+            found: None,
+            expected,
+        }))
     }
 
     #[test]

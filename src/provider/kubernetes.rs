@@ -97,6 +97,17 @@ fn problems(settings: &Settings) -> Vec<BadSetting> {
                 "write `namespace/name`, as in `payments/worker`",
             ));
         }
+        let listed = |namespace: &str| settings.namespaces.iter().any(|good| good == namespace);
+        if let Some((namespace, _)) = account.split_once('/').filter(|_| good)
+            && !settings.namespaces.is_empty()
+            && !listed(namespace)
+        {
+            problems.push(BadSetting::new(
+                "service_accounts",
+                format!("`{account}` could never come in: its namespace is not among `namespaces`, and a token must meet both"),
+                format!("add `{namespace}` to `namespaces`, or leave one of the two lists out"),
+            ));
+        }
     }
     problems
 }
@@ -176,7 +187,8 @@ fn check_private_claim(claims: &Object, namespace: &str, name: &str) -> Result<(
         if claims.at(path).and_then(Json::as_str) != Some(expected) {
             return Err(Refusal::ClaimMismatch {
                 claim: PRIVATE_CLAIM,
-                expected: format!("the service account of `sub`: {namespace}/{name}"),
+                // Not which: this goes to the access log, and is the token's own text.
+                expected: "the service account that `sub` names".to_owned(),
             });
         }
     }
@@ -248,7 +260,7 @@ mod tests {
             (&[], &["payments/work"], false),
             (&[], &["other/worker"], false),
             (&["payments"], &["payments/other"], false),
-            (&["other"], &["payments/worker"], false),
+            (&["payments", "other"], &["other/worker"], false),
         ] {
             let profile = cluster(namespaces, accounts).unwrap();
             let found = judged(&profile, TOKEN);
@@ -293,7 +305,11 @@ mod tests {
             "null",
         ] {
             let text = with(TOKEN, PRIVATE_CLAIM, Some(claim));
-            assert_eq!(mismatch(judged(&any, &text)), PRIVATE_CLAIM, "{claim}");
+            let found = judged(&any, &text);
+            // It goes to the access log, which holds no claim's text.
+            let told = format!("{found:?}");
+            assert!(!told.contains("payments") && !told.contains("worker"));
+            assert_eq!(mismatch(found), PRIVATE_CLAIM, "{claim}");
         }
         let without = with(TOKEN, PRIVATE_CLAIM, None);
         assert!(judged(&any, &without).is_ok());
@@ -326,6 +342,7 @@ mod tests {
             (&[""], &[], "namespaces"),
             (&["Payments"], &[], "namespaces"),
             (&[], &["worker"], "service_accounts"),
+            (&["ops"], &["payments/worker"], "service_accounts"),
             (&[], &["payments/*"], "service_accounts"),
             (&[], &["payments:worker"], "service_accounts"),
             (

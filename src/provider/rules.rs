@@ -78,6 +78,8 @@ pub enum Refusal {
         expected: String,
     },
     AudienceMismatch {
+        /// What the token says; `None`: its `aud` or `client_id`.
+        found: Option<String>,
         expected: String,
     },
     TenantNotAllowed {

@@ -352,6 +352,7 @@ const J28_WRONG_TYPES: [&str; 9] = [
 fn j28_aud_is_a_string_or_an_array_of_strings_with_an_exact_match_of_any() {
     const AUDIENCES: Option<&[&str]> = Some(&["api", "https://api.example.com"]);
     let expected = Refusal::AudienceMismatch {
+        found: None,
         expected: "api, https://api.example.com".to_owned(),
     };
     for (profile, token) in every_provider() {

@@ -17,8 +17,8 @@ use crate::clock::{Clock, Moment};
 use crate::identity::{ManagedNames, Mapping, Underscores, mapping};
 use crate::jose::jwk::{KeyPolicy, read_set};
 use crate::keys::Keys;
-use crate::keys::plan::Timing;
-use crate::keys::source::{Origin, SourceConfig};
+use crate::keys::source::Origin;
+use crate::keys::testing::config;
 use crate::policy::{Access, RouteConfig, RouteTable, StrictPaths};
 use crate::telemetry::Metrics;
 use crate::verify::testing;
@@ -369,23 +369,11 @@ pub(super) fn gate(app: SocketAddr, routes: Option<Vec<RouteConfig>>) -> Gate {
         .collect();
     let metrics = Metrics::new(&names, &issuers);
     let document = format!("{{\"keys\":[{}]}}", testing::rsa().jwk(r#""kid":"k1""#));
-    let policy = KeyPolicy::default();
-    let source = SourceConfig {
-        issuer: "main".into(),
-        origin: Origin::Fixed {
-            keys: read_set(document.as_bytes(), &policy).unwrap(),
-            any_kid: false,
-        },
-        timing: Timing {
-            refresh_interval: Timing::DEFAULT_REFRESH_INTERVAL,
-            refetch_interval: Timing::DEFAULT_REFETCH_INTERVAL,
-            max_stale: Timing::DEFAULT_MAX_STALE,
-            retention: Duration::ZERO,
-        },
-        policy,
-        required_for_ready: true,
-        snapshot_dir: None,
+    let origin = Origin::Fixed {
+        keys: read_set(document.as_bytes(), &KeyPolicy::default()).unwrap(),
+        any_kid: false,
     };
+    let source = config("main", origin);
     Gate {
         verifier,
         keys: Arc::new(Keys::new(

@@ -6,9 +6,9 @@ use super::testing::*;
 use super::*;
 use crate::identity::Underscores;
 use crate::jose::algorithm::Algorithm;
-use crate::jose::jwk::{KeyPolicy, ReadKeys};
-use crate::keys::plan::Timing;
-use crate::keys::source::{Origin, SourceConfig};
+use crate::jose::jwk::ReadKeys;
+use crate::keys::source::Origin;
+use crate::keys::testing::config;
 use crate::policy::{Access, RouteConfig};
 use crate::verify::testing as tokens;
 use crate::verify::{Binding, BoundClaim, Place};
@@ -46,25 +46,14 @@ fn bound(
         issuer.algorithms = Algorithm::ALL.into_iter().collect();
     }
     gate.verifier = tokens::verifier_of(issuers);
-    let source = SourceConfig {
-        issuer: "main".into(),
-        origin: Origin::Fixed {
-            keys: ReadKeys {
-                keys: tokens::keys_for_every_algorithm(),
-                skipped: Vec::new(),
-            },
-            any_kid: false,
+    let origin = Origin::Fixed {
+        keys: ReadKeys {
+            keys: tokens::keys_for_every_algorithm(),
+            skipped: Vec::new(),
         },
-        timing: Timing {
-            refresh_interval: Timing::DEFAULT_REFRESH_INTERVAL,
-            refetch_interval: Timing::DEFAULT_REFETCH_INTERVAL,
-            max_stale: Timing::DEFAULT_MAX_STALE,
-            retention: Duration::ZERO,
-        },
-        policy: KeyPolicy::default(),
-        required_for_ready: true,
-        snapshot_dir: None,
+        any_kid: false,
     };
+    let source = config("main", origin);
     gate.keys = Arc::new(Keys::new(
         vec![source],
         Arc::clone(&gate.clock),

@@ -1,14 +1,14 @@
 //! Encrypted tokens: which keys may open one, and which issuers it can be from then. Decrypting proves nothing (anybody can encrypt to a
-//! public key): what comes out is judged as any token is.
+//! public key): what comes out is judged as any token is. [`why`] says what the operator reads of a failure.
+
+mod why;
 
 use std::sync::Arc;
 
 use super::issuers::FoundIssuer;
 use super::text::quoted;
 use super::{IssuerConfig, Rejection};
-use crate::jose::jwe::{
-    BadHeader, DecryptionKey, Encryption, Header, KeyManagement, NotOpened, NotSealed, Sealed,
-};
+use crate::jose::jwe::{DecryptionKey, Encryption, Header, KeyManagement, Sealed};
 use crate::keys::{DecryptionId, DecryptionKeySet, KeyLookup};
 
 /// Keys that are tried for one token, of all issuers together: anybody can send one that costs so many operations with a private key.
@@ -110,7 +110,7 @@ pub(super) fn open(
     token: &[u8],
     keys: &dyn KeyLookup,
 ) -> Result<Opened, Rejection> {
-    let sealed = Sealed::read(token).map_err(|why| failed(not_sealed(why)))?;
+    let sealed = Sealed::read(token).map_err(|bad| failed(why::not_sealed(bad)))?;
     let header = &sealed.header;
     let held: Vec<Option<Holder<'_>>> = issuers
         .iter()
@@ -125,7 +125,7 @@ pub(super) fn open(
         .filter(|holder| holder.decryption.allows(header))
         .collect();
     if allowing.is_empty() {
-        return Err(failed(not_allowed(header)));
+        return Err(failed(why::not_allowed(header)));
     }
     let candidates = candidates(&allowing, &sealed);
     let mut last = None;
@@ -149,8 +149,8 @@ pub(super) fn open(
         }
     }
     Err(failed(match last {
-        None => no_key_fits(header),
-        Some(why) => not_opened(header, why, &candidates),
+        None => why::no_key_fits(header),
+        Some(last) => why::not_opened(header, last, &candidates),
     }))
 }
 
@@ -202,6 +202,21 @@ impl<'i> Holder<'i> {
         })
     }
 
+    /// The issuer's keys that fit the token: those of its kid and then those without one; when there is neither, all. How another issuer names
+    /// its keys is nothing to this one.
+    fn candidates(&self, token: &Sealed<'_>) -> Vec<Arc<DecryptionKey>> {
+        let fitting = self.keys.keys.iter().filter(|key| key.fits(token)).cloned();
+        let Some(kid) = token.header.kid.as_deref() else {
+            return fitting.collect();
+        };
+        let (named, others): (Vec<_>, Vec<_>) =
+            fitting.partition(|key| key.kid.as_deref() == Some(kid));
+        let (nameless, others): (Vec<_>, Vec<_>) =
+            others.into_iter().partition(|key| key.kid.is_none());
+        let chosen: Vec<_> = named.into_iter().chain(nameless).collect();
+        if chosen.is_empty() { others } else { chosen }
+    }
+
     fn could_open(&self, key: &DecryptionKey, token: &Sealed<'_>) -> bool {
         self.keys
             .keys
@@ -210,27 +225,23 @@ impl<'i> Holder<'i> {
     }
 }
 
-/// The keys that fit the token, each once: those of its kid and then those without one; when there is neither, all.
+/// The keys to try, each once: those that the token names first, then the issuers take turns. So many keys of one issuer do not use up the
+/// tries of another one's tokens.
 fn candidates(holders: &[Holder<'_>], token: &Sealed<'_>) -> Vec<Arc<DecryptionKey>> {
-    let mut fitting: Vec<Arc<DecryptionKey>> = Vec::new();
-    for key in holders.iter().flat_map(|holder| &holder.keys.keys) {
-        let known = fitting.iter().any(|other| {
-            other.fingerprint == key.fingerprint && (other.kid == key.kid || key.kid.is_none())
-        });
-        if key.fits(token) && !known {
-            fitting.push(Arc::clone(key));
+    let kid = token.header.kid.as_deref();
+    let chosen = holders.iter().map(|holder| holder.candidates(token));
+    let mut queues: Vec<_> = chosen.map(Vec::into_iter).collect();
+    let mut in_turn: Vec<Arc<DecryptionKey>> = Vec::new();
+    loop {
+        let before = in_turn.len();
+        in_turn.extend(queues.iter_mut().filter_map(Iterator::next));
+        if in_turn.len() == before {
+            break;
         }
     }
-    let Some(kid) = token.header.kid.as_deref() else {
-        return once(fitting);
-    };
-    let (named, others): (Vec<_>, Vec<_>) = fitting
-        .into_iter()
-        .partition(|key| key.kid.as_deref() == Some(kid));
-    let (nameless, others): (Vec<_>, Vec<_>) =
-        others.into_iter().partition(|key| key.kid.is_none());
-    let chosen: Vec<_> = named.into_iter().chain(nameless).collect();
-    once(if chosen.is_empty() { others } else { chosen })
+    // Stable: the turns stay.
+    in_turn.sort_by_key(|key| kid.is_none() || key.kid.as_deref() != kid);
+    once(in_turn)
 }
 
 /// The same key under two names is one operation.
@@ -249,98 +260,4 @@ fn once(keys: Vec<Arc<DecryptionKey>>) -> Vec<Arc<DecryptionKey>> {
 
 fn failed(why: String) -> Rejection {
     Rejection::DecryptionFailed { why }
-}
-
-fn not_sealed(why: NotSealed) -> String {
-    let header = match why {
-        NotSealed::Malformed(what) => return format!("the encrypted token is malformed: {what}"),
-        NotSealed::Header(header) => header,
-    };
-    match header {
-        BadHeader::Malformed(what) => format!("the encrypted token: {what}"),
-        BadHeader::Critical => {
-            "the header of the encrypted token has `crit`: it demands an extension that is not supported; the issuer must leave it out"
-                .to_owned()
-        }
-        BadHeader::Compressed => {
-            "the header of the encrypted token has `zip`: compressed tokens are never opened, because a short one can become an endless one; \
-             the issuer must leave compression out"
-                .to_owned()
-        }
-        BadHeader::NotAToken(content) => format!(
-            "the header of the encrypted token has `cty` {}: what is inside is not a token; `JWT` or no `cty` is",
-            quoted(&content)
-        ),
-        BadHeader::Algorithm(alg) => format!(
-            "tokens with `alg` {} are never opened; have the issuer encrypt with one of {}",
-            quoted(&alg),
-            listed(KeyManagement::ALL.map(KeyManagement::name))
-        ),
-        BadHeader::Encryption(enc) => format!(
-            "tokens with `enc` {} are never opened; have the issuer encrypt with one of {}",
-            quoted(&enc),
-            listed(Encryption::ALL.map(Encryption::name))
-        ),
-    }
-}
-
-fn not_allowed(header: &Header) -> String {
-    format!(
-        "no issuer allows `alg` `{}` with `enc` `{}` and has a decryption key; \
-         add them to `decryption.algorithms` and `decryption.encryptions` of the issuer if it may encrypt so",
-        header.algorithm.name(),
-        header.encryption.name()
-    )
-}
-
-fn no_key_fits(header: &Header) -> String {
-    format!(
-        "no decryption key fits {}; {}",
-        wanted(header),
-        "the token is encrypted to another key, or its key is not in the `decryption` of its issuer"
-    )
-}
-
-fn not_opened(header: &Header, why: NotOpened, candidates: &[Arc<DecryptionKey>]) -> String {
-    let tried = candidates.len().min(MAX_PRIVATE_KEY_OPERATIONS);
-    let held = candidates
-        .iter()
-        .any(|key| key.kid.is_some() && key.kid == header.kid);
-    let mut text = match (held, &header.kid) {
-        (true, _) => format!("{} was tried", wanted(header)),
-        (false, Some(kid)) => format!(
-            "the token names key {}, which is not among the decryption keys; those that fit `{}` were tried ({tried})",
-            quoted(kid),
-            header.algorithm.name()
-        ),
-        (false, None) => format!(
-            "the token names no key; those that fit `{}` were tried ({tried})",
-            header.algorithm.name()
-        ),
-    };
-    text.push_str(match why {
-        NotOpened::AnotherKey => ": it is for another kind of key",
-        NotOpened::Agreement => ": the sender's `epk` is not a point of the curve, or gives no secret",
-        NotOpened::KeyUnwrap => ": the encrypted key does not open; the token is encrypted to another key, or was changed",
-        NotOpened::Content => ": the tag does not fit the content; the token was changed, or is encrypted to another key",
-    });
-    if tried < candidates.len() {
-        text.push_str(&format!(
-            "; {} more keys were not tried: have the issuer put the `kid` of its key into the header",
-            candidates.len() - tried
-        ));
-    }
-    text
-}
-
-fn wanted(header: &Header) -> String {
-    let name = header.algorithm.name();
-    match &header.kid {
-        Some(kid) => format!("`{name}` and key {}", quoted(kid)),
-        None => format!("`{name}`"),
-    }
-}
-
-fn listed<const COUNT: usize>(names: [&str; COUNT]) -> String {
-    format!("`{}`", names.join("`, `"))
 }

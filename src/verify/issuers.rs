@@ -116,6 +116,13 @@ impl Issuers {
         Some((domain, self.at(*place)?))
     }
 
+    /// What stands for the issuer in a token without `iss` that is of no configured trust domain: that domain's SPIFFE ID. `None` where no trust domain is
+    /// configured: there such a token lacks its `iss`.
+    pub fn foreign_trust_domain<'t>(&self, sub: Option<&'t str>) -> Option<&'t str> {
+        let sub = sub.filter(|_| !self.trust_domains.is_empty())?;
+        sub.strip_suffix(SpiffeId::parse(sub)?.path)
+    }
+
     fn at(&self, place: Place) -> Option<FoundIssuer<'_>> {
         Some(FoundIssuer {
             index: place.issuer,

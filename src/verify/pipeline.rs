@@ -66,7 +66,8 @@ pub enum Outcome {
         rejection: Rejection,
         seen: Seen,
     },
-    /// The key is unknown, or no signature fits (the issuer may have put a new key under an old kid): after one refetch of `source`, ask again.
+    /// The key is unknown, or is for another algorithm, or no signature fits (the issuer may have put a new key under an old kid): after one
+    /// refetch of `source`, ask again.
     /// `otherwise` stands if that changes nothing.
     NeedsKeys {
         source: SourceId,
@@ -364,7 +365,8 @@ impl Verifier {
         if let Some(refusal) = self.issuers().iter().find_map(recognised) {
             return steps::refused(refusal, claims);
         }
-        match iss {
+        let sub = claims.get("sub").and_then(Json::as_str);
+        match iss.or_else(|| self.issuers.foreign_trust_domain(sub)) {
             None => claims::missing("iss"),
             Some(iss) => Rejection::UnknownIssuer {
                 iss: iss.to_owned(),

@@ -145,10 +145,14 @@ pub(super) fn find_keys(
     let found = match set.candidates(hint, algorithm, now.monotonic) {
         Candidates::Keys(found) => found,
         Candidates::WrongAlgorithm => {
-            return Err(Stop::Rejected(Rejection::AlgorithmNotAllowed {
-                alg: header.alg.to_string(),
-                limit: AlgorithmLimit::Key,
-            }));
+            // The issuer may have put a key of another type under an old kid.
+            return Err(Stop::NeedsKeys {
+                source: issuer.source,
+                otherwise: Rejection::AlgorithmNotAllowed {
+                    alg: header.alg.to_string(),
+                    limit: AlgorithmLimit::Key,
+                },
+            });
         }
         Candidates::Unknown => {
             return Err(Stop::NeedsKeys {
@@ -214,8 +218,8 @@ pub(super) fn refused(refusal: Refusal, claims: &Object) -> Rejection {
         Refusal::TokenTypeNotAllowed { found, expected } => {
             Rejection::TokenTypeNotAllowed { found, expected }
         }
-        Refusal::AudienceMismatch { expected } => Rejection::AudienceMismatch {
-            found: claims::audience_as_found(claims),
+        Refusal::AudienceMismatch { found, expected } => Rejection::AudienceMismatch {
+            found: found.unwrap_or_else(|| claims::audience_as_found(claims)),
             expected,
         },
         Refusal::TenantNotAllowed { tenant } => Rejection::TenantNotAllowed { tenant },

@@ -21,7 +21,7 @@ use crate::jose::json::{self, Object};
 use crate::jose::jwk::{self, KeyPolicy};
 use crate::jose::key::VerificationKey;
 use crate::keys::{DecryptionId, DecryptionKeySet, KeyLookup, KeySet, SourceId};
-use crate::provider::{ClaimNames, Findings, Profile, oidc};
+use crate::provider::{ClaimNames, Findings, Profile, claim_path, oidc};
 
 /// 2027-01-15T08:00:00Z.
 pub(crate) const NOW: i64 = 1_800_000_000;
@@ -384,6 +384,23 @@ pub(crate) fn refusal(outcome: &Outcome) -> Option<&Rejection> {
         Outcome::Verified(_) => None,
         Outcome::Rejected { rejection, .. } => Some(rejection),
         Outcome::NeedsKeys { otherwise, .. } => Some(otherwise),
+    }
+}
+
+/// What a provider calls the claims, with a second choice and a path for some.
+pub(crate) fn claim_names() -> ClaimNames {
+    let one = |name| vec![claim_path(&[name])];
+    let two = |first: &[&'static str], second: &[&'static str]| {
+        vec![claim_path(first), claim_path(second)]
+    };
+    ClaimNames {
+        username: two(&["preferred_username"], &["upn"]),
+        email: one("email"),
+        name: one("name"),
+        groups: one("groups"),
+        roles: two(&["realm_access", "roles"], &["roles"]),
+        scope: two(&["scope"], &["scp"]),
+        tenant: one("tid"),
     }
 }
 

@@ -155,7 +155,7 @@ impl Rejection {
             ),
             Self::AudienceMismatch { found, expected } => format!(
                 "the token is for {}, accepted: {}; it was issued for another application, \
-                 or this audience is missing in the issuer's `audiences`",
+                 or this one is missing in the issuer's entry (`audiences`, `client_ids`)",
                 one_line(found),
                 one_line(expected)
             ),
@@ -174,7 +174,8 @@ impl Rejection {
                 quoted(claim)
             ),
             Self::ClaimMismatch { claim, expected } => format!(
-                "the claim {} is not what is required: {}",
+                "the claim {} is not what is required: {}; \
+                 the token is not for this application, or the issuer's entry must allow its value",
                 quoted(claim),
                 one_line(expected)
             ),
@@ -225,7 +226,9 @@ impl Rejection {
                 quoted(configured)
             ),
             Self::UnknownIssuer { similar: None, .. } => {
-                format!("no entry of `issuers` has the token's `iss`; {SHOWN}")
+                format!(
+                    "no entry of `issuers` has the token's issuer (`iss`, or the trust domain in `sub`); {SHOWN}"
+                )
             }
             Self::AudienceMismatch { expected, .. } => format!(
                 "the token is for another audience than those accepted: {}; {SHOWN}",

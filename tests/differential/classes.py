@@ -223,6 +223,11 @@ STRICTER = [
         "As above: it is not among the keys that are tried.",
     ),
     Stricter(
+        "an RSA signature without its leading zero", "bad_signature",
+        lambda look: str(look.header.get("alg"))[:2] in ("RS", "PS") and len(look.signature) == 255,
+        "RFC 8017 §8.1.2, §8.2.2: as long as the modulus. OpenSSL puts the zero back, so that a token has two spellings.",
+    ),
+    Stricter(
         "`iat` in the future", "issued_in_future",
         lambda look: int(_time(look, "iat") or 0) > NOW + _leeway(look),
         "A token of tomorrow is forged, or the clocks are wrong beyond the leeway.",

@@ -40,17 +40,24 @@ def texts(said: str, name: str) -> dict:
 
 
 class Comparison:
-    def __init__(self, folder: str):
+    def __init__(self):
         self.total = self.allowed = self.resigned = 0
         self.agreement = {name: Counter() for name in VERIFIERS}
         self.stricter = defaultdict(Counter)
         self.laxer = defaultdict(Counter)
         self.unknown = Counter()
         self.examples = {}
+        # For each decision the first token on which all agree.
+        self.agreed = {}
+
+    def read(self, folder: str):
         theirs = (rows(folder, name) for name in VERIFIERS)
         with open(f"{folder}/tokens.jsonl") as entries:
             for line, ours, *found in zip(entries, rows(folder, "ours"), *theirs, strict=True):
-                self.compare(json.loads(line), ours, dict(zip(VERIFIERS, found)))
+                entry, found = json.loads(line), dict(zip(VERIFIERS, found))
+                self.compare(entry, ours, found)
+                if all(verdict == ours[0] for verdict, _ in found.values()):
+                    self.agreed.setdefault(ours[0], (entry, found))
 
     def compare(self, entry: dict, ours: list[str], theirs: dict[str, list[str]]):
         decision, reason, detail = ours
@@ -58,7 +65,7 @@ class Comparison:
         self.allowed += decision == "allow"
         self.resigned += entry["resigned"]
         look = Look(entry)
-        counted = False
+        counted = set()
         for name, (verdict, said) in theirs.items():
             self.agreement[name][decision, verdict] += 1
             if verdict == "n/a":
@@ -75,9 +82,9 @@ class Comparison:
                 self.explain(entry, f"{decision} {reason}", f"{name} {verdict} {said.split(':')[0]}", detail, said)
                 continue
             counts[known][name] += 1
-            # A token counts once, however many differ.
-            counts[known]["tokens"] += not counted
-            counted = True
+            # A token counts once in a class, however many differ.
+            counts[known]["tokens"] += known not in counted
+            counted.add(known)
         if decision == "allow" and (promise := broken(look)):
             self.explain(entry, "allow", f"classes.py says that {promise!r} is always refused", detail, "")
 
@@ -85,6 +92,15 @@ class Comparison:
         key = (ours, theirs[:100])
         self.unknown[key] += 1
         self.examples.setdefault(key, (self.total - 1, detail, said, entry))
+
+    def is_blind(self) -> bool:
+        """Whether the opposite of an agreed decision would go unnoticed."""
+        for decision, opposite in (("allow", ["deny", "bad_signature", ""]), ("deny", ["allow", "", "{}"])):
+            spoilt = Comparison()
+            spoilt.compare(self.agreed[decision][0], opposite, self.agreed[decision][1])
+            if sum(spoilt.unknown.values()) < len(VERIFIERS):
+                return True
+        return False
 
     def report(self) -> str:
         total = self.total
@@ -109,6 +125,8 @@ class Comparison:
         for name, counts in self.agreement.items():
             if counts["allow", "allow"] < LEAST_AGREED * total:
                 problems.append(f"{name} and the gate both allow only {counts['allow', 'allow']} of {total} tokens")
+        if self.is_blind():
+            problems.append("a spoilt decision goes unnoticed")
         if self.resigned < LEAST_RESIGNED * total:
             problems.append("too few tokens are signed anew")
         return problems
@@ -150,7 +168,8 @@ def unlisted() -> list[str]:
 
 def main() -> int:
     folder, *rest = sys.argv[1:]
-    comparison = Comparison(folder)
+    comparison = Comparison()
+    comparison.read(folder)
     print(comparison.report())
     problems = comparison.problems()
     if rest[:1] == ["--bless"] and not problems:

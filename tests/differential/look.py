@@ -157,11 +157,14 @@ class Look:
     def is_compact(self) -> bool:
         return re.fullmatch(rb"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+){2}", self.token) is not None
 
+    @cached_property
+    def signature(self) -> bytes:
+        return Part(self.parts[-1]).bytes
+
     def is_signed_by(self, *names: str) -> bool:
         """Whether one of these keys of `keys.py` made the signature, as RS256 or ES256."""
-        message, _, segment = self.token.rpartition(b".")
-        signature = base64.urlsafe_b64decode(segment + b"=" * (-len(segment) % 4))
-        return any(_verifies(keys.RSA.get(name) or keys.EC[name], message, signature) for name in names)
+        message = self.token.rpartition(b".")[0]
+        return any(_verifies(keys.RSA.get(name) or keys.EC[name], message, self.signature) for name in names)
 
     def either(self, test) -> bool:
         return test(self.header) or test(self.claims)

@@ -18,6 +18,7 @@ mod flood;
 mod headers;
 mod hostile;
 mod issuers;
+mod key_servers;
 mod messages;
 mod routes;
 mod snapshots;

@@ -62,7 +62,7 @@ J15: "a key that is for encryption, or whose `key_ops` or `alg` say something el
 J16: "two keys under one `kid` in either order; no `kid`"
     => "the issuer's keys that fit are tried, at most four; else 401 `bad_signature`";
 J17: "base64url that is not canonical: padding, the plain alphabet, white space, each sibling of each segment's last character"
-    => "401 `malformed_token`, though the signature is right over it";
+    => "401 `malformed_token`, though the signature is right over it; padding is taken from `provider: alb` alone";
 J18: "duplicate members in header or claims, at any depth, however they are escaped"
     => "401 `malformed_token`";
 J19: "claims that are an array, a string, a number, null, nothing, or more than one value"
@@ -81,7 +81,7 @@ J25: "`nbf` and `iat` in the future or of another type"
     => "401 `token_not_yet_valid`, 401 `issued_in_future` beyond the leeway to the second; 401 `malformed_token`";
 J26: "a leeway or a misspelt key in the configuration that would switch a check off"
     => "does not start; line, column and hint";
-J27: "the key of one issuer for the `iss` of another, under one `kid`; `iss` as array, in another spelling"
+J27: "the key of one issuer for the `iss` of another, under one `kid`; `iss` as array, in another spelling; a `sub` that names another issuer's trust domain"
     => "401 `bad_signature` off the diagonal, cached or not, in 1,000 interleaved requests too; 401 `unknown_issuer`; 401 `malformed_token`";
 J28: "`aud` as array, empty, null, number, object, nested, substring, joined: 23 shapes"
     => "401 `audience_mismatch`; 401 `malformed_token` where it is not a string or strings";
@@ -96,7 +96,7 @@ K3: "endless, huge, compressed key sets, thousands of keys"
 K4: "an issuer that hangs, dribbles or drops packets"
     => "2 s to connect, 5 s in all; tokens with known keys do not wait";
 K5: "a flood of unknown `kid`s"
-    => "401 `unknown_key`; one fetch in flight, and one per `refetch_interval` and issuer, however many ask";
+    => "401 `unknown_key`; one fetch in flight, and one per `refetch_interval` and issuer, however many ask; where each key has an address of its own (`pem_url`), four";
 K6: "answers that would empty the key set: 500, HTML, truncated, `{}`, one bad key: 24 bodies"
     => "the last good set stays until `max_stale`, a bad key is skipped alone; then there are no keys (K12). A snapshot of it on disk that is damaged at any byte, another source's, too old or of the future is not used ([keys.md](keys.md))";
 K7: "a key that the issuer has taken back"

@@ -15,7 +15,7 @@ use super::{BAD_CONFIG, ConfigFile, FAILURE, SUCCESS, USAGE};
 use crate::app;
 use crate::clock::{Clock, Moment, SystemClock, UnixTime};
 use crate::config::{self, LoadOptions};
-use crate::keys::source::{KeysFrom, SnapshotOutcome};
+use crate::keys::status::{KeysFrom, SnapshotOutcome};
 use crate::proxy::Gate;
 use crate::telemetry::escape::visible;
 use crate::verify::{Decision, Reason, span};

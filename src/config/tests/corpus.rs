@@ -189,6 +189,12 @@ const MISTAKES: &[(&str, usize, &str, &str)] = &[
         "`scheme: Bearer`",
     ),
     (
+        "token: {sources: [{cookie: a, header: A}]}\n",
+        1,
+        "`header` cannot stand beside `cookie`",
+        "leave one of them out",
+    ),
+    (
         "token: {sources: [{cookie: a, scheme: Bearer}]}\n",
         1,
         "`scheme` is not a key of `cookie`",
@@ -556,6 +562,23 @@ fn snapshots_without_anything_to_remember_are_told_of() {
     assert!(useless[0].message.contains("has no effect"));
     refused(&file("keys_snapshot_dir: ''\n"));
     refused(&file("keys_snapshot_dir: [a]\n"));
+}
+
+#[test]
+fn a_snapshot_directory_that_cannot_be_used_is_told_of_beside_the_mistakes() {
+    let text = "keys_snapshot_dir: /nowhere/to/be/found\nupstream: 127.0.0.1\nissuers: [{provider: google, audiences: [a]}]\n";
+    let trying = LoadOptions {
+        try_snapshots: true,
+        ..options()
+    };
+    let problems = refused_with(text, &trying);
+    let told = &problems[0];
+    assert_eq!((told.line, told.severity), (1, Severity::Warning));
+    assert!(told.message.contains("/nowhere/to/be/found"));
+    assert!(told.hint.as_ref().unwrap().contains("mount a volume"));
+    assert!(told.snippet.is_some());
+    // `--no-files`, and the gate itself, whose log says it.
+    assert_ne!(refused(text)[0].path, "keys_snapshot_dir");
 }
 
 #[test]

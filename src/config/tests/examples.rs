@@ -1,7 +1,7 @@
 //! The example files, and what is generated from the field tables.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::*;
 use crate::config::reference::reference;
@@ -28,6 +28,7 @@ fn examples() -> Vec<PathBuf> {
 fn without_files() -> LoadOptions {
     LoadOptions {
         read_files: false,
+        try_snapshots: false,
         ..options()
     }
 }
@@ -90,17 +91,19 @@ fn the_reference_page_is_current() {
 }
 
 #[test]
-fn the_examples_of_the_reference_page_load() {
-    let page = fs::read_to_string(Path::new(&root()).join("docs/configuration.md")).unwrap();
-    let blocks: Vec<&str> = page
-        .split("```yaml\n")
-        .skip(1)
-        .filter_map(|rest| rest.split_once("```").map(|(block, _)| block))
-        .collect();
-    assert!(!blocks.is_empty());
-    for block in blocks {
-        if let Err(problems) = parse(block, "docs/configuration.md", &without_files()) {
-            panic!("{}{block}", rendered(&problems));
+fn the_examples_of_the_pages_load() {
+    for name in ["docs/configuration.md", "docs/key-sources.md"] {
+        let page = fs::read_to_string(root().join(name)).unwrap();
+        let blocks: Vec<&str> = page
+            .split("```yaml\n")
+            .skip(1)
+            .filter_map(|rest| rest.split_once("```").map(|(block, _)| block))
+            .collect();
+        assert!(!blocks.is_empty());
+        for block in blocks {
+            if let Err(problems) = parse(block, name, &without_files()) {
+                panic!("{}{block}", rendered(&problems));
+            }
         }
     }
 }

@@ -611,6 +611,7 @@ fn key_files_are_validated_and_then_read_again_by_the_gate() {
 fn without_files_nothing_is_read() {
     let unread = LoadOptions {
         read_files: false,
+        try_snapshots: false,
         ..options()
     };
     for keys in [

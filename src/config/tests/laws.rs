@@ -150,6 +150,7 @@ fn any_tree() -> impl Strategy<Value = String> {
 fn holds(text: &str) -> Result<(), TestCaseError> {
     let options = LoadOptions {
         read_files: false,
+        try_snapshots: false,
         ..with_environment(&[("A", "value")])
     };
     match parse(text, "f", &options) {

@@ -10,6 +10,7 @@ mod laws;
 mod presets;
 mod providers;
 mod settings;
+mod sources;
 mod together;
 
 use std::collections::HashMap;
@@ -20,6 +21,7 @@ use super::*;
 pub(super) fn options() -> LoadOptions {
     LoadOptions {
         read_files: true,
+        try_snapshots: false,
         environment: Some(HashMap::new()),
     }
 }

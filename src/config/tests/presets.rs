@@ -184,6 +184,66 @@ const CASES: &[Case] = &[
             ("Tenant", "my-group"),
         ],
     },
+    Case {
+        example: "firebase",
+        header: r#"{"alg":"RS256","kid":"0d8a67399e7882acae7d7f68b2280256a796a582","typ":"JWT"}"#,
+        claims: r#"{"name":"Ann","iss":"https://securetoken.google.com/my-app-1a2b3","aud":"my-app-1a2b3","auth_time":1700000000,
+            "user_id":"n3Tr0LPhAfQb8oCW0vYJqcRkVEo2","sub":"n3Tr0LPhAfQb8oCW0vYJqcRkVEo2","iat":1700000000,"exp":1700003600,
+            "email":"ann@example.com","email_verified":true,"firebase":{"identities":{"google.com":["1"],"email":["ann@example.com"]},
+            "sign_in_provider":"google.com","tenant":"customer-7"},"plan":"gold"}"#,
+        now: 1_700_000_100,
+        headers: &[
+            ("Subject", "n3Tr0LPhAfQb8oCW0vYJqcRkVEo2"),
+            ("Issuer", "users"),
+            ("Email", "ann@example.com"),
+            ("Name", "Ann"),
+            ("Tenant", "customer-7"),
+        ],
+    },
+    Case {
+        // Kubernetes 1.30, with the node.
+        example: "kubernetes",
+        header: r#"{"alg":"RS256","kid":"7u9tKfZ0dqPYmVqQzBnqgT1kLw8JtJ0Rf8b4m6YxkzE"}"#,
+        claims: r#"{"aud":["billing"],"exp":1731613413,"iat":1700077413,"iss":"https://kubernetes.default.svc.cluster.local",
+            "jti":"ea28ed49-2e11-4280-9ec5-bc3d1d84661a","kubernetes.io":{"namespace":"payments",
+            "node":{"name":"n1","uid":"646e7c5e-32d6-4d42-9dbd-e504e6cbe6b1"},"pod":{"name":"worker-0","uid":"5e0bd49b-f040-43b0-99b7-22765a53f7f3"},
+            "serviceaccount":{"name":"worker","uid":"14ee3fa4-a7e2-420f-9f9a-dbc4507c3798"},"warnafter":1700081020},
+            "nbf":1700077413,"sub":"system:serviceaccount:payments:worker"}"#,
+        now: 1_700_077_500,
+        headers: &[
+            ("Subject", "system:serviceaccount:payments:worker"),
+            ("Issuer", "workloads"),
+            ("Username", "system:serviceaccount:payments:worker"),
+            ("Tenant", "payments"),
+        ],
+    },
+    Case {
+        // Of a listener's rule with a user pool; its padding has tests of its own.
+        example: "alb",
+        header: r#"{"typ":"JWT","kid":"a0b1c2d3-0000-4def-8123-456789abcdef","alg":"ES256","iss":"https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_AbCdEfGhI",
+            "client":"1example23456789","signer":"arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/my-alb/50dc6c495c0c9188","exp":1700000120}"#,
+        claims: r#"{"sub":"11111111-2222-3333-4444-555555555555","email_verified":"true","email":"ann@example.com","username":"ann",
+            "exp":1700000120,"iss":"https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_AbCdEfGhI"}"#,
+        now: 1_700_000_100,
+        headers: &[
+            ("Subject", "11111111-2222-3333-4444-555555555555"),
+            ("Issuer", "users"),
+            ("Username", "ann"),
+            ("Email", "ann@example.com"),
+        ],
+    },
+    Case {
+        // SPIRE's: no issuer.
+        example: "spiffe",
+        header: r#"{"alg":"ES256","kid":"OFWcvVSxWwT4FjVpxOGIZC3q8fIUm5vT","typ":"JWT"}"#,
+        claims: r#"{"aud":["spiffe://prod.example.com/billing"],"exp":1700000300,"iat":1700000000,
+            "sub":"spiffe://prod.example.com/ns/payments/sa/worker"}"#,
+        now: 1_700_000_100,
+        headers: &[
+            ("Subject", "spiffe://prod.example.com/ns/payments/sa/worker"),
+            ("Issuer", "workloads"),
+        ],
+    },
 ];
 
 /// (example, what is changed in its first case's claims, to what, the reason of the refusal)
@@ -305,6 +365,62 @@ const REFUSED: &[(&str, &str, &str, &str)] = &[
         "",
         "claim_missing",
     ),
+    (
+        "firebase",
+        r#""aud":"my-app-1a2b3""#,
+        r#""aud":"other-app""#,
+        "audience_mismatch",
+    ),
+    (
+        "firebase",
+        "securetoken.google.com",
+        "session.firebase.google.com",
+        "unknown_issuer",
+    ),
+    (
+        "firebase",
+        r#""sub":"n3Tr0LPhAfQb8oCW0vYJqcRkVEo2""#,
+        r#""sub":"""#,
+        "claim_mismatch",
+    ),
+    (
+        "kubernetes",
+        "payments:worker",
+        "payments:admin",
+        "claim_mismatch",
+    ),
+    (
+        "kubernetes",
+        r#"{"namespace":"payments""#,
+        r#"{"namespace":"orders""#,
+        "claim_mismatch",
+    ),
+    ("kubernetes", r#""exp":1731613413,"#, "", "claim_missing"),
+    (
+        "kubernetes",
+        r#"["billing"]"#,
+        r#"["https://kubernetes.default.svc"]"#,
+        "audience_mismatch",
+    ),
+    (
+        "alb",
+        "eu-west-1_AbCdEfGhI",
+        "eu-west-1_Other",
+        "unknown_issuer",
+    ),
+    (
+        "spiffe",
+        "prod.example.com/ns",
+        "example.com/ns",
+        "claim_missing",
+    ),
+    ("spiffe", "/sa/worker", "/sa/other", "claim_mismatch"),
+    (
+        "spiffe",
+        "prod.example.com/billing",
+        "prod.example.com/orders",
+        "audience_mismatch",
+    ),
 ];
 
 /// The example's only issuer, with a key of the header's kid for each of its forms.
@@ -312,7 +428,13 @@ fn judged(case: &Case, header: &str, claims: &str) -> Outcome {
     let file =
         PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("config/{}.yaml", case.example));
     let text = fs::read_to_string(file).unwrap();
-    let setup = accepted(&text).issuers.remove(0);
+    let without_files = LoadOptions {
+        read_files: false,
+        ..options()
+    };
+    let loaded = parse(&text, case.example, &without_files);
+    let loaded = loaded.unwrap_or_else(|problems| panic!("{}", rendered(&problems)));
+    let setup = loaded.issuers.into_iter().next().unwrap();
     let named: serde_json::Value = serde_json::from_str(case.header).unwrap();
     let (signer, algorithm) = match named["alg"].as_str() {
         Some("ES256") => (es256(), Algorithm::Es256),

@@ -18,6 +18,7 @@ fn example(name: &str) -> Profile {
         &file,
         &LoadOptions {
             read_files: false,
+            try_snapshots: false,
             ..options()
         },
     );

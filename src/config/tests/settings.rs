@@ -69,8 +69,7 @@ shutdown: {delay: 5s, drain_timeout: 0s}
     assert_eq!(config.upstream.response_timeout, Duration::from_secs(3600));
     assert_eq!(config.upstream.pool_idle_timeout, Duration::ZERO);
     let snapshots = config.keys_snapshot_dir.as_ref().unwrap();
-    assert_eq!(snapshots.path, Path::new("/var/lib/claimgate"));
-    assert_eq!((snapshots.line, snapshots.column), (37, 20));
+    assert_eq!(snapshots, Path::new("/var/lib/claimgate"));
     let issuer = &config.issuers[0];
     assert_eq!(&*issuer.name, "a");
     assert_eq!(issuer.leeway, Duration::ZERO);

@@ -40,8 +40,10 @@ pub enum Unusable {
     NotForDecryption,
     /// Only the public half is there.
     PublicKey,
-    /// RSA outside 2048 to 8192 bits, or a modulus or exponent that is no good.
+    /// RSA of less than 2048 bits, or a modulus or exponent that is no good.
     WeakKey,
+    /// RSA of more than [`super::pkcs8::MAX_RSA_BITS`].
+    LongKey,
     /// An RSA key without `p q dp dq qi`.
     WithoutFactors,
     /// A secret of a length that no algorithm has.
@@ -56,7 +58,9 @@ impl Unusable {
     /// One sentence for the operator.
     pub fn explanation(self) -> &'static str {
         match self {
-            Self::UnknownKeyType => "the key is none of `RSA`, `EC`, `OKP` and `oct`",
+            Self::UnknownKeyType => {
+                "the key is of a type that cannot decrypt: those that can are `RSA`, `EC`, `OKP` with `X25519`, and `oct`"
+            }
             Self::UnknownCurve => {
                 "the key's curve is none of `P-256`, `P-384`, `P-521` and `X25519`"
             }
@@ -70,7 +74,10 @@ impl Unusable {
                 "only the public half of the key is here: the issuer encrypts with that, the gate decrypts with the private one"
             }
             Self::WeakKey => {
-                "the RSA key has less than 2048 or more than 8192 bits, a bad exponent or a guessable modulus"
+                "the RSA key has less than 2048 bits, a bad exponent or a guessable modulus"
+            }
+            Self::LongKey => {
+                "the RSA key has more than 4096 bits: whoever sends anything at all would make the gate work with it, for tens of milliseconds"
             }
             Self::WithoutFactors => {
                 "the RSA key has no `p`, `q`, `dp`, `dq` and `qi`: write it with them, or as PEM"
@@ -232,10 +239,11 @@ fn agreement(
 ) -> Result<DecryptionKey, Unusable> {
     let private = PrivateKey::from_private_key(group.algorithm(), private)
         .map_err(|_| Unusable::Malformed)?;
-    let key = pkcs8::agreement(group, private, alg)?;
-    let own = pkcs8::public_half(&key).ok_or(Unusable::Malformed)?;
-    match own == public {
-        true => Ok(key),
+    let own = private
+        .compute_public_key()
+        .map_err(|_| Unusable::Malformed)?;
+    match own.as_ref() == public {
+        true => pkcs8::agreement(group, private, alg),
         false => Err(Unusable::Malformed),
     }
 }

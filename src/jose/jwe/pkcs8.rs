@@ -13,6 +13,10 @@ use super::agreement::Group;
 use super::jwk::Unusable;
 use super::key::{DecryptionKey, Secret, Use};
 
+/// The longest RSA key that opens tokens. An operation with a private key costs with the cube of its length, and up to four of them come before
+/// anything of a token is proven: at 4096 bits that is some milliseconds, at 8192 bits a way to hold a worker (D9).
+pub const MAX_RSA_BITS: usize = 4096;
+
 /// Contents of the object identifier of X25519 (RFC 8410 §3).
 const X25519: &[u8] = &[0x2b, 0x65, 0x6e];
 
@@ -89,6 +93,9 @@ pub fn from_sec1(document: &[u8]) -> Result<DecryptionKey, Unusable> {
 pub fn rsa(numbers: &RsaNumbers, alg: Option<Use>) -> Result<DecryptionKey, Unusable> {
     let modulus = without_leading_zeros(&numbers.n);
     let exponent = without_leading_zeros(&numbers.e);
+    if modulus.len() > MAX_RSA_BITS / 8 {
+        return Err(Unusable::LongKey);
+    }
     if weak::is_weak_rsa(modulus, exponent) {
         return Err(Unusable::WeakKey);
     }
@@ -112,17 +119,6 @@ pub fn agreement(
     let is_public_default = is_public_default(public.as_ref());
     let secret = Secret::Agreement { group, private };
     DecryptionKey::new(secret, public.as_ref(), is_public_default, alg)
-}
-
-/// The public half of a key that agrees: a point, or the 32 bytes of X25519.
-pub fn public_half(key: &DecryptionKey) -> Option<Vec<u8>> {
-    match key.secret() {
-        Secret::Agreement { private, .. } => {
-            let public = private.compute_public_key().ok()?;
-            Some(public.as_ref().to_vec())
-        }
-        Secret::Rsa(_) | Secret::Shared(_) => None,
-    }
 }
 
 fn rsa_pkcs8(numbers: &RsaNumbers) -> Vec<u8> {

@@ -5,10 +5,11 @@ use super::compact;
 use super::content;
 use super::header::{BadHeader, Header};
 use super::key::DecryptionKey;
+use super::pkcs8::MAX_RSA_BITS;
 use super::unwrap;
 
-/// The longest encrypted key is one under RSA-8192; none longer is decoded.
-const MAX_ENCRYPTED_KEY_BYTES: usize = 1024;
+/// The longest encrypted key is one under the longest RSA key; none longer is decoded.
+const MAX_ENCRYPTED_KEY_BYTES: usize = MAX_RSA_BITS / 8;
 
 /// The parts of an encrypted token with the lengths that its algorithms demand. Nothing in it is trusted.
 pub struct Sealed<'t> {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::{Held, Source, State};
 use crate::keys::SnapshotEvent;
 use crate::keys::snapshot::{Fetched, Keeper, Reading, Restored, Saved, decode};
-use crate::keys::source::{SnapshotNote, SnapshotOutcome, SnapshotStatus};
+use crate::keys::status::{SnapshotNote, SnapshotOutcome, SnapshotStatus};
 
 impl Source {
     /// See [`crate::keys::Keys::load_snapshots`].

@@ -11,6 +11,7 @@ use super::{Bench, bench, bench_with};
 use crate::clock::{Clock, SystemClock};
 use crate::keys::kid_budget::AT_ONCE;
 use crate::keys::plan::Timing;
+use crate::keys::status::KeysFrom;
 use crate::keys::testing::{
     Answer, Issuer, Recorder, config, kids, pem_origin, public_key_pem, short_limits,
 };
@@ -69,6 +70,8 @@ async fn a_key_is_fetched_when_a_token_names_it_and_not_before() {
     assert_eq!(status.origin, issuer.url("/keys/{kid}"));
     assert_eq!(status.keys[0].algorithms, ["ES256"]);
     assert!(!status.required_for_ready);
+    assert_eq!(status.keys_from, Some(KeysFrom::Fetched));
+    assert_eq!(status.trusted_for, Some(Timing::DEFAULT_MAX_STALE));
 }
 
 #[tokio::test]

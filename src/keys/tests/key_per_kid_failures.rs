@@ -50,6 +50,8 @@ async fn k06_what_is_not_one_key_in_pem_is_no_key() {
         (Answer::Stall, FetchResult::Timeout),
         (status("503 Service Unavailable"), FetchResult::BadStatus),
         (status("429 Too Many Requests"), FetchResult::BadStatus),
+        (status("401 Unauthorized"), FetchResult::BadStatus),
+        (status("400 Bad Request"), FetchResult::BadStatus),
         (
             status("302 Found\r\nLocation: http://169.254.169.254/"),
             FetchResult::Redirect,

@@ -21,8 +21,9 @@ mod virtual_time;
 
 use std::sync::Arc;
 
+use super::Keys;
 use super::fetch::FetchLimits;
-use super::source::{Keys, SourceConfig};
+use super::source::SourceConfig;
 use super::testing::{Recorder, StandingClock};
 
 /// Sources with a clock that stands and an observer that remembers.

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::UnixTime;
-use crate::keys::source::{Keys, KeysFrom, SnapshotOutcome, SourceConfig};
+use crate::keys::Keys;
+use crate::keys::source::SourceConfig;
+use crate::keys::status::{KeysFrom, SnapshotOutcome};
 use crate::keys::testing::{
     Answer, Issuer, MachineClock, Recorder, TestDirectory, config, document, jwk, jwks_origin, kids,
 };

@@ -1,14 +1,15 @@
 //! The bearer token that the gate shows to an issuer, and to nobody else.
 
 use super::{Bench, bench};
-use crate::keys::FetchResult;
 use crate::keys::fetch::FetchSettings;
+use crate::keys::kid::KidUrl;
 use crate::keys::source::Origin;
 use crate::keys::testing::{
     Answer, Issuer, TestFile, config, discovery, document, jwk, kids, settings,
 };
 use crate::keys::token_file::TokenFile;
 use crate::keys::url::KeyUrl;
+use crate::keys::{FetchResult, SourceId};
 
 const TOKEN: &str = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJnYXRlIn0.c2VjcmV0";
 
@@ -205,4 +206,23 @@ async fn another_token_file_is_another_way_to_read() {
     new.keys.inherit(&old.keys);
     assert_eq!(kids(&new.keys, 0).len(), 0);
     assert_eq!(kids(&new.keys, 1), ["a"]);
+}
+
+#[tokio::test]
+async fn a_key_that_is_forbidden_to_who_shows_a_token_is_an_error_and_not_absent() {
+    const KID: &str = "a0b1c2d3-0000-4def-8123-456789abcdef";
+    let issuer = Issuer::start().await;
+    let refusal = "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n".to_owned();
+    issuer.answer(&format!("/{KID}"), Answer::Raw(refusal));
+    let file = TestFile::new("token-forbidden");
+    file.write(TOKEN);
+    let origin = Origin::KeyPerKid {
+        url: KidUrl::parse(&issuer.url("/{kid}"), false).unwrap(),
+        fetch: shown(&file, &[]),
+    };
+    let Bench { keys, told, .. } = bench(vec![config("one", origin)]);
+    assert!(keys.fetch_kid_once(SourceId(0), KID).await.is_err());
+    assert_eq!(told.last(), Some((FetchResult::BadStatus, 0)));
+    assert!(keys.status()[0].last_error.is_some());
+    assert_eq!(authorizations(&issuer), [bearer(TOKEN)]);
 }

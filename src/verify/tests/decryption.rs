@@ -330,6 +330,40 @@ fn keys_are_chosen_by_kid_and_then_tried_and_no_more_than_four() {
     }
 }
 
+/// How one issuer names its keys, and how many it has, is nothing to another one's tokens.
+#[test]
+fn the_keys_of_one_issuer_do_not_hide_those_of_another() {
+    let main = decrypting(oidc_issuer(), 0);
+    let other = decrypting(named_issuer("other", OTHER_ISSUER, 1), 1);
+    let verifier = verifier_of(vec![main, other]);
+    let of_main: Vec<Recipient> = (0..4).map(|_| Recipient::Shared(random(32))).collect();
+    let of_other = Recipient::Shared(random(32));
+    let set = |members: fn(usize) -> Value| {
+        let keys = of_main.iter().enumerate();
+        let keys: Vec<Value> = keys.map(|(at, one)| one.jwk(members(at))).collect();
+        json!({"keys": keys}).to_string()
+    };
+    let signed_by_other = mint(
+        other_rsa(),
+        Algorithm::Rs256,
+        r#"{"alg":"RS256","kid":"k1"}"#,
+        &claims(&format!(r#""iss":"{OTHER_ISSUER}""#)),
+    );
+    let named = |at: usize| json!({"kid": format!("d{at}")});
+    for of_main in [set(named), set(|_| json!({}))] {
+        for own in [json!({}), json!({"kid": "own"})] {
+            let mut keys = keys();
+            keys.set(1, &[other_rsa().jwk(r#""kid":"k1""#)]);
+            keys.decrypt_with(0, &of_main);
+            keys.decrypt_with(1, &of_other.jwks(own.clone()));
+            for kid in [json!({}), json!({"kid": "d0"}), json!({"kid": "x"})] {
+                let token = encrypted(&of_other, kid.clone(), &signed_by_other);
+                assert_eq!(judged(&verifier, &keys, token), "ok", "{own} {kid}");
+            }
+        }
+    }
+}
+
 #[test]
 fn what_failed_is_named_to_the_operator_and_nobody_else() {
     let verifier = decrypting_verifier();

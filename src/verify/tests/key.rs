@@ -4,7 +4,7 @@ use super::{judged, outcome, reason, rejection};
 use crate::jose::algorithm::Algorithm;
 use crate::keys::SourceId;
 use crate::provider::{Profile, entra};
-use crate::verify::rejection::KeyProblem;
+use crate::verify::rejection::{AlgorithmLimit, KeyProblem};
 use crate::verify::testing::*;
 use crate::verify::{Outcome, Rejection};
 
@@ -118,6 +118,26 @@ fn k08_a_signature_that_fails_asks_for_keys_with_and_without_a_kid() {
 }
 
 #[test]
+fn k08_a_key_of_another_type_under_the_old_kid_is_asked_for() {
+    let mut rotated = TestKeys::default();
+    for header in [r#"{"alg":"ES256","kid":"k1"}"#, r#"{"alg":"ES256"}"#] {
+        let token = mint(es256(), Algorithm::Es256, header, &claims(""));
+        assert!(matches!(
+            outcome(&verifier(), &keys(), &token),
+            Outcome::NeedsKeys {
+                otherwise: Rejection::AlgorithmNotAllowed {
+                    limit: AlgorithmLimit::Key,
+                    ..
+                },
+                ..
+            }
+        ));
+        rotated.set(0, &[es256().jwk(r#""kid":"k1""#)]);
+        assert_eq!(judged(&verifier(), &rotated, &token), "ok");
+    }
+}
+
+#[test]
 fn without_keys_nobody_is_refused_for_a_fault_of_the_token() {
     let none = TestKeys::default();
     let found = rejection(&verifier(), &none, good(""));
@@ -154,6 +174,7 @@ fn j13_other_kinds_of_tokens_are_refused() {
         ("application/secevent+jwt", "token_type_not_allowed"),
         ("application/application/jwt", "token_type_not_allowed"),
         ("application/", "token_type_not_allowed"),
+        ("credentials/jwt", "token_type_not_allowed"),
         ("JOSE", "token_type_not_allowed"),
         ("JWT ", "token_type_not_allowed"),
         ("text/jwt", "token_type_not_allowed"),

@@ -5,13 +5,15 @@ mod client;
 mod gate;
 mod issuer;
 mod key;
+mod key_server;
 mod recipient;
 
 pub use application::Application;
-pub use client::{request, send};
+pub use client::{Answer, request, send};
 pub use gate::{Gate, claimgate, configuration, resident_kib, scratch};
 pub use issuer::{Fault, Issuer};
 pub use key::{Key, claims, encode};
+pub use key_server::KeyServer;
 pub use recipient::Recipient;
 
 use std::net::{TcpListener, TcpStream};

@@ -135,6 +135,15 @@ fn j14_weak_rsa_keys_do_not_decrypt() {
 }
 
 #[test]
+fn j11_an_rsa_key_that_would_cost_too_much_per_token_is_not_used() {
+    let longest = base64url::encode(&[0xdb; 512]);
+    let too_long = base64url::encode(&[0xdb; 513]);
+    let reason = |n: &str| reason(minting::RSA.jwk(json!({"n": n})));
+    assert_ne!(reason(&longest), Unusable::LongKey);
+    assert_eq!(reason(&too_long), Unusable::LongKey);
+}
+
+#[test]
 fn the_halves_of_a_key_must_belong_together() {
     for recipient in [
         &*minting::P256,

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::gate::{Gate, Parts};
+use super::gate::{Gate, Parts, candidates};
 use super::life::{LONGEST_FETCH, Life, Token};
 use crate::jose::jwk::{KeyPolicy, MAX_KEYS, read_set};
 use crate::jose::key::VerificationKey;
 use crate::keys::plan::{Answer, Ended, Jitter, Step};
-use crate::keys::set::{HeldKey, KeySet};
+use crate::keys::set::{Candidates, HeldKey, KeySet};
 
 const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
 
@@ -28,6 +28,8 @@ pub enum Fault {
     TwoInFlight,
     /// Unknown keys never cause a fetch.
     DeafToQuestions,
+    /// A key of another type under a kid that is held is no question.
+    DeafToAnotherType,
     /// A question puts the background fetch off.
     QuestionsPutRefreshOff,
     /// Whoever waited for a fetch is refused without another look.
@@ -67,12 +69,13 @@ pub enum Fault {
 }
 
 impl Fault {
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::NoFloor,
         Self::FloorOfEachKid,
         Self::StartUpCounts,
         Self::TwoInFlight,
         Self::DeafToQuestions,
+        Self::DeafToAnotherType,
         Self::QuestionsPutRefreshOff,
         Self::WaitersAreForgotten,
         Self::FailureEmpties,
@@ -140,6 +143,11 @@ impl Broken {
 impl Gate for Broken {
     fn parts(&mut self) -> &mut Parts {
         &mut self.parts
+    }
+
+    fn asks(&mut self, token: Token, now: Duration) -> bool {
+        let found = candidates(&self.parts.set, token, now);
+        self.fault != Fault::DeafToAnotherType || !matches!(found, Candidates::WrongAlgorithm)
     }
 
     fn patience(&self) -> Duration {

@@ -2,7 +2,11 @@
 
 use std::sync::LazyLock;
 
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
+
 use super::life::Condition;
+use crate::jose::algorithm::Algorithm;
+use crate::jose::base64url;
 use crate::jose::jwk::{KeyPolicy, read_set};
 use crate::keys::set::MAX_CANDIDATES;
 use crate::keys::testing::{document, jwk};
@@ -94,8 +98,11 @@ struct Material {
 }
 
 static POOL: LazyLock<Vec<Material>> = LazyLock::new(|| {
-    let made = (0..=usize::from(MATERIALS)).map(|_| {
-        let jwk = jwk("KID");
+    let made = (0..=MATERIALS).map(|number| {
+        let jwk = match algorithm(number) {
+            Algorithm::Es256 => jwk("KID"),
+            _ => ed25519_jwk("KID"),
+        };
         let read = read_set(document(&[&jwk]).as_bytes(), &KeyPolicy::default()).unwrap();
         let fingerprint = read.keys[0].fingerprint;
         Material { jwk, fingerprint }
@@ -109,6 +116,20 @@ static STRANGERS: LazyLock<String> = LazyLock::new(|| {
     let others = (CROWD..400).map(|number| format!(r#"{{"kid":"stranger-{number}"}}"#));
     keys.chain(others).collect::<Vec<_>>().join(",")
 });
+
+/// Keys of two types, by turns: another key under the same kid may be of the other type.
+pub fn algorithm(material: u8) -> Algorithm {
+    match material % 2 {
+        0 => Algorithm::Es256,
+        _ => Algorithm::EdDsa,
+    }
+}
+
+fn ed25519_jwk(kid: &str) -> String {
+    let pair = Ed25519KeyPair::generate().unwrap();
+    let x = base64url::encode(pair.public_key().as_ref());
+    format!(r#"{{"kty":"OKP","crv":"Ed25519","use":"sig","kid":"{kid}","x":"{x}"}}"#)
+}
 
 pub fn fingerprint(material: u8) -> [u8; 32] {
     POOL[usize::from(material)].fingerprint

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::documents;
+use super::documents::{self, Name};
 use super::life::{LONGEST_FETCH, Token};
 use super::oracle::Verdict;
 use crate::jose::algorithm::Algorithm;
@@ -23,6 +23,11 @@ pub trait Gate {
 
     fn unknown_key(&mut self, now: Duration, _token: Token) -> Answer {
         self.parts().plan.unknown_key(now)
+    }
+
+    /// Whether a token that was refused asks for keys. So does `verify`: for an unknown key, for one of another algorithm, for a bad signature.
+    fn asks(&mut self, _token: Token, _now: Duration) -> bool {
+        true
     }
 
     /// What a fetch may take.
@@ -133,6 +138,22 @@ impl Gate for Whole {
 
 /// A signature fits exactly one key: here the fingerprint stands for it.
 pub fn look_up(set: &KeySet, token: Token, now: Duration) -> Verdict {
+    let signer = match token {
+        Token::Of(Name { material, .. }) | Token::WithoutKid(material) => {
+            Some(documents::fingerprint(material))
+        }
+        Token::MadeUp(_) => None,
+    };
+    match candidates(set, token, now) {
+        Candidates::Keys(keys) if keys.iter().any(|key| Some(key.fingerprint) == signer) => {
+            Verdict::Accepted
+        }
+        _ => Verdict::Refused,
+    }
+}
+
+/// As `verify` asks for them.
+pub fn candidates(set: &KeySet, token: Token, now: Duration) -> Candidates {
     let made_up;
     let (kid, material) = match token {
         Token::Of(name) => (Some(name.kid()), Some(name.material)),
@@ -146,13 +167,8 @@ pub fn look_up(set: &KeySet, token: Token, now: Duration) -> Verdict {
         kid,
         ..KeyHint::default()
     };
-    let signer = material.map(documents::fingerprint);
-    match set.candidates(hint, Algorithm::Es256, now) {
-        Candidates::Keys(keys) if keys.iter().any(|key| Some(key.fingerprint) == signer) => {
-            Verdict::Accepted
-        }
-        _ => Verdict::Refused,
-    }
+    let algorithm = material.map_or(Algorithm::Es256, documents::algorithm);
+    set.candidates(hint, algorithm, now)
 }
 
 /// How many keys of the set are current, and how many only retained.

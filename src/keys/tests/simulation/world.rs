@@ -186,6 +186,9 @@ impl<G: Gate> World<G> {
             return self.answer(token, now, now, verdict);
         }
         self.oracle.judged(token, now, verdict)?;
+        if !self.gate.asks(token, now) {
+            return self.answer(token, now, now, verdict);
+        }
         self.oracle.asks(now);
         match self.gate.unknown_key(now, token) {
             Answer::WaitFor(number) => {
