@@ -457,11 +457,16 @@ fn c05_a_remembered_token_depends_on_the_decryption_keys_of_every_issuer() {
     let other = decrypting(named_issuer("other", OTHER_ISSUER, 1), 1);
     let verifier = verifier_of(vec![other, decrypting(oidc_issuer(), 0)]);
     let mut keys = keys();
-    keys.decrypt_with(0, &minting::RSA.jwks(json!({"kid": "d9"})));
+    let secrets: [Recipient; 6] = std::array::from_fn(|_| Recipient::Shared(random(32)));
+    let set_of = |some: &[Recipient]| {
+        let some: Vec<_> = some.iter().map(|one| one.jwk(json!({}))).collect();
+        json!({ "keys": some }).to_string()
+    };
+    keys.decrypt_with(0, &set_of(&secrets[..3]));
     keys.decrypt_with(1, &minting::P256.jwks(json!({})));
     let mut cache = TokenCache::new(1024 * 1024);
-    // Nobody has a key of this name, so those that fit are tried.
-    let token = encrypted(&minting::RSA, json!({"kid": "d1"}), &good(""));
+    // Without a name the keys of both are tried in turn, four in all: this one is the third of its issuer.
+    let token = encrypted(&secrets[2], json!({}), &good(""));
     let mut both = |keys: &TestKeys| {
         let (outcome, from_cache) = judge(&verifier, &mut cache, &token, at(NOW), keys);
         assert_eq!(verdict(&outcome), judged(&verifier, keys, &token));
@@ -469,7 +474,7 @@ fn c05_a_remembered_token_depends_on_the_decryption_keys_of_every_issuer() {
     };
     assert_eq!(both(&keys), ("ok", false));
     assert_eq!(both(&keys), ("ok", true));
-    keys.decrypt_with(1, &minting::OTHER_RSA.jwks(json!({"kid": "d1"})));
+    keys.decrypt_with(1, &set_of(&secrets[3..]));
     assert_eq!(both(&keys), ("decryption_failed", false));
     keys.decrypt_with(1, &minting::P256.jwks(json!({})));
     assert_eq!(both(&keys), ("ok", false));
