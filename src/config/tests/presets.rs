@@ -412,7 +412,7 @@ const REFUSED: &[(&str, &str, &str, &str)] = &[
         "spiffe",
         "prod.example.com/ns",
         "example.com/ns",
-        "claim_missing",
+        "unknown_issuer",
     ),
     ("spiffe", "/sa/worker", "/sa/other", "claim_mismatch"),
     (
