@@ -261,7 +261,7 @@ fn a_bundles_workloads_come_in_without_an_issuer_in_their_tokens() {
         ),
         (
             "spiffe://other.example.com/ns/payments/sa/worker",
-            "claim_missing",
+            "unknown_issuer",
         ),
     ] {
         assert_eq!(
