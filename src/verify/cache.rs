@@ -7,6 +7,7 @@ use std::sync::Arc;
 use aws_lc_rs::digest;
 
 use super::check::NoLog;
+use super::decryption::OpenedBy;
 use super::lru::{Key, Lru};
 use super::{Outcome, Presented, Seen, VerifiedToken, Verifier};
 use crate::clock::Moment;
@@ -109,7 +110,9 @@ impl TokenCache {
             None
         };
         let (hit, dead) = match found {
-            Some(verified) if key_is_held(&verified, now, keys) => (Some(verified), false),
+            Some(verified) if key_is_held(&verified, verifier, now, keys) => {
+                (Some(verified), false)
+            }
             Some(_) => (None, true),
             None => (None, false),
         };
@@ -159,16 +162,18 @@ pub(super) fn fingerprint(token: &[u8]) -> Key {
 /// Whether the pipeline would find the same key: the set must be the one that it was chosen from (after a change of the set the
 /// token goes through the pipeline once more: a key may have got another kid or another owner), and the key must not have gone
 /// past its retention meanwhile. No set at all: the pipeline says what that means. A token that came encrypted depends on the private keys too.
-fn key_is_held(verified: &VerifiedToken, now: Moment, keys: &dyn KeyLookup) -> bool {
+fn key_is_held(
+    verified: &VerifiedToken,
+    verifier: &Verifier,
+    now: Moment,
+    keys: &dyn KeyLookup,
+) -> bool {
     let parts = verified.parts();
     let Some(set) = keys.key_set(parts.source, now.monotonic) else {
         return false;
     };
-    let opens = parts.opened_by.is_none_or(|by| {
-        keys.decryption_keys(by.source)
-            .is_some_and(|private| private.generation == by.generation)
-    });
-    opens
+    let opens = |by: &OpenedBy| by.holds(verifier.issuers(), keys);
+    parts.opened_by.as_ref().is_none_or(opens)
         && set.generation == parts.key_set_generation
         && parts
             .key_good_until
@@ -183,10 +188,13 @@ const ALLOCATION: usize = 16;
 /// small on the wire and large in memory (`[0,0,0,...]`).
 pub(super) fn cost(verified: &VerifiedToken) -> usize {
     let kid = verified.kid().map_or(0, |kid| kid.len() + ALLOCATION);
+    let opened_by = verified.parts().opened_by.as_ref();
+    let opened_by = opened_by.map_or(0, |by| by.bytes() + ALLOCATION);
     Lru::<Arc<VerifiedToken>>::OVERHEAD
         + size_of::<VerifiedToken>()
         + ALLOCATION
         + kid
+        + opened_by
         + heap_of_object(verified.claims())
 }
 

@@ -44,11 +44,31 @@ impl Decryption {
     }
 }
 
-/// What a remembered token depends on besides its signature.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct OpenedBy {
-    pub source: DecryptionId,
-    pub generation: u64,
+/// What a remembered token depends on besides its signature: for each issuer that has `decryption`, the generation of its keys. Of all of
+/// them, because which keys are tried for a token, and which are not any more, depends on all that there are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct OpenedBy(Box<[Option<u64>]>);
+
+impl OpenedBy {
+    fn of(held: &[Option<Holder<'_>>]) -> Self {
+        let generation = |holder: &Holder<'_>| holder.keys.generation;
+        let all = held.iter().map(|holder| holder.as_ref().map(generation));
+        Self(all.collect())
+    }
+
+    /// Whether `keys` still has for `issuers` what the token was opened with.
+    pub fn holds(&self, issuers: &[IssuerConfig], keys: &dyn KeyLookup) -> bool {
+        let now = issuers
+            .iter()
+            .filter_map(|issuer| issuer.decryption.as_ref())
+            .map(|decryption| Some(keys.decryption_keys(decryption.source)?.generation));
+        now.eq(self.0.iter().copied())
+    }
+
+    /// Bytes on the heap.
+    pub fn bytes(&self) -> usize {
+        size_of_val(&*self.0)
+    }
 }
 
 /// The inside of an encrypted token: a credential, so it has no Debug.
@@ -58,7 +78,8 @@ pub(super) struct Opened {
     encryption: Encryption,
     kid: Option<Box<str>>,
     /// The issuers that hold the key and allow the algorithms, by index.
-    holders: Vec<(usize, OpenedBy)>,
+    holders: Vec<usize>,
+    by: OpenedBy,
 }
 
 impl Opened {
@@ -77,10 +98,9 @@ impl Opened {
     /// What the decision depends on, if the token could have been opened with what this issuer is configured with: nobody
     /// smuggles a token of one issuer through the keys of another.
     fn by(&self, issuer: FoundIssuer<'_>) -> Option<OpenedBy> {
-        let mut holders = self.holders.iter();
-        holders
-            .find(|(index, _)| *index == issuer.index)
-            .map(|(_, by)| *by)
+        self.holders
+            .contains(&issuer.index)
+            .then(|| self.by.clone())
     }
 }
 
@@ -92,10 +112,16 @@ pub(super) fn open(
 ) -> Result<Opened, Rejection> {
     let sealed = Sealed::read(token).map_err(|bad| failed(why::not_sealed(bad)))?;
     let header = &sealed.header;
-    let allowing: Vec<Holder<'_>> = issuers
+    let held: Vec<Option<Holder<'_>>> = issuers
         .iter()
         .enumerate()
-        .filter_map(|(index, issuer)| Holder::of(index, issuer, keys))
+        .filter_map(|(index, issuer)| Some((index, issuer.decryption.as_ref()?)))
+        .map(|(index, decryption)| Holder::of(index, decryption, keys))
+        .collect();
+    let by = OpenedBy::of(&held);
+    let allowing: Vec<Holder<'_>> = held
+        .into_iter()
+        .flatten()
         .filter(|holder| holder.decryption.allows(header))
         .collect();
     if allowing.is_empty() {
@@ -114,8 +140,9 @@ pub(super) fn open(
                     holders: allowing
                         .iter()
                         .filter(|holder| holder.could_open(key, &sealed))
-                        .map(|holder| (holder.index, holder.by()))
+                        .map(|holder| holder.index)
                         .collect(),
+                    by,
                 });
             }
             Err(why) => last = Some(why),
@@ -159,7 +186,7 @@ pub(super) fn not_nested() -> Rejection {
     )
 }
 
-/// An issuer that allows the algorithms of a token, with the keys that it holds now.
+/// An issuer that has `decryption`, with the keys that it holds now.
 struct Holder<'i> {
     index: usize,
     decryption: &'i Decryption,
@@ -167,8 +194,7 @@ struct Holder<'i> {
 }
 
 impl<'i> Holder<'i> {
-    fn of(index: usize, issuer: &'i IssuerConfig, keys: &dyn KeyLookup) -> Option<Self> {
-        let decryption = issuer.decryption.as_ref()?;
+    fn of(index: usize, decryption: &'i Decryption, keys: &dyn KeyLookup) -> Option<Self> {
         Some(Self {
             index,
             decryption,
@@ -196,13 +222,6 @@ impl<'i> Holder<'i> {
             .keys
             .iter()
             .any(|own| own.fingerprint == key.fingerprint && own.fits(token))
-    }
-
-    fn by(&self) -> OpenedBy {
-        OpenedBy {
-            source: self.decryption.source,
-            generation: self.keys.generation,
-        }
     }
 }
 

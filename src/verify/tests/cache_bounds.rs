@@ -36,7 +36,7 @@ fn c02_a_million_tokens_that_differ_in_one_byte_have_a_million_keys() {
         token[400] = b'.';
         keys.push(fingerprint(&token));
         for at in 0..LENGTH {
-            for bit in [0x01, 0x40] {
+            for bit in [0x01, 0x20] {
                 token[at] ^= bit;
                 keys.push(fingerprint(&token));
                 token[at] ^= bit;
@@ -55,7 +55,7 @@ fn value() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![
         Just("null".to_owned()),
         any::<bool>().prop_map(|value| value.to_string()),
-        any::<i64>().prop_map(|value| value.to_string()),
+        "-?[1-9][0-9]{0,300}",
         "[a-z]{0,200}".prop_map(|text| format!("\"{text}\"")),
     ];
     leaf.prop_recursive(4, 200, 20, |inner| {

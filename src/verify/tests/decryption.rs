@@ -451,6 +451,36 @@ fn c05_a_remembered_token_dies_with_its_decryption_key() {
     assert_eq!(remembered(&keys, &token), ("bad_signature", false));
 }
 
+/// Which keys are tried depends on all that there are: what is not tried any more is not remembered any more.
+#[test]
+fn c05_a_remembered_token_depends_on_the_decryption_keys_of_every_issuer() {
+    let other = decrypting(named_issuer("other", OTHER_ISSUER, 1), 1);
+    let verifier = verifier_of(vec![other, decrypting(oidc_issuer(), 0)]);
+    let mut keys = keys();
+    let secrets: [Recipient; 6] = std::array::from_fn(|_| Recipient::Shared(random(32)));
+    let set_of = |some: &[Recipient]| {
+        let some: Vec<_> = some.iter().map(|one| one.jwk(json!({}))).collect();
+        json!({ "keys": some }).to_string()
+    };
+    keys.decrypt_with(0, &set_of(&secrets[..3]));
+    keys.decrypt_with(1, &minting::P256.jwks(json!({})));
+    let mut cache = TokenCache::new(1024 * 1024);
+    // Without a name the keys of both are tried in turn, four in all: this one is the third of its issuer.
+    let token = encrypted(&secrets[2], json!({}), &good(""));
+    let mut both = |keys: &TestKeys| {
+        let (outcome, from_cache) = judge(&verifier, &mut cache, &token, at(NOW), keys);
+        assert_eq!(verdict(&outcome), judged(&verifier, keys, &token));
+        (verdict(&outcome), from_cache)
+    };
+    assert_eq!(both(&keys), ("ok", false));
+    assert_eq!(both(&keys), ("ok", true));
+    keys.decrypt_with(1, &set_of(&secrets[3..]));
+    assert_eq!(both(&keys), ("decryption_failed", false));
+    keys.decrypt_with(1, &minting::P256.jwks(json!({})));
+    assert_eq!(both(&keys), ("ok", false));
+    assert_eq!(both(&keys), ("ok", true));
+}
+
 #[test]
 fn j22_an_encrypted_token_is_bounded_as_any_other() {
     let (verifier, keys) = (decrypting_verifier(), keys_of(&minting::RSA));
