@@ -330,6 +330,22 @@ fn c06_memory_is_bounded_whatever_the_tokens_hold() {
 
 /// At least what it takes, a vector of twice the size included, and not so much more that room is wasted.
 #[test]
+fn c06_the_name_of_the_key_is_counted() {
+    let verifier = verifier();
+    let cost_of = |kid: &str| {
+        let mut keys = TestKeys::default();
+        keys.set(0, &[rsa().jwk(&format!(r#""kid":"{kid}""#))]);
+        let header = format!(r#"{{"alg":"RS256","kid":"{kid}"}}"#);
+        let token = mint(rsa(), Algorithm::Rs256, &header, &claims(""));
+        match verifier.verify(token.as_bytes(), at(NOW), &keys, &mut NoLog) {
+            Outcome::Verified(verified) => cost(&verified),
+            outcome => panic!("{}", verdict(&outcome)),
+        }
+    };
+    assert_eq!(cost_of(&"k".repeat(200)) - cost_of("k"), 199);
+}
+
+#[test]
 fn c06_what_a_token_costs_is_what_it_takes() {
     let (verifier, keys) = (verifier(), keys());
     let cost_with = |more: &str| {
