@@ -68,6 +68,8 @@ def test_an_encrypted_id_token_becomes_identity_headers(house, client):
         assert "HTTP_AUTHORIZATION" not in seen
     signed = house.idp.access_token()
     assert house.gate.get("/", signed).status == 200, "what is only signed is accepted too"
+    # The log is written beside the answers.
+    wait_for(lambda: len(house.gate.access_lines()) >= 3)
     lines = house.gate.access_lines()
     assert {line["jwt.kid"] for line in lines} == {house.idp.stats()["kids"][0]} == {header_of(signed)["kid"]}
     assert {line["jwt.alg"] for line in lines} == {"RS256"}
