@@ -88,6 +88,34 @@ pub(super) fn check_values(field: &'static str, values: &[String]) -> Option<Bad
     })
 }
 
+/// The first value that has not the form that the provider writes, and `hint` for it.
+pub(super) fn check_form(
+    field: &'static str,
+    values: &[String],
+    has_form: impl Fn(&str) -> bool,
+    form: &str,
+    hint: &str,
+) -> Option<BadSetting> {
+    let bad = values.iter().find(|value| !has_form(value))?;
+    Some(BadSetting::new(
+        field,
+        format!("`{bad}` is not {form}"),
+        hint,
+    ))
+}
+
+/// Identifiers that the provider counts up, and writes as text.
+pub(super) fn check_numbers(field: &'static str, values: &[String]) -> Option<BadSetting> {
+    let is_number = |value: &str| value.bytes().all(|b| b.is_ascii_digit());
+    check_form(
+        field,
+        values,
+        is_number,
+        "a number",
+        "write the identifier in digits; names have a list of their own",
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

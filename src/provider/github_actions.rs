@@ -9,7 +9,9 @@
 
 use std::sync::Arc;
 
-use super::condition::{Condition, List, check_all, check_lists, of_lists};
+use super::condition::{
+    Condition, List, check_all, check_form, check_lists, check_numbers, of_lists,
+};
 use super::{
     BadSetting, ClaimNames, Facts, Findings, IssuerForm, Profile, ProviderKind, Refusal, Rules,
     address, top_level,
@@ -120,13 +122,22 @@ fn problems(settings: &Settings) -> Vec<BadSetting> {
     );
     problems.extend(check_lists(&settings.lists(), none_given));
     let full_name = |name: &str| name.split('/').filter(|part| !part.is_empty()).count() == 2;
-    if let Some(bad) = settings.repositories.iter().find(|name| !full_name(name)) {
-        problems.push(BadSetting::new(
-            "repositories",
-            format!("`{bad}` is not the full name of a repository"),
-            "write `owner/name`; for every repository of an owner use `owners`",
-        ));
-    }
+    problems.extend(check_form(
+        "repositories",
+        &settings.repositories,
+        full_name,
+        "the full name of a repository",
+        "write `owner/name`; for every repository of an owner use `owners`",
+    ));
+    problems.extend(check_form(
+        "owners",
+        &settings.owners,
+        |name| !name.contains('/'),
+        "the name of an organization or user",
+        "write what stands before the `/`; for one repository use `repositories`",
+    ));
+    problems.extend(check_numbers("repository_ids", &settings.repository_ids));
+    problems.extend(check_numbers("owner_ids", &settings.owner_ids));
     problems
 }
 
@@ -285,6 +296,30 @@ mod tests {
             (repositories(&["octo-repo"]), "repositories", "`owner/name`"),
             (repositories(&["octo-org/"]), "repositories", "`owners`"),
             (subjects(&["repo:octo-org/*"]), "subjects", "no patterns"),
+            (
+                Settings {
+                    owners: list(&["octo-org/octo-repo"]),
+                    ..none()
+                },
+                "owners",
+                "`repositories`",
+            ),
+            (
+                Settings {
+                    repository_ids: list(&["74", "octo-repo"]),
+                    ..none()
+                },
+                "repository_ids",
+                "digits",
+            ),
+            (
+                Settings {
+                    owner_ids: list(&["octo-org"]),
+                    ..none()
+                },
+                "owner_ids",
+                "digits",
+            ),
             (settings("https://github.com", None), "host", "`github.com`"),
             (
                 settings("token.actions.githubusercontent.com", None),

@@ -9,7 +9,9 @@
 
 use std::sync::Arc;
 
-use super::condition::{Condition, List, check_all, check_lists, is_true, of_lists};
+use super::condition::{
+    Condition, List, check_all, check_form, check_lists, check_numbers, is_true, of_lists,
+};
 use super::{
     BadSetting, ClaimNames, Facts, Findings, IssuerForm, Profile, ProviderKind, Refusal, Rules,
     address, top_level,
@@ -79,13 +81,15 @@ fn problems(settings: &Settings) -> Vec<BadSetting> {
     );
     problems.extend(check_lists(&settings.lists(), none_given));
     let full_path = |path: &str| path.contains('/') && path.split('/').all(|part| !part.is_empty());
-    if let Some(bad) = settings.projects.iter().find(|path| !full_path(path)) {
-        problems.push(BadSetting::new(
-            "projects",
-            format!("`{bad}` is not the full path of a project"),
-            "write `group/project`; for every project of a group use `namespaces`",
-        ));
-    }
+    problems.extend(check_form(
+        "projects",
+        &settings.projects,
+        full_path,
+        "the full path of a project",
+        "write `group/project`; for every project of a group use `namespaces`",
+    ));
+    problems.extend(check_numbers("project_ids", &settings.project_ids));
+    problems.extend(check_numbers("namespace_ids", &settings.namespace_ids));
     problems
 }
 
@@ -247,6 +251,22 @@ mod tests {
             (settings(&[]), "projects", "`namespaces`"),
             (settings(&["my-project"]), "projects", "`group/project`"),
             (settings(&["my-group/*"]), "projects", "no patterns"),
+            (
+                Settings {
+                    project_ids: list(&["my-project"]),
+                    ..settings(&[])
+                },
+                "project_ids",
+                "digits",
+            ),
+            (
+                Settings {
+                    namespace_ids: list(&["-72"]),
+                    ..settings(&[])
+                },
+                "namespace_ids",
+                "digits",
+            ),
             (at("gitlab.com"), "url", "https://gitlab.com"),
             (at("https://gitlab.com?x"), "url", "https://gitlab.com"),
         ] {
