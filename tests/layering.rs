@@ -146,11 +146,11 @@ fn the_guard_itself_sees_what_it_should() {
         rooms_named(nested),
         BTreeSet::from(["proxy".to_owned(), "jose".to_owned(), "config".to_owned()])
     );
-    assert!(climbs_out("proxy/client/listen.rs", "use super::super::config;"));
+    assert!(climbs_out("proxy/listen.rs", "use super::super::config;"));
     assert!(climbs_out("proxy/mod.rs", "use super::config;"));
-    assert!(!climbs_out("proxy/client/listen.rs", "use super::Gate;"));
+    assert!(!climbs_out("proxy/listen.rs", "use super::Gate;"));
     assert!(!climbs_out("cli/demo/tour.rs", "use super::super::output;"));
-    assert_eq!(room_of("proxy/client/listen.rs"), "proxy");
+    assert_eq!(room_of("proxy/listen.rs"), "proxy");
     assert_eq!(room_of("app.rs"), "app");
     assert_eq!(
         code_of("// tokio\nlet a = 1; // hyper\n").trim(),
