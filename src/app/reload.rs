@@ -7,15 +7,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use tokio::sync::Notify;
 
 use super::start::view;
 use super::{assemble, key_snapshots};
 use crate::admin::Admin;
 use crate::clock::UnixTime;
-use crate::config::{self, Config, LoadOptions, Problem, Shutdown};
+use crate::config::{self, Config, ListenSettings, LoadOptions, Problem, Shutdown};
 use crate::keys::status::KeysFrom;
 use crate::keys::{KeyObserver, Keys, SnapshotEvent, SourceId};
 use crate::proxy::Gate;
+use crate::proxy::listen::ListenAddress;
 use crate::telemetry::LogSettings;
 use crate::telemetry::metrics::Freshness;
 
@@ -44,12 +46,14 @@ pub(super) struct Reloader {
     keys_within: Duration,
     fixed: Fixed,
     shutdown: Shutdown,
+    /// Notified to have the certificate's files read again.
+    reread: Arc<Notify>,
 }
 
 /// What only a restart changes.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 struct Fixed {
-    listen: SocketAddr,
+    listen: ListenSettings,
     admin: SocketAddr,
     workers: Option<NonZeroUsize>,
     log: LogSettings,
@@ -58,7 +62,7 @@ struct Fixed {
 impl Fixed {
     fn of(config: &Config) -> Self {
         Self {
-            listen: config.listen,
+            listen: config.listen.settings.clone(),
             admin: config.admin,
             workers: config.workers,
             log: config.log,
@@ -73,11 +77,17 @@ impl Reloader {
             keys_within: KEYS_WITHIN,
             fixed: Fixed::of(config),
             shutdown: config.shutdown,
+            reread: Arc::default(),
         }
     }
 
-    pub(super) fn listen(&self) -> SocketAddr {
-        self.fixed.listen
+    /// Told at each reload.
+    pub(super) fn reread(&self) -> Arc<Notify> {
+        Arc::clone(&self.reread)
+    }
+
+    pub(super) fn listen(&self) -> &ListenAddress {
+        &self.fixed.listen.address
     }
 
     pub(super) fn admin(&self) -> SocketAddr {
@@ -91,6 +101,7 @@ impl Reloader {
     /// Reads the file again and puts its gate into use, once its issuers have keys. Anything wrong: the gate in use stays, and the log and
     /// the metrics say so.
     pub(super) async fn reload(&mut self, gate: &ArcSwap<Gate>, admin: &Admin) {
+        self.reread.notify_one();
         let old = gate.load_full();
         let loaded = self.replacement(&old).await;
         let at = old.clock.now().wall;

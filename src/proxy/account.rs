@@ -20,7 +20,8 @@ pub(super) struct Account {
     started: Instant,
     method: Method,
     uri: Uri,
-    pub(super) client: IpAddr,
+    /// None behind a Unix socket.
+    pub(super) client: Option<IpAddr>,
     trace_id: Option<[u8; 32]>,
     route: Option<(usize, Arc<str>)>,
     token: Option<Arc<VerifiedToken>>,
@@ -37,7 +38,7 @@ impl Account {
         method: Method,
         uri: Uri,
         headers: &HeaderMap,
-        client: IpAddr,
+        client: Option<IpAddr>,
     ) -> Self {
         local.gate.metrics.request_started();
         Self {
@@ -131,7 +132,7 @@ impl Drop for Account {
                 path: Some(self.uri.path()),
                 route: self.route.as_ref().map(|(_, name)| &**name),
                 status: self.status,
-                client: Some(self.client),
+                client: self.client,
                 duration,
                 decision: self.decision,
                 reason: self.reason,
@@ -150,7 +151,12 @@ impl Drop for Account {
 }
 
 /// A request that hyper answered, or gave up, before there was one: counted, with what is known of it.
-pub(super) fn unreadable_request(local: &Local, client: IpAddr, status: Option<u16>, why: &str) {
+pub(super) fn unreadable_request(
+    local: &Local,
+    client: Option<IpAddr>,
+    status: Option<u16>,
+    why: &str,
+) {
     let gate = &local.gate;
     let (decision, reason) = (Decision::Deny, Some(Reason::BadRequest));
     gate.metrics.request_finished(RequestOutcome {
@@ -167,7 +173,7 @@ pub(super) fn unreadable_request(local: &Local, client: IpAddr, status: Option<u
                 path: None,
                 route: None,
                 status,
-                client: Some(client),
+                client,
                 duration: std::time::Duration::ZERO,
                 decision,
                 reason,

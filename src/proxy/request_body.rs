@@ -239,7 +239,7 @@ mod tests {
             .unwrap();
         runtime.block_on(async {
             let (mut client, server) = tokio::io::duplex(1024);
-            let connection = ConnectionState::new();
+            let connection = ConnectionState::new(None);
             let result = Cell::new(None);
             let start = Instant::now();
             let service = service_fn(|incoming: http::Request<Incoming>| {

@@ -14,7 +14,7 @@ use crate::proxy::TokenSettings;
 use crate::proxy::account;
 use crate::proxy::client::listen::Phase;
 use crate::proxy::client::timed_io::{ConnectionState, TimedIo};
-use crate::proxy::head::forwarded::Peer;
+use crate::proxy::client::transport::Accepted;
 use crate::proxy::local::Worker;
 use crate::proxy::service::{self, Client};
 
@@ -24,12 +24,12 @@ const HEAD_BESIDE_TOKEN: usize = 16 * 1024;
 /// Serves until the connection ends, or is told to.
 pub(in crate::proxy) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
-    peer: Peer,
+    accepted: Accepted,
     worker: Rc<Worker>,
     mut phase: watch::Receiver<Phase>,
 ) {
+    let Accepted { peer, state, .. } = accepted;
     let address = peer.address;
-    let state = ConnectionState::new();
     let max_head = worker
         .current()
         .gate
@@ -79,7 +79,7 @@ pub(in crate::proxy) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
 }
 
 /// Counts what hyper answered, or dropped, before the service saw a request.
-fn tell(worker: &Worker, peer: IpAddr, state: &ConnectionState, error: &hyper::Error) {
+fn tell(worker: &Worker, peer: Option<IpAddr>, state: &ConnectionState, error: &hyper::Error) {
     if error.is_parse() {
         let status = if error.is_parse_too_large() { 431 } else { 400 };
         account::unreadable_request(&worker.current(), peer, Some(status), &error.to_string());

@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
+use crate::proxy::client::admission::Seat;
 use crate::proxy::timer::Timer;
 
 /// From accept, or from the first byte of a later request, to the end of its head. Slow heads hold a connection, never a request.
@@ -43,12 +44,22 @@ pub(in crate::proxy) struct ConnectionState {
     draining: Cell<bool>,
     /// Which request of the connection is being handled: a body can outlive its answer.
     request: Cell<u64>,
+    /// Not all of the answer is in the hands of the kernel.
+    unwritten: Cell<bool>,
+    /// The seat counts a request.
+    seat_is_kept: Cell<bool>,
+    /// The connection's place under the cap; none in tests of this file.
+    seat: Option<Rc<Seat>>,
 }
 
 impl ConnectionState {
-    pub(in crate::proxy) fn new() -> Rc<Self> {
+    /// From now on the client has [`HEAD_TIMEOUT`] for its first head, and for whatever must come before it.
+    pub(in crate::proxy) fn new(seat: Option<Rc<Seat>>) -> Rc<Self> {
         Rc::new(Self {
             read_deadline: Cell::new(Some(Instant::now() + HEAD_TIMEOUT)),
+            unwritten: Cell::new(false),
+            seat_is_kept: Cell::new(false),
+            seat,
             mid_head: Cell::new(false),
             head_timed_out: Cell::new(false),
             response_open: Cell::new(false),
@@ -61,6 +72,12 @@ impl ConnectionState {
 
     /// A head is complete. Returns the request's number on this connection.
     pub(in crate::proxy) fn request_started(&self, has_body: bool) -> u64 {
+        self.unwritten.set(true);
+        if let Some(seat) = &self.seat
+            && !self.seat_is_kept.replace(true)
+        {
+            seat.request_began();
+        }
         self.request.set(self.request.get().wrapping_add(1));
         self.read_deadline.set(None);
         self.mid_head.set(false);
@@ -99,7 +116,32 @@ impl ConnectionState {
                 IDLE_TIMEOUT
             };
             self.read_deadline.set(Some(Instant::now() + idle));
+            self.may_give_way();
         }
+    }
+
+    /// The HTTP library has nothing left to write.
+    fn all_written(&self) {
+        if !self.response_open.get() && self.unwritten.replace(false) {
+            self.may_give_way();
+        }
+    }
+
+    /// Neither a request nor the rest of its answer is on the connection: under pressure it may be closed.
+    fn may_give_way(&self) {
+        if !self.response_open.get()
+            && !self.body_open.get()
+            && !self.unwritten.get()
+            && let Some(seat) = &self.seat
+            && self.seat_is_kept.replace(false)
+        {
+            seat.request_ended();
+        }
+    }
+
+    /// When the first head, or what must come before it, has to be there.
+    pub(in crate::proxy) fn deadline(&self) -> Option<Instant> {
+        self.read_deadline.get()
     }
 
     fn bytes_came(&self) {
@@ -168,11 +210,11 @@ impl<S> TimedIo<S> {
     }
 
     /// Watches for a peer that takes nothing.
-    fn after_write(
+    fn after_write<T>(
         &mut self,
         cx: &mut Context<'_>,
-        result: Poll<io::Result<usize>>,
-    ) -> Poll<io::Result<usize>> {
+        result: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
         if result.is_ready() {
             self.write_deadline = None;
             return result;
@@ -238,13 +280,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for TimedIo<S> {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
+        let this = self.get_mut();
+        // TLS keeps what it could not write yet, and writes it here.
+        let result = Pin::new(&mut this.stream).poll_flush(cx);
+        let result = ready!(this.after_write(cx, result));
+        if result.is_ok() {
+            this.state.all_written();
+        }
+        Poll::Ready(result)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if this.linger.is_none() {
-            ready!(Pin::new(&mut this.stream).poll_shutdown(cx))?;
+            let result = Pin::new(&mut this.stream).poll_shutdown(cx);
+            ready!(this.after_write(cx, result))?;
             if !this.state.lingers() {
                 return Poll::Ready(Ok(()));
             }
@@ -317,7 +367,7 @@ mod tests {
     fn d01_a_silent_connection_ends_after_the_head_timeout() {
         run(async {
             let (_client, server) = tokio::io::duplex(64);
-            let state = ConnectionState::new();
+            let state = ConnectionState::new(None);
             let mut io = TimedIo::new(server, state.clone());
             about(fails_after(&mut io).await, HEAD_TIMEOUT);
             assert!(!state.head_timed_out());
@@ -328,7 +378,7 @@ mod tests {
     fn d01_a_slow_head_ends_ten_seconds_after_accept_however_often_bytes_come() {
         run(async {
             let (mut client, server) = tokio::io::duplex(64);
-            let state = ConnectionState::new();
+            let state = ConnectionState::new(None);
             let mut io = TimedIo::new(server, state.clone());
             let drip = async {
                 loop {
@@ -350,7 +400,7 @@ mod tests {
     fn d01_an_idle_connection_is_kept_for_75_s_and_the_next_head_has_10_s_again() {
         run(async {
             let (mut client, server) = tokio::io::duplex(64);
-            let state = ConnectionState::new();
+            let state = ConnectionState::new(None);
             let mut io = TimedIo::new(server, state.clone());
             state.request_started(false);
             state.response_ended();
@@ -367,7 +417,7 @@ mod tests {
     fn a_request_in_flight_has_no_read_timer() {
         run(async {
             let (_client, server) = tokio::io::duplex(64);
-            let state = ConnectionState::new();
+            let state = ConnectionState::new(None);
             let mut io = TimedIo::new(server, state.clone());
             state.request_started(true);
             state.response_ended();
@@ -381,7 +431,7 @@ mod tests {
     fn d02_a_client_that_reads_nothing_is_cut_after_the_write_stall() {
         run(async {
             let (_client, server) = tokio::io::duplex(8);
-            let state = ConnectionState::new();
+            let state = ConnectionState::new(None);
             state.request_started(false);
             let mut io = TimedIo::new(server, state);
             let start = Instant::now();
@@ -395,7 +445,7 @@ mod tests {
     fn after_a_refused_body_the_rest_is_read_but_not_for_ever() {
         run(async {
             let (_client, server) = tokio::io::duplex(64);
-            let state = ConnectionState::new();
+            let state = ConnectionState::new(None);
             let request = state.request_started(true);
             state.request_body_ended(request, false);
             let mut io = TimedIo::new(server, state);
