@@ -8,6 +8,7 @@ mod examples;
 mod issuer_keys;
 mod issuers;
 mod laws;
+mod listen;
 mod presets;
 mod providers;
 mod settings;

@@ -441,6 +441,54 @@ mod tests {
         });
     }
 
+    /// As TLS: takes every byte, and cannot get rid of them.
+    struct Clogged;
+
+    impl AsyncRead for Clogged {
+        fn poll_read(
+            self: Pin<&mut Self>,
+            _cx: &mut Context<'_>,
+            _buffer: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+    }
+
+    impl AsyncWrite for Clogged {
+        fn poll_write(
+            self: Pin<&mut Self>,
+            _cx: &mut Context<'_>,
+            data: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            Poll::Ready(Ok(data.len()))
+        }
+        fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+        fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+    }
+
+    #[test]
+    fn d02_what_tls_has_taken_but_the_client_does_not_is_cut_after_the_write_stall() {
+        run(async {
+            for closes in [false, true] {
+                let state = ConnectionState::new(None);
+                state.request_started(false);
+                let mut io = TimedIo::new(Clogged, state);
+                io.write_all(&[0; 64]).await.unwrap();
+                let start = Instant::now();
+                let ended = match closes {
+                    false => io.flush().await,
+                    true => io.shutdown().await,
+                };
+                assert_eq!(ended.unwrap_err().kind(), io::ErrorKind::TimedOut);
+                about(start.elapsed(), WRITE_STALL_TIMEOUT);
+            }
+        });
+    }
+
     #[test]
     fn after_a_refused_body_the_rest_is_read_but_not_for_ever() {
         run(async {

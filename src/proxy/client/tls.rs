@@ -116,6 +116,12 @@ impl CurrentTls {
         self.0.store(Arc::clone(&tls.config));
     }
 
+    /// Another one after each replacement.
+    #[cfg(test)]
+    pub(crate) fn identity(&self) -> usize {
+        Arc::as_ptr(&self.0.load_full()).addr()
+    }
+
     pub(super) fn config(&self) -> Arc<ServerConfig> {
         self.0.load_full()
     }
