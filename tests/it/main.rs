@@ -19,6 +19,7 @@ mod headers;
 mod hostile;
 mod issuers;
 mod key_servers;
+mod listener;
 mod messages;
 mod routes;
 mod snapshots;

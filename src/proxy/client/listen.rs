@@ -223,3 +223,91 @@ fn serve(
     };
     seat.served_by(task.abort_handle());
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpStream;
+    use std::time::Duration;
+
+    use super::super::timed_io::HEAD_TIMEOUT;
+    use super::*;
+    use crate::proxy::tests::certificates::{Authority, files, settings};
+    use crate::proxy::tests::testing::{App, entry, gate, loopback};
+
+    /// A worker whose clock stands still and jumps to its next timer, and a client that has sent `bytes` and waits. After how long it is dropped.
+    fn dropped_after(entry: Entry, bytes: &[u8], reason: &str) -> Duration {
+        let app = App::plain();
+        let gate = gate(app.address, None);
+        let metrics = Arc::clone(&gate.metrics);
+        let (listener, address) = loopback();
+        let (_phase, told) = watch::channel(Phase::Running);
+        let shows = |line: String| {
+            let text = String::from_utf8(metrics.render()).unwrap();
+            text.lines().any(|l| l == line)
+        };
+        let mut client = TcpStream::connect(address).unwrap();
+        client.write_all(bytes).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .start_paused(true)
+            .build_local(LocalOptions::default())
+            .unwrap();
+        let took = runtime.block_on(async {
+            let gate = Arc::new(ArcSwap::from_pointee(gate));
+            tokio::task::spawn_local(run(gate, listener, entry, told));
+            while !shows("claimgate_connections 1".to_owned()) {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            let start = Instant::now();
+            let dropped = format!("claimgate_connections_dropped_total{{reason=\"{reason}\"}} 1");
+            while !shows(dropped.clone()) {
+                assert!(start.elapsed() < 10 * HEAD_TIMEOUT, "in vain: {dropped}");
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            start.elapsed()
+        });
+        drop(runtime);
+        let _nothing_or_reset = client.read(&mut [0; 1]);
+        took
+    }
+
+    fn about_the_head_timeout(took: Duration) {
+        let wanted =
+            HEAD_TIMEOUT - Duration::from_millis(50)..HEAD_TIMEOUT + Duration::from_millis(500);
+        assert!(wanted.contains(&took), "{took:?}");
+    }
+
+    #[test]
+    fn d08_a_tls_handshake_that_stalls_ends_ten_seconds_after_accept() {
+        let authority = Authority::new("one");
+        let files = files(&authority.pair("gate.example"), None);
+        let tls = tls::ServerTls::new(&settings(None), &files).unwrap();
+        let entry = Entry {
+            tls: Some(Arc::new(tls::CurrentTls::new(&tls))),
+            ..entry(ConnectionLimit::new(10))
+        };
+        // Nothing; the beginning of a record.
+        for bytes in [&b""[..], &[0x16, 3, 1, 2, 0, 1, 0]] {
+            about_the_head_timeout(dropped_after(entry.clone(), bytes, "tls_timeout"));
+        }
+    }
+
+    #[test]
+    fn d01_a_proxy_header_that_stalls_ends_ten_seconds_after_accept() {
+        let entry = Entry {
+            proxy_protocol: ProxySenders {
+                networks: vec!["127.0.0.0/8".parse().unwrap()],
+                unix: false,
+            },
+            ..entry(ConnectionLimit::new(10))
+        };
+        for bytes in [
+            &b""[..],
+            b"PROXY TCP4 203.0.113.9 ",
+            b"\r\n\r\n\0\r\nQUIT\n\x21\x11",
+        ] {
+            about_the_head_timeout(dropped_after(entry.clone(), bytes, "proxy_header_timeout"));
+        }
+    }
+}

@@ -2,7 +2,7 @@
 
 mod admission;
 mod binding;
-mod certificates;
+pub(in crate::proxy) mod certificates;
 mod framing;
 mod identity;
 mod life;

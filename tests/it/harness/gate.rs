@@ -60,14 +60,43 @@ impl Gate {
         self
     }
 
+    /// Starts with this `listen`, which is told the port, and waits until it is ready.
+    pub fn listening(listen: impl Fn(u16) -> String, configuration: &str) -> Self {
+        let mut gate = Self::spawn_listening(&[], listen, configuration);
+        eventually("the admin listener", || {
+            assert!(gate.is_alive(), "the gate did not start: {}", gate.log());
+            listens(gate.admin).then_some(())
+        });
+        eventually("readiness", || {
+            (gate.admin("/readyz").0 == 200).then_some(())
+        });
+        gate
+    }
+
     /// Waits for nothing.
     pub fn spawn(environment: &[(&str, &str)], configuration: &str) -> Self {
+        Self::spawn_listening(
+            environment,
+            |port| format!("127.0.0.1:{port}"),
+            configuration,
+        )
+    }
+
+    /// As [`Self::spawn`], with this `listen`.
+    pub fn spawn_listening(
+        environment: &[(&str, &str)],
+        listen: impl Fn(u16) -> String,
+        configuration: &str,
+    ) -> Self {
         let (port, admin) = (free_port(), free_port());
         let file = scratch("yaml");
         let log = scratch("log");
         std::fs::write(
             &file,
-            format!("listen: 127.0.0.1:{port}\nadmin: 127.0.0.1:{admin}\n{configuration}"),
+            format!(
+                "listen: {}\nadmin: 127.0.0.1:{admin}\n{configuration}",
+                listen(port)
+            ),
         )
         .unwrap();
         let out = File::create(&log).unwrap();
