@@ -44,7 +44,8 @@ impl std::error::Error for DownloadFault {}
 /// What hyper sends. Telemetry is told when it is dropped: at the end, or when the client is gone.
 pub(super) struct Reply {
     content: Content,
-    account: Account,
+    /// None: a tunnel's, which tells by itself.
+    account: Option<Account>,
     connection: Rc<ConnectionState>,
 }
 
@@ -57,7 +58,7 @@ impl Reply {
     pub(super) fn own(body: Bytes, account: Account, connection: &Rc<ConnectionState>) -> Self {
         Self {
             content: Content::Own(Some(body).filter(|b| !b.is_empty())),
-            account,
+            account: Some(account),
             connection: Rc::clone(connection),
         }
     }
@@ -69,7 +70,16 @@ impl Reply {
     ) -> Self {
         Self {
             content: Content::Application(body),
-            account,
+            account: Some(account),
+            connection: Rc::clone(connection),
+        }
+    }
+
+    /// Nothing: the bytes behind a 101 are no body.
+    pub(super) fn switching(connection: &Rc<ConnectionState>) -> Self {
+        Self {
+            content: Content::Own(None),
+            account: None,
             connection: Rc::clone(connection),
         }
     }
@@ -94,12 +104,12 @@ impl Body for Reply {
             Content::Own(body) => Poll::Ready(body.take().map(|b| Ok(Frame::data(b)))),
             Content::Application(download) => {
                 let frame = ready!(download.poll_frame(cx));
-                if let Some(Err(fault)) = &frame {
+                if let (Some(Err(fault)), Some(account)) = (&frame, &mut this.account) {
                     let reason = match fault {
                         DownloadFault::Reset => Reason::UpstreamReset,
                         DownloadFault::Stalled => Reason::UpstreamTimeout,
                     };
-                    this.account.application_failed(reason, &fault.to_string());
+                    account.application_failed(reason, &fault.to_string());
                 }
                 Poll::Ready(frame)
             }

@@ -1,5 +1,6 @@
 //! One client connection: hyper under limits, ended by the client, by a timer or by the drain.
 
+use std::cell::Cell;
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::rc::Rc;
@@ -41,10 +42,12 @@ pub(in crate::proxy) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
         worker: Rc::clone(&worker),
         peer,
         connection: Rc::clone(&state),
+        tunnel: Cell::default(),
     };
     let client = Rc::new(client);
+    let served = Rc::clone(&client);
     let service = service_fn(move |request| {
-        let client = Rc::clone(&client);
+        let client = Rc::clone(&served);
         async move { Ok::<_, Infallible>(service::answer(&client, request).await) }
     });
     let io = TokioIo::new(TimedIo::new(stream, Rc::clone(&state)));
@@ -70,12 +73,29 @@ pub(in crate::proxy) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
         }
     };
     match ended {
-        // After a request that offered an upgrade hyper leaves the socket to be shut down by others.
+        // After a request that offered an upgrade hyper leaves the socket to others.
         Ok(()) => {
-            let _ = connection.into_parts().io.into_inner().shutdown().await;
+            let parts = connection.into_parts();
+            let mut io = parts.io.into_inner();
+            match client.tunnel.take() {
+                // The timers of `TimedIo` are those of HTTP.
+                Some(tunnel) => tokio::select! {
+                    () = tunnel.run(io.into_stream(), parts.read_buf) => {}
+                    () = aborted(&mut phase) => {}
+                },
+                None => {
+                    let _ = io.shutdown().await;
+                }
+            }
         }
         Err(error) => tell(&worker, address, &state, &error),
     }
+}
+
+/// A tunnel may take all the time of a drain.
+async fn aborted(phase: &mut watch::Receiver<Phase>) {
+    // An error: whoever runs the workers is gone.
+    let _ = phase.wait_for(|phase| *phase == Phase::Aborting).await;
 }
 
 /// Counts what hyper answered, or dropped, before the service saw a request.

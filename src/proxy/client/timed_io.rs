@@ -167,6 +167,11 @@ impl<S> TimedIo<S> {
         }
     }
 
+    /// The socket without timers, for what is no HTTP.
+    pub(in crate::proxy) fn into_stream(self) -> S {
+        self.stream
+    }
+
     /// Watches for a peer that takes nothing.
     fn after_write(
         &mut self,

@@ -1,5 +1,6 @@
 //! What a request's head says, and what may go on of it. Pure: `target` checks it, [`source`] finds the token, [`bound`] what a token must match,
-//! [`cross_site`] minds whose page sent a cookie, `credentials` takes out what was not verified, `forwarded` writes where a request came from.
+//! [`cross_site`] minds whose page sent a cookie, `credentials` takes out what was not verified, `forwarded` writes where a request came from,
+//! [`websocket`] reads the handshake of the one upgrade there is.
 
 pub mod bound;
 pub(in crate::proxy) mod credentials;
@@ -9,3 +10,4 @@ pub mod source;
 #[cfg(test)]
 mod source_testing;
 pub(in crate::proxy) mod target;
+pub mod websocket;
