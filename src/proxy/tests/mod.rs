@@ -7,3 +7,4 @@ mod life;
 pub(in crate::proxy) mod testing;
 mod upstream;
 mod vectors;
+mod websocket;
