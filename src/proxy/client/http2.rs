@@ -124,7 +124,12 @@ pub(in crate::proxy) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
                         break Err(FLOOD.to_owned());
                     }
                 }
-                ended = connection.as_mut() => break ended.map_err(|error| fault_of(&error)),
+                ended = connection.as_mut() => {
+                    break ended.map_err(|error| match streams.flooded() {
+                        true => FLOOD.to_owned(),
+                        false => fault_of(&error),
+                    });
+                }
                 () = tokio::time::sleep_until(wake) => {}
             }
         };
