@@ -13,8 +13,8 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::Instant;
 
-use super::timed_io::ConnectionState;
 use super::timer::Timer;
+use crate::proxy::client::timed_io::ConnectionState;
 use crate::verify::Rejection;
 
 /// How long a client may send nothing in the middle of a body (threat D2).

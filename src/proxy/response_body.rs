@@ -13,10 +13,10 @@ use tokio::time::Instant;
 
 use super::account::Account;
 use super::local::Local;
-use super::pool::Connection;
-use super::timed_io::ConnectionState;
 use super::timer::Timer;
 use super::upstream::Ticket;
+use crate::proxy::client::timed_io::ConnectionState;
+use crate::proxy::upstream::pool::Connection;
 use crate::telemetry::metrics::UpstreamOutcome;
 use crate::verify::Reason;
 

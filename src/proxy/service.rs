@@ -17,17 +17,18 @@ use hyper::body::Incoming;
 use tokio::time::{Instant, timeout};
 
 use super::account::Account;
-use super::forwarded::{Forwarded, Peer};
+use super::head::target;
 use super::local::{Local, Worker};
 use super::outgoing::{Clean, Outgoing, Sent};
 use super::request_body::RequestBody;
 use super::response_body::{Download, Reply};
-use super::source::{self, FoundToken};
-use super::timed_io::ConnectionState;
 use super::upstream::{self, Failure};
-use super::{bound, cross_site, respond, target};
+use super::{bound, cross_site, respond};
 use crate::keys::SourceId;
 use crate::policy::Access;
+use crate::proxy::client::timed_io::ConnectionState;
+use crate::proxy::head::forwarded::{Forwarded, Peer};
+use crate::proxy::head::source::{self, FoundToken};
 use crate::verify::{Counterparts, Outcome, Rejection, VerifiedToken};
 
 /// Longest wait for keys. The fetch has its own bound (5 s); this one holds whatever becomes of the control thread.

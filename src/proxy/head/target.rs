@@ -8,28 +8,28 @@ use http::{HeaderMap, HeaderValue, Method, Version};
 use crate::verify::Rejection;
 
 /// Longest path and query, in bytes. RFC 9110 §4.1 asks for at least 8000.
-pub(super) const MAX_TARGET: usize = 8 * 1024;
+pub(in crate::proxy) const MAX_TARGET: usize = 8 * 1024;
 
 /// A target that was checked, in origin form (RFC 9112 §3.2.1) or `*`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Target {
-    pub(super) path_and_query: PathAndQuery,
+pub(in crate::proxy) struct Target {
+    pub(in crate::proxy) path_and_query: PathAndQuery,
     /// As the client sent it; none for HTTP/1.0 without any.
-    pub(super) host: Option<HeaderValue>,
+    pub(in crate::proxy) host: Option<HeaderValue>,
 }
 
 impl Target {
-    pub(super) fn path(&self) -> &str {
+    pub(in crate::proxy) fn path(&self) -> &str {
         self.path_and_query.path()
     }
 
-    pub(super) fn query(&self) -> Option<&str> {
+    pub(in crate::proxy) fn query(&self) -> Option<&str> {
         self.path_and_query.query()
     }
 }
 
 /// Checks the head. Every failure is a 400, or 405, 414, 417 where HTTP has a better word.
-pub(super) fn check(head: &Parts) -> Result<Target, Rejection> {
+pub(in crate::proxy) fn check(head: &Parts) -> Result<Target, Rejection> {
     if head.method == Method::CONNECT || head.method == Method::TRACE {
         return Err(refuse(
             405,

@@ -11,14 +11,14 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
-use super::timer::Timer;
+use crate::proxy::timer::Timer;
 
 /// From accept, or from the first byte of a later request, to the end of its head. Slow heads hold a connection, never a request.
-pub(super) const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+pub(in crate::proxy) const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// Between two requests: longer than the 60 s of common load balancers, so that it is they who close.
-pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
+pub(in crate::proxy) const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
 /// How long a client may leave a response unread.
-pub(super) const WRITE_STALL_TIMEOUT: Duration = Duration::from_secs(30);
+pub(in crate::proxy) const WRITE_STALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a connection between two requests stays open when the drain begins: a request that is under way to us by then is answered, as the last.
 /// Longer than a round trip, much shorter than any `shutdown.drain_timeout`.
 const LAST_REQUEST_WAIT: Duration = Duration::from_millis(500);
@@ -29,7 +29,7 @@ const LINGER_BYTES: usize = 1024 * 1024;
 
 /// What the service tells the socket about its connection: which timer runs.
 #[derive(Debug)]
-pub(super) struct ConnectionState {
+pub(in crate::proxy) struct ConnectionState {
     /// When the next head must be complete, or its first byte be there. None while a request is being handled.
     read_deadline: Cell<Option<Instant>>,
     /// Bytes of a head have come, the head is not complete.
@@ -46,7 +46,7 @@ pub(super) struct ConnectionState {
 }
 
 impl ConnectionState {
-    pub(super) fn new() -> Rc<Self> {
+    pub(in crate::proxy) fn new() -> Rc<Self> {
         Rc::new(Self {
             read_deadline: Cell::new(Some(Instant::now() + HEAD_TIMEOUT)),
             mid_head: Cell::new(false),
@@ -60,7 +60,7 @@ impl ConnectionState {
     }
 
     /// A head is complete. Returns the request's number on this connection.
-    pub(super) fn request_started(&self, has_body: bool) -> u64 {
+    pub(in crate::proxy) fn request_started(&self, has_body: bool) -> u64 {
         self.request.set(self.request.get().wrapping_add(1));
         self.read_deadline.set(None);
         self.mid_head.set(false);
@@ -69,13 +69,13 @@ impl ConnectionState {
         self.request.get()
     }
 
-    pub(super) fn response_ended(&self) {
+    pub(in crate::proxy) fn response_ended(&self) {
         self.response_open.set(false);
         self.wait_for_next();
     }
 
     /// `complete`: every byte was read; otherwise the connection cannot be used again.
-    pub(super) fn request_body_ended(&self, request: u64, complete: bool) {
+    pub(in crate::proxy) fn request_body_ended(&self, request: u64, complete: bool) {
         if request != self.request.get() {
             return;
         }
@@ -87,7 +87,7 @@ impl ConnectionState {
     }
 
     /// The client was cut off in the middle of a head.
-    pub(super) fn head_timed_out(&self) -> bool {
+    pub(in crate::proxy) fn head_timed_out(&self) -> bool {
         self.head_timed_out.get()
     }
 
@@ -117,7 +117,7 @@ impl ConnectionState {
 
     /// The drain begins. A connection between two requests has [`LAST_REQUEST_WAIT`] for one more, and so has one whose answer has begun: its
     /// client could not be told that it was the last.
-    pub(super) fn drain(&self) {
+    pub(in crate::proxy) fn drain(&self) {
         self.draining.set(true);
         if let Some(deadline) = self.read_deadline.get()
             && !self.mid_head.get()
@@ -128,12 +128,12 @@ impl ConnectionState {
     }
 
     /// Every answer that begins now closes its connection.
-    pub(super) fn draining(&self) -> bool {
+    pub(in crate::proxy) fn draining(&self) -> bool {
         self.draining.get()
     }
 
     /// The gate closes this connection after the answer, whatever the client has still to say.
-    pub(super) fn close_after_answer(&self) {
+    pub(in crate::proxy) fn close_after_answer(&self) {
         self.lingers.set(true);
     }
 
@@ -143,7 +143,7 @@ impl ConnectionState {
 }
 
 /// The socket.
-pub(super) struct TimedIo<S> {
+pub(in crate::proxy) struct TimedIo<S> {
     stream: S,
     state: Rc<ConnectionState>,
     timer: Timer,
@@ -157,7 +157,7 @@ struct Linger {
 }
 
 impl<S> TimedIo<S> {
-    pub(super) fn new(stream: S, state: Rc<ConnectionState>) -> Self {
+    pub(in crate::proxy) fn new(stream: S, state: Rc<ConnectionState>) -> Self {
         Self {
             stream,
             state,

@@ -1,37 +1,33 @@
 //! One client connection: hyper under limits, ended by the client, by a timer or by the drain.
 
 use std::convert::Infallible;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::rc::Rc;
 
 use hyper::server::conn::http1::Builder;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::watch;
 
-use super::TokenSettings;
-use super::account;
-use super::forwarded::Peer;
-use super::listen::Phase;
-use super::local::Worker;
-use super::service::{self, Client};
-use super::timed_io::{ConnectionState, TimedIo};
+use crate::proxy::TokenSettings;
+use crate::proxy::account;
+use crate::proxy::client::listen::Phase;
+use crate::proxy::client::timed_io::{ConnectionState, TimedIo};
+use crate::proxy::head::forwarded::Peer;
+use crate::proxy::local::Worker;
+use crate::proxy::service::{self, Client};
 
 /// Room in a head for everything but the token.
 const HEAD_BESIDE_TOKEN: usize = 16 * 1024;
 
 /// Serves until the connection ends, or is told to.
-pub(super) async fn serve(
-    stream: TcpStream,
-    peer: SocketAddr,
+pub(in crate::proxy) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    peer: Peer,
     worker: Rc<Worker>,
     mut phase: watch::Receiver<Phase>,
 ) {
-    // Answers are written whole; waiting for acknowledgements only delays them.
-    let _ = stream.set_nodelay(true);
-    let peer = Peer::new(peer.ip());
     let address = peer.address;
     let state = ConnectionState::new();
     let max_head = worker
