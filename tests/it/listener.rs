@@ -212,7 +212,7 @@ fn a_socket_on_a_path_is_taken_from_a_dead_gate_only_and_gone_after_the_stop() {
     });
     assert!(line.contains("\"client.address\":null"), "{line}");
 
-    let mut second = Gate::spawn_listening(&[], listen, &configuration);
+    let mut second = Gate::spawn_listening(listen, &configuration);
     eventually("the second one's end", || {
         (!second.is_alive()).then_some(())
     });

@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use arc_swap::ArcSwap;
 use tokio::runtime::LocalOptions;
 use tokio::sync::{OwnedSemaphorePermit, watch};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout_at;
 
 use super::admission::Admission;
 use super::connection;
@@ -16,7 +16,7 @@ use super::entry::{Opened, Progress};
 use super::listener::{Accepting, Client};
 use super::open::Open;
 use super::refused::{Ledger, Refused};
-use super::timed_io::ConnectionState;
+use super::timed_io::{ConnectionState, HEAD_TIMEOUT};
 use super::transport::{Accepted, Transport};
 use crate::proxy::Gate;
 use crate::proxy::local::Worker;
@@ -196,8 +196,7 @@ fn serve(
             };
             // Boxed, so that what a handshake needs is given back after it.
             let passing = Box::pin(reception.entry.pass(socket, &mut progress));
-            // There is a deadline until the first request.
-            let deadline = state.deadline().unwrap_or_else(Instant::now);
+            let deadline = state.accepted() + HEAD_TIMEOUT;
             let passed = timeout_at(deadline, passing).await;
             let address = progress.address;
             let passed = passed
@@ -230,7 +229,8 @@ mod tests {
     use std::net::TcpStream;
     use std::time::Duration;
 
-    use super::super::timed_io::HEAD_TIMEOUT;
+    use tokio::time::Instant;
+
     use super::*;
     use crate::proxy::tests::certificates::{Authority, files, settings};
     use crate::proxy::tests::testing::{App, entry, gate, loopback};

@@ -22,15 +22,32 @@ pub(in crate::proxy) const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
 pub(in crate::proxy) const WRITE_STALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a connection between two requests stays open when the drain begins: a request that is under way to us by then is answered, as the last.
 /// Longer than a round trip, much shorter than any `shutdown.drain_timeout`.
-const LAST_REQUEST_WAIT: Duration = Duration::from_millis(500);
+pub(in crate::proxy) const LAST_REQUEST_WAIT: Duration = Duration::from_millis(500);
 /// How long the rest of a refused request is read and thrown away after our answer: closing at once would make the kernel send a reset,
 /// which can overtake the answer (RFC 9112 §9.6).
 const LINGER_TIMEOUT: Duration = Duration::from_secs(2);
 const LINGER_BYTES: usize = 1024 * 1024;
 
-/// What the service tells the socket about its connection: which timer runs.
+/// Who watches a socket: told what moves on it, and asked which timer runs.
+pub(in crate::proxy) trait Watch {
+    /// These bytes were read. An error ends the connection.
+    fn bytes_came(&self, bytes: &[u8]) -> io::Result<()>;
+    /// When a read that has nothing to give must fail. None: it waits.
+    fn read_deadline(&self) -> Option<Instant>;
+    /// A read failed for that reason.
+    fn read_timed_out(&self);
+    /// The peer takes no bytes now.
+    fn write_waits(&self);
+    /// The HTTP library has nothing left to write.
+    fn all_written(&self) {}
+    /// The connection closes although the client may still be sending.
+    fn lingers(&self) -> bool;
+}
+
+/// What the service tells the socket about an HTTP/1.1 connection: which timer runs.
 #[derive(Debug)]
 pub(in crate::proxy) struct ConnectionState {
+    accepted: Instant,
     /// When the next head must be complete, or its first byte be there. None while a request is being handled.
     read_deadline: Cell<Option<Instant>>,
     /// Bytes of a head have come, the head is not complete.
@@ -55,8 +72,10 @@ pub(in crate::proxy) struct ConnectionState {
 impl ConnectionState {
     /// From now on the client has [`HEAD_TIMEOUT`] for its first head, and for whatever must come before it.
     pub(in crate::proxy) fn new(seat: Option<Rc<Seat>>) -> Rc<Self> {
+        let accepted = Instant::now();
         Rc::new(Self {
-            read_deadline: Cell::new(Some(Instant::now() + HEAD_TIMEOUT)),
+            accepted,
+            read_deadline: Cell::new(Some(accepted + HEAD_TIMEOUT)),
             unwritten: Cell::new(false),
             seat_is_kept: Cell::new(false),
             seat,
@@ -68,6 +87,10 @@ impl ConnectionState {
             draining: Cell::new(false),
             request: Cell::new(0),
         })
+    }
+
+    pub(in crate::proxy) fn accepted(&self) -> Instant {
+        self.accepted
     }
 
     /// A head is complete. Returns the request's number on this connection.
@@ -120,13 +143,6 @@ impl ConnectionState {
         }
     }
 
-    /// The HTTP library has nothing left to write.
-    fn all_written(&self) {
-        if !self.response_open.get() && self.unwritten.replace(false) {
-            self.may_give_way();
-        }
-    }
-
     /// Neither a request nor the rest of its answer is on the connection: under pressure it may be closed.
     fn may_give_way(&self) {
         if !self.response_open.get()
@@ -139,21 +155,17 @@ impl ConnectionState {
         }
     }
 
-    /// When the first head, or what must come before it, has to be there.
-    pub(in crate::proxy) fn deadline(&self) -> Option<Instant> {
-        self.read_deadline.get()
+    /// The connection's place under the cap.
+    pub(in crate::proxy) fn seat(&self) -> Option<&Rc<Seat>> {
+        self.seat.as_ref()
     }
 
-    fn bytes_came(&self) {
-        if let Some(deadline) = self.read_deadline.get()
-            && !self.mid_head.replace(true)
+    /// From here on the connection is a tunnel, which keeps its place as a request does.
+    pub(in crate::proxy) fn becomes_tunnel(&self) {
+        if let Some(seat) = &self.seat
+            && !self.seat_is_kept.replace(true)
         {
-            let complete = Instant::now() + HEAD_TIMEOUT;
-            self.read_deadline.set(Some(if self.draining() {
-                complete
-            } else {
-                deadline.min(complete)
-            }));
+            seat.request_began();
         }
     }
 
@@ -178,16 +190,48 @@ impl ConnectionState {
     pub(in crate::proxy) fn close_after_answer(&self) {
         self.lingers.set(true);
     }
+}
+
+impl Watch for ConnectionState {
+    fn bytes_came(&self, _: &[u8]) -> io::Result<()> {
+        if let Some(deadline) = self.read_deadline.get()
+            && !self.mid_head.replace(true)
+        {
+            let complete = Instant::now() + HEAD_TIMEOUT;
+            self.read_deadline.set(Some(if self.draining() {
+                complete
+            } else {
+                deadline.min(complete)
+            }));
+        }
+        Ok(())
+    }
+
+    fn read_deadline(&self) -> Option<Instant> {
+        self.read_deadline.get()
+    }
+
+    fn read_timed_out(&self) {
+        self.head_timed_out.set(self.mid_head.get());
+    }
+
+    fn write_waits(&self) {}
+
+    fn all_written(&self) {
+        if !self.response_open.get() && self.unwritten.replace(false) {
+            self.may_give_way();
+        }
+    }
 
     fn lingers(&self) -> bool {
         self.lingers.get() || self.mid_head.get()
     }
 }
 
-/// The socket.
-pub(in crate::proxy) struct TimedIo<S> {
+/// The socket, watched by what its protocol knows.
+pub(in crate::proxy) struct TimedIo<S, W = ConnectionState> {
     stream: S,
-    state: Rc<ConnectionState>,
+    state: Rc<W>,
     timer: Timer,
     write_deadline: Option<Instant>,
     linger: Option<Linger>,
@@ -198,8 +242,8 @@ struct Linger {
     bytes: usize,
 }
 
-impl<S> TimedIo<S> {
-    pub(in crate::proxy) fn new(stream: S, state: Rc<ConnectionState>) -> Self {
+impl<S, W: Watch> TimedIo<S, W> {
+    pub(in crate::proxy) fn new(stream: S, state: Rc<W>) -> Self {
         Self {
             stream,
             state,
@@ -207,6 +251,16 @@ impl<S> TimedIo<S> {
             write_deadline: None,
             linger: None,
         }
+    }
+
+    /// The same socket under another watch: what the client speaks is known now.
+    pub(in crate::proxy) fn watched_by<V: Watch>(self, state: Rc<V>) -> TimedIo<S, V> {
+        TimedIo::new(self.stream, state)
+    }
+
+    /// The socket without timers, for what is no HTTP.
+    pub(in crate::proxy) fn into_stream(self) -> S {
+        self.stream
     }
 
     /// Watches for a peer that takes nothing.
@@ -219,6 +273,7 @@ impl<S> TimedIo<S> {
             self.write_deadline = None;
             return result;
         }
+        self.state.write_waits();
         let deadline = *self
             .write_deadline
             .get_or_insert_with(|| Instant::now() + WRITE_STALL_TIMEOUT);
@@ -227,7 +282,7 @@ impl<S> TimedIo<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for TimedIo<S> {
+impl<S: AsyncRead + Unpin, W: Watch> AsyncRead for TimedIo<S, W> {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -237,24 +292,24 @@ impl<S: AsyncRead + Unpin> AsyncRead for TimedIo<S> {
         let before = buffer.filled().len();
         match Pin::new(&mut this.stream).poll_read(cx, buffer) {
             Poll::Ready(result) => {
-                if buffer.filled().len() > before {
-                    this.state.bytes_came();
+                if let Some(came) = buffer.filled().get(before..).filter(|b| !b.is_empty()) {
+                    this.state.bytes_came(came)?;
                 }
                 Poll::Ready(result)
             }
             Poll::Pending => {
-                let Some(deadline) = this.state.read_deadline.get() else {
+                let Some(deadline) = this.state.read_deadline() else {
                     return Poll::Pending;
                 };
                 ready!(this.timer.poll(cx, deadline));
-                this.state.head_timed_out.set(this.state.mid_head.get());
+                this.state.read_timed_out();
                 Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
             }
         }
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for TimedIo<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin, W: Watch> AsyncWrite for TimedIo<S, W> {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,

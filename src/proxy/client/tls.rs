@@ -18,7 +18,7 @@ use crate::clock::UnixTime;
 use crate::jose::validity;
 
 /// RFC 7301: what is offered, the best first.
-const APPLICATION_PROTOCOLS: [&[u8]; 1] = [b"http/1.1"];
+const APPLICATION_PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
 
 /// `listen.tls` of the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,12 +9,10 @@ use crate::proxy::head::forwarded::Peer;
 /// What carries the HTTP of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::proxy) enum Transport {
-    /// Without TLS.
+    /// HTTP/2 if it begins with the preface (prior knowledge, RFC 9113 §3.3), otherwise HTTP/1.1.
     Plain,
-    Tls {
-        /// The application protocol `h2` was negotiated (RFC 7301); otherwise `http/1.1`, or none.
-        h2: bool,
-    },
+    /// HTTP/2 over TLS is what ALPN has agreed on (RFC 9113 §3.2): otherwise, with `http/1.1` or nothing, HTTP/1.1, and nothing is guessed.
+    Tls { h2: bool },
 }
 
 impl Transport {
@@ -26,7 +24,6 @@ impl Transport {
 /// A connection that has come as far as HTTP.
 pub(in crate::proxy) struct Accepted {
     pub(in crate::proxy) peer: Peer,
-    #[expect(dead_code, reason = "for the choice of HTTP/2")]
     pub(in crate::proxy) transport: Transport,
     /// Its time for the first head has run since it was accepted.
     pub(in crate::proxy) state: Rc<ConnectionState>,

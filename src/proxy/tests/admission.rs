@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::sync::Arc;
 
+use super::raw_http2;
 use super::testing::*;
 use crate::proxy::listen::{ConnectionLimit, Phase, spawn_worker};
 
@@ -142,4 +143,63 @@ fn d08_a_worker_with_all_the_places_gives_some_to_the_others() {
     for worker in workers {
         worker.join().unwrap();
     }
+}
+
+#[test]
+fn d08_an_http_2_connection_keeps_its_place_while_a_stream_is_open_and_not_longer() {
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    let released = std::sync::Mutex::new(released);
+    let app = App::start(move |stream, request| {
+        if request.line().contains("/slow") {
+            released.lock().unwrap().recv().unwrap();
+        }
+        stream.write_all(OK).is_ok()
+    });
+    let gate = Running::limited(gate(app.address, None), ConnectionLimit::new(1));
+    let mut streams = raw_http2::Http2::to(&gate);
+    let token = raw_http2::bearer();
+    for (stream, path) in [(1, "/slow"), (3, "/")] {
+        let fields = raw_http2::get(path, &[("authorization", &token)]);
+        streams.headers(stream, &fields, true);
+    }
+    app.wait_for(2);
+    assert_eq!(streams.answer(3).status(), 200);
+    let mut waits = gate.connect();
+    waits.write(get("/", &bearer()));
+    assert!(!is_closed(&waits));
+    release.send(()).unwrap();
+    assert_eq!(streams.answer(1).status(), 200);
+    assert_eq!(waits.answer().status, 200);
+}
+
+#[test]
+fn d08_a_tunnel_keeps_its_place() {
+    let app = App::start(|stream, request| {
+        let Some(key) = request.one("sec-websocket-key") else {
+            return stream.write_all(OK).is_ok();
+        };
+        assert_eq!(key, "dGhlIHNhbXBsZSBub25jZQ==");
+        let switching = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+        stream.write_all(switching).unwrap();
+        let mut byte = [0];
+        while stream.read(&mut byte).is_ok_and(|read| read == 1) {
+            stream.write_all(&byte).unwrap();
+        }
+        false
+    });
+    let gate = Running::limited(gate(app.address, None), ConnectionLimit::new(2));
+    let mut tunnel = gate.connect();
+    let handshake = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    tunnel.write(get("/", &format!("{}{handshake}", bearer())));
+    assert_eq!(tunnel.answer().status, 101);
+    tunnel.write(b"a");
+    let mut byte = [0];
+    tunnel.stream.read_exact(&mut byte).unwrap();
+    for _ in 0..5 {
+        let _silent = gate.connect();
+        assert_eq!(gate.send(get("/", &bearer())).status, 200);
+    }
+    tunnel.write(b"b");
+    tunnel.stream.read_exact(&mut byte).unwrap();
+    assert_eq!(&byte, b"b");
 }

@@ -369,3 +369,63 @@ fn files_that_do_not_fit_are_named() {
     }
     assert_eq!(faults("", "", Some("")).len(), 3, "all at once");
 }
+
+#[test]
+fn http_2_is_agreed_on_by_alpn_and_preferred() {
+    let app = App::plain();
+    let authority = Authority::new("one");
+    let (gate, _) = start(&app, &server(&authority.pair("gate.example")));
+    let client = TestClient {
+        protocols: vec![b"http/1.1".to_vec(), b"h2".to_vec()],
+        ..authority.client()
+    };
+    let connector = tokio_rustls::TlsConnector::from(client.config());
+    let address = gate.address;
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(async {
+            let stream = tokio::net::TcpStream::connect(address).await.unwrap();
+            let name = rustls::pki_types::ServerName::try_from("gate.example").unwrap();
+            let tls = connector.connect(name, stream).await.unwrap();
+            assert_eq!(tls.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
+            let io = hyper_util::rt::TokioIo::new(tls);
+            let executor = hyper_util::rt::TokioExecutor::new();
+            let (mut sender, connection) = hyper::client::conn::http2::handshake(executor, io)
+                .await
+                .unwrap();
+            tokio::spawn(connection);
+            for _ in 0..2 {
+                let token = bearer();
+                let token = token.trim().strip_prefix("Authorization: ").unwrap();
+                let request = http::Request::get("https://gate.example/")
+                    .header("authorization", token)
+                    .body(http_body_util::Empty::<bytes::Bytes>::new())
+                    .unwrap();
+                let answer = sender.send_request(request).await.unwrap();
+                assert_eq!(answer.status(), 200);
+            }
+        });
+    for request in app.wait_for(2) {
+        assert_eq!(request.one("x-forwarded-proto"), Some("https"));
+        assert_eq!(request.one("host"), Some("gate.example"));
+    }
+}
+
+#[test]
+fn the_preface_of_http_2_is_nothing_where_alpn_did_not_say_so() {
+    let app = App::plain();
+    let authority = Authority::new("one");
+    let (gate, _) = start(&app, &server(&authority.pair("gate.example")));
+    let mut tls = authority.client().connect(gate.address);
+    tls.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").unwrap();
+    let mut answer = Vec::new();
+    let _ = tls.read_to_end(&mut answer);
+    let answer = String::from_utf8_lossy(&answer).into_owned();
+    assert!(
+        answer.starts_with("HTTP/1.1 4") || answer.is_empty(),
+        "{answer}"
+    );
+    assert_eq!(app.connections(), 0);
+}
