@@ -6,7 +6,7 @@ use super::fields_identity::IDENTITY;
 use super::fields_issuer::ISSUER;
 use super::kind::{By, Field, Kind, Preset, Table, Variant, Variants};
 use super::text;
-use crate::proxy::{TokenSettings, UpstreamSettings};
+use crate::proxy::{TokenSettings, TunnelSettings, UpstreamSettings};
 
 pub(super) const DEFAULT_LISTEN: &str = "0.0.0.0:8080";
 pub(super) const DEFAULT_ADMIN: &str = "0.0.0.0:9464";
@@ -22,6 +22,9 @@ const MAX_CONNECT_TIMEOUT: Duration = minutes(1);
 const MAX_RESPONSE_TIMEOUT: Duration = hours(1);
 /// Longer than any application keeps an idle connection.
 const MAX_POOL_IDLE_TIMEOUT: Duration = hours(1);
+/// A tunnel that is silent for longer is forgotten by everything on its way.
+const MAX_TUNNEL_IDLE_TIMEOUT: Duration = hours(24);
+const MIN_TUNNEL_IDLE_TIMEOUT: Duration = Duration::from_secs(1);
 const SHORTEST: Duration = Duration::from_millis(1);
 /// Below this not even a token without claims fits.
 const MIN_TOKEN_BYTES: usize = 256;
@@ -63,6 +66,12 @@ pub(super) static ROOT: Table = Table {
                 long: &Kind::Table(&UPSTREAM),
             },
             "The application: a URL, or a mapping with `url`.",
+        ),
+        Field::optional(
+            "tunnels",
+            Kind::Table(&TUNNELS),
+            "",
+            "WebSockets: how long they may be silent, and whether they end with their token. See docs/http.md.",
         ),
         Field::required(
             "issuers",
@@ -198,6 +207,27 @@ static UPSTREAM: Table = Table {
     one_of: None,
 };
 
+static TUNNELS: Table = Table {
+    groups: &[&[
+        Field::with_default(
+            "idle_timeout",
+            Kind::Duration {
+                min: MIN_TUNNEL_IDLE_TIMEOUT,
+                max: MAX_TUNNEL_IDLE_TIMEOUT,
+            },
+            Preset::Duration(TunnelSettings::DEFAULT_IDLE_TIMEOUT),
+            "A WebSocket without a byte in either direction for so long is closed; pings are bytes.",
+        ),
+        Field::with_default(
+            "token_expiry",
+            Kind::Text(&text::TOKEN_EXPIRY),
+            Preset::Text("close"),
+            "`close`: a WebSocket ends when a new request with its token would be refused as expired or too old. `keep`: the application minds it, or nobody.",
+        ),
+    ]],
+    one_of: None,
+};
+
 static TOKEN: Table = Table {
     groups: &[&[
         Field::optional(
@@ -278,6 +308,16 @@ static TOKEN_SOURCE: Variants = Variants {
                 "The query parameter that holds the token.",
             )]],
         },
+        &Variant {
+            name: "subprotocol",
+            title: "WebSocket subprotocol",
+            doc: "An element of `Sec-WebSocket-Protocol`, the one header of a handshake that a page's script can fill; looked at on WebSocket handshakes only.",
+            groups: &[&[Field::required(
+                "subprotocol",
+                Kind::Text(&text::SUBPROTOCOL),
+                "What stands before the token: the element is this, a dot, and the token in base64url. Kubernetes' is `base64url.bearer.authorization.k8s.io`.",
+            )]],
+        },
     ],
 };
 
@@ -314,6 +354,12 @@ static ROUTE: Table = Table {
             Kind::Text(&text::CREDENTIALS),
             Preset::Text("strip"),
             "`pass`, on a public route only: the application checks its own bearer tokens.",
+        ),
+        Field::with_default(
+            "cors_preflight",
+            Kind::Text(&text::CORS_PREFLIGHT),
+            Preset::Text("judge"),
+            "`pass`: a browser's CORS preflight (`OPTIONS` with `Origin` and `Access-Control-Request-Method`, no body, no token) reaches the application, without identity and credentials.",
         ),
         Field::optional(
             "require",

@@ -69,7 +69,7 @@ use crate::keys::decryption::DecryptionConfig;
 use crate::keys::source::SourceConfig;
 use crate::policy::{RouteConfig, StrictPaths};
 use crate::provider::Profile;
-use crate::proxy::{TokenSettings, UpstreamSettings};
+use crate::proxy::{TokenSettings, TunnelSettings, UpstreamSettings};
 use crate::telemetry::LogSettings;
 use crate::verify::Binding;
 
@@ -87,6 +87,7 @@ pub struct Config {
     /// Absent: the CPU quota of the cgroup, at least 1 (`app` finds it out).
     pub workers: Option<NonZeroUsize>,
     pub upstream: UpstreamSettings,
+    pub tunnels: TunnelSettings,
     pub issuers: Vec<IssuerSetup>,
     pub token: TokenSettings,
     pub identity: IdentitySettings,
@@ -297,6 +298,7 @@ fn build(text: &str, options: &LoadOptions, problems: &mut Problems) -> Option<C
         admin: admin?,
         workers: server::workers(root),
         upstream: upstream?,
+        tunnels: server::tunnels(root)?,
         issuers,
         token: token?,
         identity: identity?,

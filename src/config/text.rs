@@ -45,6 +45,10 @@ pub(super) static QUERY_NAME: TextKind = free("a query parameter name", query_na
 pub(super) static SCHEME: TextKind = free("an authorization scheme like `Bearer`", |text| {
     token(text, "an authorization scheme")
 });
+pub(super) static SUBPROTOCOL: TextKind = free(
+    "a subprotocol like `base64url.bearer.authorization.k8s.io`",
+    |text| token(text, "the beginning of a subprotocol"),
+);
 pub(super) static METHOD: TextKind = free("a method like `GET`", method);
 pub(super) static ROUTE_PATH: TextKind = free("a path like `/admin/*`", one_line);
 pub(super) static ENVIRONMENT_NAME: TextKind =
@@ -131,6 +135,8 @@ pub(super) static ACCESS: TextKind = words(
     &["required", "optional", "public"],
 );
 pub(super) static CREDENTIALS: TextKind = words("`strip` or `pass`", &["strip", "pass"]);
+pub(super) static CORS_PREFLIGHT: TextKind = words("`judge` or `pass`", &["judge", "pass"]);
+pub(super) static TOKEN_EXPIRY: TextKind = words("`close` or `keep`", &["close", "keep"]);
 pub(super) static STRICT_PATH: TextKind = words(
     "an ambiguity",
     &["semicolon", "encoded_slash", "double_slash"],

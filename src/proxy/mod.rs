@@ -23,7 +23,7 @@ mod tunnel;
 mod upstream;
 
 pub use client::listen;
-pub use head::{bound, cross_site, source, websocket};
+pub use head::{bound, cross_site, preflight, source};
 pub use tunnel::TunnelSettings;
 
 use std::sync::Arc;
@@ -117,5 +117,9 @@ pub enum TokenSource {
     },
     Query {
         name: String,
+    },
+    /// An element of Sec-WebSocket-Protocol: the prefix, a dot, and the token in base64url. Only on WebSocket handshakes.
+    Subprotocol {
+        prefix: String,
     },
 }

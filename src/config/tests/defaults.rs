@@ -4,7 +4,7 @@ use super::*;
 use crate::identity::mapping::DEFAULT_MAX_BYTES;
 use crate::keys::plan::Timing;
 use crate::keys::source::Origin;
-use crate::proxy::{HostHeader, TokenSource};
+use crate::proxy::{HostHeader, TokenSource, TunnelSettings};
 use crate::telemetry::{AccessMode, Level, LogFormat};
 use crate::verify::IssuerConfig;
 
@@ -95,6 +95,7 @@ fn an_empty_section_has_the_same_defaults() {
 issuers:
   - {provider: oidc, issuer: https://id.example.com, audiences: [api], keys: {}}
 token: {}
+tunnels: {}
 identity: {}
 strict_paths: {}
 log: {}
@@ -103,6 +104,9 @@ shutdown: {}
     );
     assert_eq!(absent.upstream, empty.upstream);
     assert_eq!(absent.token, empty.token);
+    assert_eq!(absent.tunnels, empty.tunnels);
+    assert_eq!(absent.tunnels, TunnelSettings::default());
+    assert!(!absent.tunnels.outlives_token);
     assert_eq!(absent.identity.max_bytes, empty.identity.max_bytes);
     assert_eq!(absent.identity.underscores, empty.identity.underscores);
     assert_eq!(empty.identity.headers, None);

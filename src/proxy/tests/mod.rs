@@ -4,6 +4,7 @@ mod binding;
 mod framing;
 mod identity;
 mod life;
+mod preflight;
 pub(in crate::proxy) mod testing;
 mod upstream;
 mod vectors;

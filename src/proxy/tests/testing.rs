@@ -433,6 +433,7 @@ pub(in crate::proxy) fn route(path: &str, access: Access) -> RouteConfig {
         methods: Vec::new(),
         access,
         require: Vec::new(),
+        cors_preflight: false,
     }
 }
 
