@@ -100,6 +100,14 @@ impl TokenSettings {
     pub const DEFAULT_MAX_BYTES: usize = 16 * 1024;
     /// A worker's buffer for a head is this large at most, for each connection.
     pub const MAX_MAX_BYTES: usize = 64 * 1024;
+    /// Room in a head for everything but the token.
+    const HEAD_BESIDE_TOKEN: usize = 16 * 1024;
+
+    /// The largest head of a request, in bytes.
+    #[must_use]
+    pub fn max_head(&self) -> usize {
+        self.max_bytes.min(Self::MAX_MAX_BYTES) + Self::HEAD_BESIDE_TOKEN
+    }
 }
 
 /// One entry of `token.sources`.

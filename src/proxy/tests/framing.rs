@@ -327,7 +327,7 @@ fn what_hyper_answers_itself_is_counted() {
     );
     gate.wait_count(&format!("{bad} 3"));
     let mut preface = gate.connect();
-    preface.write("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+    preface.write("PRI * HTTP/2.0\r\n\r\nXY\r\n\r\n");
     preface.rest();
     gate.wait_count(&format!("{bad} 4"));
 }
