@@ -14,6 +14,7 @@ use crate::proxy::head::credentials::{self, Kept};
 use crate::proxy::head::forwarded::Forwarded;
 use crate::proxy::head::source::FoundToken;
 use crate::proxy::head::target::Target;
+use crate::proxy::upstream::TakesTrailers;
 use crate::verify::{Counterparts, Rejection};
 
 /// A head without hop-by-hop headers, managed names and their look-alikes. Its credentials are still in it.
@@ -21,6 +22,7 @@ pub(super) struct Clean {
     method: Method,
     headers: HeaderMap,
     target: Target,
+    takes_trailers: bool,
     /// How many lines hygiene removed.
     pub(super) stripped: usize,
 }
@@ -32,11 +34,13 @@ impl Clean {
         managed: &ManagedNames,
     ) -> Result<Self, Rejection> {
         let mut headers = head.headers;
+        let takes_trailers = takes_trailers(&headers);
         let stripped = managed.clean(&mut headers)?;
         Ok(Self {
             method: head.method,
             headers,
             target,
+            takes_trailers,
             stripped,
         })
     }
@@ -85,6 +89,7 @@ impl Outgoing {
             method,
             mut headers,
             target,
+            takes_trailers,
             stripped: _,
         } = clean;
         let Target {
@@ -121,11 +126,20 @@ impl Outgoing {
                 headers.insert(name, value);
             }
         }
-        Ok(Self {
-            head: parts(method, path_and_query, headers)?,
-            body,
-        })
+        let mut head = parts(method, path_and_query, headers)?;
+        if takes_trailers {
+            head.extensions.insert(TakesTrailers);
+        }
+        Ok(Self { head, body })
     }
+}
+
+/// RFC 9110 §10.1.4: of what `TE` lists, trailers are the one thing that is passed on, and made anew.
+fn takes_trailers(headers: &HeaderMap) -> bool {
+    let lines = headers.get_all(TE).iter();
+    lines
+        .flat_map(|line| line.as_bytes().split(|byte| *byte == b','))
+        .any(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"trailers"))
 }
 
 fn upstream_host(gate: &Gate) -> Result<HeaderValue, Rejection> {
