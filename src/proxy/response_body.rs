@@ -15,7 +15,7 @@ use super::local::Local;
 use super::timer::Timer;
 use super::upstream::Ticket;
 use crate::proxy::client::timed_io::ConnectionState;
-use crate::proxy::upstream::answer::Answer;
+use crate::proxy::upstream::answer::AnswerBody;
 use crate::proxy::upstream::channels::Channel;
 use crate::telemetry::metrics::UpstreamOutcome;
 use crate::verify::Reason;
@@ -123,7 +123,7 @@ impl Body for Reply {
 
 /// The application's answer. Its connection goes back to the pool at the end, and closes when this is dropped before.
 pub(super) struct Download {
-    inner: Answer,
+    inner: AnswerBody,
     local: Rc<Local>,
     /// None: the answer of HTTP/2 has its part of a connection itself.
     channel: Option<Channel>,
@@ -138,7 +138,7 @@ pub(super) struct Download {
 
 impl Download {
     pub(super) fn new(
-        inner: Answer,
+        inner: AnswerBody,
         local: Rc<Local>,
         channel: Option<Channel>,
         ticket: Ticket,

@@ -15,12 +15,12 @@ use super::upload::Upload;
 #[derive(Debug)]
 pub(in crate::proxy) struct BrokenOff;
 
-pub(in crate::proxy) enum Answer {
+pub(in crate::proxy) enum AnswerBody {
     Http1(Incoming),
     Http2(Http2Answer),
 }
 
-impl Answer {
+impl AnswerBody {
     pub(in crate::proxy) fn poll_frame(
         &mut self,
         cx: &mut Context<'_>,

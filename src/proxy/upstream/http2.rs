@@ -9,7 +9,7 @@ use http::uri::{Authority, Scheme};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use tokio::time::Instant;
 
-use super::answer::{Answer, Http2Answer};
+use super::answer::{AnswerBody, Http2Answer};
 use super::multiplexed::Lease;
 use super::upload::Upload;
 use super::{Broken, Failure, TakesTrailers, in_time};
@@ -21,7 +21,7 @@ pub(super) async fn exchange(
     request: Request<RequestBody>,
     scheme: &Scheme,
     response_timeout: Duration,
-) -> Result<Response<Answer>, Broken> {
+) -> Result<Response<AnswerBody>, Broken> {
     let (head, body) = request.into_parts();
     let Some(written) = write(&head, scheme) else {
         let why = "the request's host cannot be written for HTTP/2".to_owned();
@@ -95,7 +95,7 @@ fn accept(
     method: &Method,
     lease: Lease,
     upload: Option<Upload>,
-) -> Result<Response<Answer>, Broken> {
+) -> Result<Response<AnswerBody>, Broken> {
     lease.delivered();
     let (head, stream) = response.into_parts();
     let Ok(length) = length(&head.headers) else {
@@ -108,7 +108,7 @@ fn accept(
         && head.status != StatusCode::NOT_MODIFIED;
     let length = length.filter(|_| has_body);
     let body = Http2Answer::new(stream, length, lease, upload);
-    Ok(Response::from_parts(head, Answer::Http2(body)))
+    Ok(Response::from_parts(head, AnswerBody::Http2(body)))
 }
 
 /// The one length that every line tells (threat S14). h2 looks at the first line only, and holds the body to it.

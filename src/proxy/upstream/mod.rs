@@ -26,7 +26,7 @@ use http::uri::Scheme;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version};
 use tokio::time::Instant;
 
-use self::answer::Answer;
+use self::answer::AnswerBody;
 use self::channels::Channel;
 use crate::proxy::local::Local;
 use crate::proxy::outgoing::Outgoing;
@@ -105,7 +105,7 @@ pub(in crate::proxy) async fn forward(
 async fn send(
     local: &Rc<Local>,
     outgoing: Outgoing,
-) -> Result<(Response<Answer>, Option<Channel>), Failure> {
+) -> Result<(Response<AnswerBody>, Option<Channel>), Failure> {
     let settings = &local.gate.upstream;
     let Outgoing { head, body } = outgoing;
     let request = Request::from_parts(head, body);
@@ -140,13 +140,13 @@ async fn exchange(
     channel: Channel,
     request: Request<RequestBody>,
     settings: &UpstreamSettings,
-) -> Result<(Response<Answer>, Option<Channel>), Broken> {
+) -> Result<(Response<AnswerBody>, Option<Channel>), Broken> {
     let limit = settings.response_timeout;
     match channel {
         Channel::Exclusive(connection) => {
             let (response, connection) = http1::exchange(connection, request, limit).await?;
             let channel = Channel::Exclusive(connection);
-            Ok((response.map(Answer::Http1), Some(channel)))
+            Ok((response.map(AnswerBody::Http1), Some(channel)))
         }
         Channel::Shared(lease) => {
             let scheme = match settings.transport {

@@ -285,3 +285,125 @@ impl Pulse {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::UnixStream;
+    use tokio::task::LocalSet;
+
+    use super::*;
+
+    /// A connection, and the application's end of it.
+    async fn pair() -> (Rc<Multiplexed>, UnixStream) {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let opened = Multiplexed::open(Wire::Unix(ours), IDLE_TIMEOUT).await;
+        let Ok(connection) = opened else {
+            panic!("it did not open")
+        };
+        (connection, theirs)
+    }
+
+    fn get() -> Request<()> {
+        let request = Request::get("http://app/");
+        request.body(()).unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_machine_that_does_not_answer_a_ping_is_given_up() {
+        LocalSet::new()
+            .run_until(async {
+                let (connection, _silent) = pair().await;
+                let lease = Lease::of(&connection);
+                let start = Instant::now();
+                let (answer, _) = lease.sender().send_request(get(), true).unwrap();
+                assert!(answer.await.unwrap_err().is_io());
+                assert!(lease.is_silent() && !connection.is_usable());
+                let took = start.elapsed();
+                assert!(took >= PING_AFTER + PONG_TIMEOUT, "{took:?}");
+                assert!(took < PING_AFTER + PONG_TIMEOUT * 2, "{took:?}");
+            })
+            .await;
+    }
+
+    /// Answers settings and pings, and nothing else; the pings are counted.
+    async fn answers_pings(mut stream: UnixStream, pings: Rc<Cell<usize>>) {
+        stream.read_exact(&mut [0; 24]).await.unwrap();
+        stream
+            .write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0])
+            .await
+            .unwrap();
+        let mut head = [0; 9];
+        while stream.read_exact(&mut head).await.is_ok() {
+            let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+            let mut payload = vec![0; length as usize];
+            stream.read_exact(&mut payload).await.unwrap();
+            match (head[3], head[4]) {
+                (4, 0) => head = [0, 0, 0, 4, 1, 0, 0, 0, 0],
+                (6, 0) => {
+                    pings.set(pings.get() + 1);
+                    head[4] = 1;
+                }
+                _ => continue,
+            }
+            let payload = if head[3] == 6 { &payload[..] } else { &[] };
+            stream.write_all(&[&head, payload].concat()).await.unwrap();
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_application_is_pinged_no_more_often_than_grpc_servers_bear() {
+        LocalSet::new()
+            .run_until(async {
+                let (connection, theirs) = pair().await;
+                let pings = Rc::new(Cell::new(0));
+                tokio::task::spawn_local(answers_pings(theirs, Rc::clone(&pings)));
+                let lease = Lease::of(&connection);
+                let (_answer, _) = lease.sender().send_request(get(), true).unwrap();
+                let minutes = |count: u64| tokio::time::sleep(Duration::from_secs(count * 60));
+                minutes(1).await;
+                assert_eq!(pings.get(), 1);
+                minutes(59).await;
+                // An hour has 12 times 5 minutes.
+                assert!((8..=12).contains(&pings.get()), "{} pings", pings.get());
+                assert!(!lease.is_silent());
+            })
+            .await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_closes_when_nobody_needs_it() {
+        LocalSet::new()
+            .run_until(async {
+                let (connection, mut theirs) = pair().await;
+                let lease = Lease::of(&connection);
+                let (answer, _) = lease.sender().send_request(get(), true).unwrap();
+                drop((answer, lease));
+                let start = Instant::now();
+                theirs.read_to_end(&mut Vec::new()).await.unwrap();
+                let took = start.elapsed();
+                assert!(took >= IDLE_TIMEOUT && took < IDLE_TIMEOUT * 2, "{took:?}");
+                assert!(!connection.is_usable());
+            })
+            .await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_old_connection_finishes_what_it_has_and_takes_nothing_new() {
+        LocalSet::new()
+            .run_until(async {
+                let (connection, theirs) = pair().await;
+                let pings = Rc::new(Cell::new(0));
+                tokio::task::spawn_local(answers_pings(theirs, pings));
+                let lease = Lease::of(&connection);
+                let (answer, _) = lease.sender().send_request(get(), true).unwrap();
+                assert!(connection.is_usable());
+                tokio::time::sleep(MAX_AGE).await;
+                assert!(!connection.is_usable());
+                let waits = tokio::time::timeout(Duration::from_secs(60), answer).await;
+                assert!(waits.is_err(), "its request goes on");
+            })
+            .await;
+    }
+}

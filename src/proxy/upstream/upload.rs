@@ -55,7 +55,10 @@ impl Drop for Upload {
 async fn run(body: Rc<Shared>, mut stream: SendStream<Bytes>) {
     // On an error the stream is reset, by the application or by h2: nothing is left to do.
     let _ = send(&body, &mut stream).await;
-    body.body.borrow_mut().take();
+    // One that was not begun may be sent again.
+    if body.touched.get() {
+        body.body.borrow_mut().take();
+    }
 }
 
 async fn send(body: &Shared, stream: &mut SendStream<Bytes>) -> Result<(), h2::Error> {
