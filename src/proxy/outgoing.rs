@@ -14,6 +14,7 @@ use crate::proxy::head::credentials::{self, Kept};
 use crate::proxy::head::forwarded::Forwarded;
 use crate::proxy::head::source::FoundToken;
 use crate::proxy::head::target::Target;
+use crate::proxy::head::websocket::{self, Handshake};
 use crate::proxy::upstream::TakesTrailers;
 use crate::verify::{Counterparts, Rejection};
 
@@ -25,6 +26,8 @@ pub(super) struct Clean {
     takes_trailers: bool,
     /// How many lines hygiene removed.
     pub(super) stripped: usize,
+    /// The client asks for a WebSocket.
+    upgrades: bool,
 }
 
 impl Clean {
@@ -35,6 +38,7 @@ impl Clean {
     ) -> Result<Self, Rejection> {
         let mut headers = head.headers;
         let takes_trailers = takes_trailers(&headers);
+        let upgrades = websocket::is_asked_for(&head.method, head.version, &headers);
         let stripped = managed.clean(&mut headers)?;
         Ok(Self {
             method: head.method,
@@ -42,6 +46,7 @@ impl Clean {
             target,
             takes_trailers,
             stripped,
+            upgrades,
         })
     }
 }
@@ -72,6 +77,8 @@ impl<'r> Sent<'r> {
 pub(super) struct Outgoing {
     pub(super) head: Parts,
     pub(super) body: RequestBody,
+    /// The request asks for a WebSocket: its answer may be a 101.
+    pub(super) handshake: Option<Handshake>,
 }
 
 impl Outgoing {
@@ -91,6 +98,7 @@ impl Outgoing {
             target,
             takes_trailers,
             stripped: _,
+            upgrades,
         } = clean;
         let Target {
             mut path_and_query,
@@ -121,6 +129,13 @@ impl Outgoing {
         };
         headers.insert(HOST, host);
         frame(&mut headers, &method, &body);
+        let handshake = match upgrades {
+            true => Some(Handshake::read(&headers, !body.is_empty())?),
+            false => None,
+        };
+        if handshake.is_some() {
+            Handshake::write(&mut headers);
+        }
         if let Some(token) = permit.token() {
             for (name, value) in gate.mapping.lines(token)? {
                 headers.insert(name, value);
@@ -130,7 +145,11 @@ impl Outgoing {
         if takes_trailers {
             head.extensions.insert(TakesTrailers);
         }
-        Ok(Self { head, body })
+        Ok(Self {
+            head,
+            body,
+            handshake,
+        })
     }
 }
 

@@ -28,6 +28,8 @@ use tokio::time::Instant;
 
 use self::answer::AnswerBody;
 use self::channels::Channel;
+use self::pool::Switched;
+use crate::proxy::head::websocket::Handshake;
 use crate::proxy::local::Local;
 use crate::proxy::outgoing::Outgoing;
 use crate::proxy::request_body::{BodyFault, BodyProgress, RequestBody};
@@ -49,6 +51,13 @@ pub(in crate::proxy) enum Failure {
 #[derive(Clone, Copy)]
 pub(in crate::proxy) struct TakesTrailers;
 
+/// What the application answered.
+pub(in crate::proxy) enum Answer {
+    Ordinary(Response<Download>),
+    /// The upgrade that was asked for: a head for the client, and the application's end of the tunnel.
+    Switched(Response<()>, Switched),
+}
+
 /// Counts one request to the application, whatever becomes of it.
 pub(in crate::proxy) struct Ticket {
     local: Rc<Local>,
@@ -67,8 +76,8 @@ impl Drop for Ticket {
 /// closes (of HTTP/2: its stream is reset), and the application sees a message that is not complete.
 pub(in crate::proxy) async fn forward(
     local: &Rc<Local>,
-    outgoing: Outgoing,
-) -> Result<Response<Download>, Failure> {
+    mut outgoing: Outgoing,
+) -> Result<Answer, Failure> {
     let mut ticket = Ticket {
         local: Rc::clone(local),
         started: Instant::now(),
@@ -76,16 +85,30 @@ pub(in crate::proxy) async fn forward(
         outcome: UpstreamOutcome::ClientGone,
     };
     let method = outgoing.head.method.clone();
-    let answered = match send(local, outgoing).await {
-        Ok((response, channel)) => readable(response, &method).map(|r| (r, channel)),
-        Err(failure) => Err(failure),
+    let handshake = outgoing.handshake.take();
+    let answered = match (send(local, outgoing, handshake.is_some()).await, &handshake) {
+        (Ok((response, channel)), Some(handshake)) if switches(&response) => {
+            return match switch(response, channel, handshake).await {
+                Ok((head, application)) => {
+                    // The tunnel's time is not the time that an answer takes.
+                    ticket.outcome = UpstreamOutcome::Answered;
+                    Ok(Answer::Switched(head, application))
+                }
+                Err(failure) => {
+                    ticket.outcome = UpstreamOutcome::Reset;
+                    Err(failure)
+                }
+            };
+        }
+        (Ok((response, channel)), _) => readable(response, &method).map(|r| (r, channel)),
+        (Err(failure), _) => Err(failure),
     };
     match answered {
         Ok((response, channel)) => {
             let (head, body) = response.into_parts();
             let streams = is_stream(&head.headers);
             let body = Download::new(body, Rc::clone(local), channel, ticket, streams);
-            Ok(Response::from_parts(head, body))
+            Ok(Answer::Ordinary(Response::from_parts(head, body)))
         }
         Err(failure) => {
             ticket.outcome = match failure {
@@ -105,10 +128,19 @@ pub(in crate::proxy) async fn forward(
 async fn send(
     local: &Rc<Local>,
     outgoing: Outgoing,
+    upgrades: bool,
 ) -> Result<(Response<AnswerBody>, Option<Channel>), Failure> {
     let settings = &local.gate.upstream;
-    let Outgoing { head, body } = outgoing;
+    let Outgoing { head, body, .. } = outgoing;
     let request = Request::from_parts(head, body);
+    if upgrades {
+        // On a connection of its own, which speaks HTTP/1.1 whatever the others speak.
+        let opened = local.channels.exclusive(settings, true).await;
+        let connection = opened.map_err(Failure::Unreachable)?;
+        connection.begin_upgrade();
+        let answered = exchange(Channel::Exclusive(connection), request, settings).await;
+        return answered.map_err(Broken::failure);
+    }
     let (channel, reused) = match local.channels.take() {
         Some(channel) => (channel, true),
         None => (open(local).await?, false),
@@ -233,9 +265,35 @@ fn patience(
     Some(since + response_timeout).filter(|until| *until > now)
 }
 
+fn switches<B>(response: &Response<B>) -> bool {
+    response.status() == StatusCode::SWITCHING_PROTOCOLS
+}
+
+/// The head of the answer that opens the tunnel, with a `Connection` and `Upgrade` of our own, and the application's end of it.
+async fn switch(
+    response: Response<AnswerBody>,
+    channel: Option<Channel>,
+    handshake: &Handshake,
+) -> Result<(Response<()>, Switched), Failure> {
+    let mut response = response.map(drop);
+    handshake
+        .granted(response.status(), response.headers())
+        .map_err(|why| Failure::Reset(why.to_owned()))?;
+    strip_hop_by_hop(response.headers_mut());
+    response.headers_mut().remove(CONTENT_LENGTH);
+    Handshake::write(response.headers_mut());
+    *response.version_mut() = Version::HTTP_11;
+    let gone = || Failure::Reset("the application closed the connection behind its 101".to_owned());
+    let Some(Channel::Exclusive(connection)) = channel else {
+        return Err(gone());
+    };
+    let switched = connection.switched().await.ok_or_else(gone)?;
+    Ok((response, switched))
+}
+
 /// An answer with one reading only (threat S14), with hop-by-hop headers removed and ready to be framed anew.
 fn readable<B>(mut response: Response<B>, method: &Method) -> Result<Response<B>, Failure> {
-    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+    if switches(&response) {
         return Err(Failure::Reset(
             "the application switched protocols without being asked".to_owned(),
         ));

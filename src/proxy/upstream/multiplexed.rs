@@ -191,12 +191,6 @@ impl Lease {
     }
 }
 
-impl Clone for Lease {
-    fn clone(&self) -> Self {
-        Self::of(&self.0)
-    }
-}
-
 impl Drop for Lease {
     fn drop(&mut self) {
         let state = &self.0.state;
