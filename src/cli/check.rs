@@ -173,7 +173,7 @@ fn server(config: &Config) -> String {
         &[
             row("listen", config.listen.to_string()),
             row("admin", config.admin.to_string()),
-            row("upstream", config.upstream.authority.to_string()),
+            row("upstream", config.upstream.address()),
         ],
     )
 }

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use super::fields_identity::IDENTITY;
 use super::fields_issuer::ISSUER;
+use super::fields_upstream::UPSTREAM_KIND;
 use super::kind::{By, Field, Kind, Preset, Table, Variant, Variants};
 use super::text;
-use crate::proxy::{TokenSettings, TunnelSettings, UpstreamSettings};
+use crate::proxy::{TokenSettings, TunnelSettings};
 
 pub(super) const DEFAULT_LISTEN: &str = "0.0.0.0:8080";
 pub(super) const DEFAULT_ADMIN: &str = "0.0.0.0:9464";
@@ -16,16 +17,9 @@ pub(super) const MAX_WORKERS: u64 = 256;
 pub(super) const MAX_SHUTDOWN_DELAY: Duration = minutes(10);
 pub(super) const DEFAULT_DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 pub(super) const MAX_DRAIN_TIMEOUT: Duration = hours(1);
-/// A connection that takes longer than this is not local.
-const MAX_CONNECT_TIMEOUT: Duration = minutes(1);
-/// Long polling ends well below.
-const MAX_RESPONSE_TIMEOUT: Duration = hours(1);
-/// Longer than any application keeps an idle connection.
-const MAX_POOL_IDLE_TIMEOUT: Duration = hours(1);
 /// A tunnel that is silent for longer is forgotten by everything on its way.
 const MAX_TUNNEL_IDLE_TIMEOUT: Duration = hours(24);
 const MIN_TUNNEL_IDLE_TIMEOUT: Duration = Duration::from_secs(1);
-const SHORTEST: Duration = Duration::from_millis(1);
 /// Below this not even a token without claims fits.
 const MIN_TOKEN_BYTES: usize = 256;
 
@@ -61,10 +55,7 @@ pub(super) static ROOT: Table = Table {
         ),
         Field::required(
             "upstream",
-            Kind::Either {
-                scalar: &Kind::Text(&text::UPSTREAM_URL),
-                long: &Kind::Table(&UPSTREAM),
-            },
+            UPSTREAM_KIND,
             "The application: a URL, or a mapping with `url`.",
         ),
         Field::optional(
@@ -158,50 +149,6 @@ static LISTEN: Table = Table {
         Field::unsupported(
             "proxy_protocol",
             "list the load balancer under `trusted_proxies` and let it send `X-Forwarded-For`",
-        ),
-    ]],
-    one_of: None,
-};
-
-static UPSTREAM: Table = Table {
-    groups: &[&[
-        Field::required(
-            "url",
-            Kind::Text(&text::UPSTREAM_URL),
-            "`http://host:port` of the application, without a path.",
-        ),
-        Field::with_default(
-            "host",
-            Kind::Text(&text::HOST),
-            Preset::Text("preserve"),
-            "The application gets the client's `Host` (`preserve`), or its own (`upstream`).",
-        ),
-        Field::with_default(
-            "connect_timeout",
-            Kind::Duration {
-                min: SHORTEST,
-                max: MAX_CONNECT_TIMEOUT,
-            },
-            Preset::Duration(UpstreamSettings::DEFAULT_CONNECT_TIMEOUT),
-            "Bound of a connection attempt.",
-        ),
-        Field::with_default(
-            "response_timeout",
-            Kind::Duration {
-                min: SHORTEST,
-                max: MAX_RESPONSE_TIMEOUT,
-            },
-            Preset::Duration(UpstreamSettings::DEFAULT_RESPONSE_TIMEOUT),
-            "From the end of the request body to the response head.",
-        ),
-        Field::with_default(
-            "pool_idle_timeout",
-            Kind::Duration {
-                min: Duration::ZERO,
-                max: MAX_POOL_IDLE_TIMEOUT,
-            },
-            Preset::Duration(UpstreamSettings::DEFAULT_POOL_IDLE_TIMEOUT),
-            "How long an idle connection is kept: less than the application keeps it.",
         ),
     ]],
     one_of: None,

@@ -13,6 +13,7 @@ mod fields_bindings;
 mod fields_decryption;
 mod fields_identity;
 mod fields_issuer;
+mod fields_upstream;
 mod identity;
 mod issuers;
 mod key_material;
@@ -52,6 +53,7 @@ mod token;
 mod tree;
 mod units;
 mod upstream;
+mod upstream_url;
 
 use std::collections::HashMap;
 use std::io::Read;
@@ -282,7 +284,7 @@ fn build(text: &str, options: &LoadOptions, problems: &mut Problems) -> Option<C
 
     let listen = server::listen(root);
     let admin = server::admin(root);
-    let upstream = upstream::settings(root);
+    let upstream = upstream::settings(root, options, problems);
     let authority = upstream.as_ref().map(|upstream| &upstream.authority);
     server::check_addresses(root, listen, admin, authority, problems);
     let unverified_email = identity::unverified_email(root);

@@ -20,7 +20,12 @@ pub(super) static KEY_URL: TextKind = free("an https URL", one_line);
 pub(super) static PATH: TextKind = free("the path of a file", one_line);
 pub(super) static DIRECTORY: TextKind = free("the path of a directory", one_line);
 pub(super) static UPSTREAM_URL: TextKind = free("a URL like `http://127.0.0.1:3000`", |text| {
-    super::upstream::authority(text).map(drop)
+    super::upstream_url::parse(text).map(drop)
+});
+pub(super) static UPSTREAM_HTTP: TextKind =
+    words("`auto`, `http1` or `http2`", &["auto", "http1", "http2"]);
+pub(super) static SERVER_NAME: TextKind = free("a host name or an IP address", |text| {
+    super::upstream_url::server_name(text).map(drop)
 });
 pub(super) static PROXY_URL: TextKind = free("a URL like `http://egress:3128`", |text| {
     super::keys::proxy(text).map(drop)

@@ -20,7 +20,8 @@ use crate::keys::testing::config;
 use crate::policy::{Access, RouteConfig, RouteTable, StrictPaths};
 use crate::proxy::listen::{self, ConnectionLimit, Phase};
 use crate::proxy::{
-    Gate, HostHeader, TokenSettings, TokenSource, TunnelSettings, UpstreamSettings,
+    Gate, HostHeader, Protocol, TokenSettings, TokenSource, Transport, TunnelSettings,
+    UpstreamSettings,
 };
 use crate::telemetry::Metrics;
 use crate::verify::testing;
@@ -412,6 +413,8 @@ pub(in crate::proxy) fn gate(app: SocketAddr, routes: Option<Vec<RouteConfig>>) 
         },
         upstream: UpstreamSettings {
             authority: app.to_string().parse().unwrap(),
+            transport: Transport::Tcp,
+            protocol: Protocol::Auto,
             host: HostHeader::Preserve,
             connect_timeout: UpstreamSettings::DEFAULT_CONNECT_TIMEOUT,
             response_timeout: UpstreamSettings::DEFAULT_RESPONSE_TIMEOUT,
