@@ -145,6 +145,21 @@ MACHINE {
     => "a warning":
     a_disk_that_fails_is_told_and_tried_again_and_nothing_else_notices
     a_directory_that_cannot_be_used_is_a_warning_and_never_a_failure;
+"the configuration changes under load: a swapped mount, or SIGHUP"
+    => "taken as a whole, no request is lost; a file is taken when two looks 5 s apart see the same":
+    a_swapped_mount_is_taken_as_a_whole_and_a_bad_one_is_told_once_and_not_taken
+    each_content_is_tried_once_and_not_before_it_stood_still
+    a_swapped_link_is_seen_in_the_file_and_in_those_that_it_names
+    a_good_file_takes_over_as_a_whole;
+"the new configuration, or a file that it names, is half written or wrong"
+    => "the one in use stays; one entry in the log for each content; `claimgate_config_last_reload_successful` 0":
+    a_swapped_mount_is_taken_as_a_whole_and_a_bad_one_is_told_once_and_not_taken
+    a_key_file_that_is_half_written_at_a_reload_changes_nothing
+    a_bad_file_changes_nothing;
+"an issuer of the new configuration has no keys"
+    => "the one in use stays; tried again every minute":
+    a_file_whose_new_issuer_has_no_keys_changes_nothing
+    what_only_lacked_keys_is_tried_again_after_a_while_and_what_was_refused_is_not;
 "SIGTERM with requests, uploads and downloads under way"
     => "no new connection, not ready, what is under way ends, exit 0":
     sigterm_lets_requests_uploads_and_downloads_end_and_takes_no_new_ones

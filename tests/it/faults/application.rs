@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::{exchange, head, upstream_at};
+use super::{Stop, exchange, head, upstream_at};
 use crate::harness::{
     Application, Chaos, Gate, Issuer, Launch, Trouble, eventually, request, send,
 };
@@ -211,6 +211,7 @@ fn an_application_that_is_killed_under_load_costs_502_and_a_new_one_serves_at_on
                 }
             });
         }
+        let _stop = Stop(&stop);
         eventually("load", || (whole.load(Ordering::SeqCst) > 50).then_some(()));
         // SIGKILL.
         drop(application);
@@ -228,6 +229,5 @@ fn an_application_that_is_killed_under_load_costs_502_and_a_new_one_serves_at_on
             (whole.load(Ordering::SeqCst) > before + 50).then_some(())
         });
         println!("served again after {:?}", started.elapsed());
-        stop.store(true, Ordering::SeqCst);
     });
 }
