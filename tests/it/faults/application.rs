@@ -57,13 +57,9 @@ fn an_answer_that_is_cut_anywhere_is_a_502_before_its_head_is_whole_and_never_wh
                     assert!(text.starts_with("HTTP/1.1 502 "), "{trouble:?}: {text}");
                     assert!(text.contains("upstream_reset"), "{trouble:?}: {text}");
                 } else {
-                    // A reset may overtake the head: then nothing has come, or a 502.
-                    let begun = got.is_empty()
-                        || text.starts_with("HTTP/1.1 200 ")
-                        || text.starts_with("HTTP/1.1 502 ");
-                    assert!(begun, "{trouble:?}: {text}");
-                    let refused = text.starts_with("HTTP/1.1 502 ");
-                    assert!(refused || !is_whole(&got), "{trouble:?}: {text}");
+                    // Nothing at all on a kept connection is what a closed idle one looks like: browsers send even a POST again.
+                    assert!(text.starts_with("HTTP/1.1 200 "), "{trouble:?}: {text}");
+                    assert!(!is_whole(&got), "{trouble:?}: {text}");
                 }
             }
         }
