@@ -17,7 +17,13 @@ pub(super) static ANY: TextKind = free("a text", one_line);
 pub(super) static DOCUMENT: TextKind = free("a JSON text", anything);
 /// Checked where it is known whether plain http is allowed.
 pub(super) static KEY_URL: TextKind = free("an https URL", one_line);
-pub(super) static PATH: TextKind = free("the path of a file", one_line);
+/// Of a file that is read with the configuration: when it changes, so has the configuration ([`super::files_named_in`]).
+pub(super) static PATH: TextKind = TextKind {
+    read_with_file: true,
+    ..free("the path of a file", one_line)
+};
+/// Of a file that whoever uses it reads again by itself.
+pub(super) static LIVE_PATH: TextKind = free("the path of a file", one_line);
 pub(super) static DIRECTORY: TextKind = free("the path of a directory", one_line);
 pub(super) static UPSTREAM_URL: TextKind = free("a URL like `http://127.0.0.1:3000`", |text| {
     super::upstream_url::parse(text).map(drop)
@@ -39,6 +45,7 @@ pub(super) static LABEL: TextKind = TextKind {
     choices: &[],
     pattern: Some("^[A-Za-z0-9_.-]{1,64}$"),
     check: label,
+    read_with_file: false,
 };
 pub(super) static ROUTE_NAME: TextKind = free("a text", |text| {
     one_line(text).and_then(|()| not_none(text))
@@ -78,6 +85,7 @@ pub(super) static ALGORITHM: TextKind = TextKind {
     ],
     pattern: None,
     check: algorithm,
+    read_with_file: false,
 };
 /// RFC 7518 §4.1; a test compares it with `jose::jwe`.
 pub(super) static KEY_MANAGEMENT: TextKind = TextKind {
@@ -96,6 +104,7 @@ pub(super) static KEY_MANAGEMENT: TextKind = TextKind {
     ],
     pattern: None,
     check: key_management,
+    read_with_file: false,
 };
 /// RFC 7518 §5.1; a test compares it with `jose::jwe`.
 pub(super) static ENCRYPTION: TextKind = words(
@@ -159,6 +168,7 @@ const fn free(noun: &'static str, check: fn(&str) -> Result<(), Mistake>) -> Tex
         choices: &[],
         pattern: None,
         check,
+        read_with_file: false,
     }
 }
 
@@ -168,6 +178,7 @@ const fn words(noun: &'static str, choices: &'static [&'static str]) -> TextKind
         choices,
         pattern: None,
         check: anything,
+        read_with_file: false,
     }
 }
 
