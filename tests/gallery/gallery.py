@@ -1,0 +1,92 @@
+"""The gallery: starts each application behind the gate, sends every payload, prints the table. See README.md."""
+
+import argparse
+import asyncio
+import os
+import pathlib
+import resource
+import sys
+import tempfile
+import time
+from collections import Counter
+
+import document
+import gate
+import payloads
+import table
+from apps import ALL
+from payloads.payload import Family
+from runner import Runner, Tally
+from tokens import Issuer
+
+PROJECT = pathlib.Path(__file__).parent.parent.parent
+
+
+def main() -> int:
+    """Runs what the arguments say; 1 when anything is not clean."""
+    arguments = parse()
+    vectors = pathlib.Path(os.environ.get("CLAIMGATE_VECTORS") or PROJECT / "../shared/vectors")
+    if not (vectors / "http").is_dir():
+        print(f"there are no vectors in {vectors}: set CLAIMGATE_VECTORS", file=sys.stderr)
+        return 1
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    # Servers that drop their privileges look for their files below it.
+    with tempfile.TemporaryDirectory(prefix="claimgate-gallery-") as name:
+        folder = pathlib.Path(name)
+        folder.chmod(0o755)
+        rows, findings, statuses = run(arguments, folder, vectors)
+    text = table.markdown(rows)
+    print(text)
+    print("the gate's own answers:", ", ".join(f"{what}: {count:,}" for what, count in statuses.most_common()))
+    for finding in findings[: arguments.show]:
+        print(finding, file=sys.stderr)
+    clean = all(tally.is_clean() for _, _, tally in rows)
+    print(f"{len(findings)} findings; {'clean' if clean else 'NOT CLEAN'}")
+    if arguments.write_docs and clean:
+        document.write(PROJECT / "docs/gallery.md", text, statuses)
+    return 0 if clean and rows else 1
+
+
+def parse() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="tests/gallery/run", description="Real legacy applications behind the gate, and every payload through each.")
+    parser.add_argument("--application", action="append", help="only applications whose name has this in it; may be repeated")
+    parser.add_argument("--family", action="append", help="only families whose name has this in it; may be repeated")
+    parser.add_argument("--show", type=int, default=20, metavar="N", help="how many findings are printed (20)")
+    parser.add_argument("--write-docs", action="store_true", help="writes the table into docs/gallery.md, when all is clean")
+    return parser.parse_args()
+
+
+def run(arguments: argparse.Namespace, folder: pathlib.Path, vectors: pathlib.Path) -> tuple[list[tuple[str, str, Tally]], list[str], Counter[str]]:
+    """Every chosen application in turn."""
+    issuer = Issuer(folder)
+    everything = payloads.everything(issuer, vectors)
+    families = {family: [payload for payload in everything if payload.family is family] for family in Family if chosen(family.value, arguments.family)}
+    print(f"{gate.version()}: {sum(map(len, families.values())):,} payloads for each application", flush=True)
+    rows, findings, statuses = [], [], Counter()
+    for kind in ALL:
+        if not chosen(kind.name, arguments.application):
+            continue
+        application = kind(folder / kind.__name__.lower())
+        application.start()
+        runner = Runner(application, issuer, folder)
+        begin = time.monotonic()
+        for family, chosen_payloads in families.items():
+            tally = asyncio.run(runner.run(family, chosen_payloads))
+            rows.append((application.name, family.value, tally))
+            statuses += tally.statuses
+        runner.stop()
+        application.stop()
+        findings += runner.findings
+        print(f"{application.name} {application.version()}: {time.monotonic() - begin:.0f} s, {len(runner.findings)} findings", flush=True)
+    return rows, findings, statuses
+
+
+def chosen(name: str, wanted: list[str] | None) -> bool:
+    """Whether a name is asked for; without a wish every one is."""
+    return wanted is None or any(wish.lower() in name.lower() for wish in wanted)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
