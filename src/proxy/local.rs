@@ -7,9 +7,9 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use super::Gate;
-use super::pool::Pool;
-use super::source::FoundToken;
 use crate::keys::KeyLookup;
+use crate::proxy::head::source::FoundToken;
+use crate::proxy::upstream::pool::Pool;
 use crate::verify::{Counterparts, Outcome, Presented, TokenCache};
 
 /// One worker's view of the gate that is in force.

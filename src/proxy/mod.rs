@@ -1,49 +1,27 @@
 //! HTTP on both sides: accept, judge, forward.
 //!
-//! * [`listen`] is the workers and their socket, `connection` one client under limits, `timed_io` its timeouts (by `timer`),
-//! * `service` is the walk of one request: `target` checks its head, [`source`] finds the token, `cross_site` minds whose page sent a cookie,
-//!   [`bound`] what a token must match, `local` judges with the worker's cache,
-//! * `outgoing` writes the head for the application (with `credentials` and `forwarded`); only it makes what `upstream` sends,
-//! * `pool` and `connect` are connections to the application, `request_body` and `response_body` what streams through,
+//! * [`client`] is the side of the clients: workers, connections and their timeouts,
+//! * `service` is the walk of one request, with [`head`] for what its head says and `local` for the worker's cache,
+//! * `outgoing` writes the head for the application; only it makes what [`upstream`] sends,
+//! * `request_body` and `response_body` are what streams through,
 //! * `respond` builds every answer of the gate's own, `account` tells telemetry once.
 
-pub mod bound;
-pub mod source;
-#[cfg(test)]
-mod source_testing;
-
 mod account;
-mod connect;
-mod connection;
-mod credentials;
-pub mod cross_site;
-mod forwarded;
-pub mod listen;
+mod client;
+mod head;
 mod local;
 mod outgoing;
-mod pool;
 mod request_body;
 mod respond;
 mod response_body;
 mod service;
-mod target;
 #[cfg(test)]
-mod testing;
-mod timed_io;
+mod tests;
 mod timer;
 mod upstream;
-#[cfg(test)]
-mod upstream_tests;
-#[cfg(test)]
-mod vector_tests;
-#[cfg(test)]
-mod wire_binding_tests;
-#[cfg(test)]
-mod wire_framing_tests;
-#[cfg(test)]
-mod wire_identity_tests;
-#[cfg(test)]
-mod wire_life_tests;
+
+pub use client::listen;
+pub use head::{bound, cross_site, source};
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -118,6 +96,14 @@ impl TokenSettings {
     pub const DEFAULT_MAX_BYTES: usize = 16 * 1024;
     /// A worker's buffer for a head is this large at most, for each connection.
     pub const MAX_MAX_BYTES: usize = 64 * 1024;
+    /// Room in a head for everything but the token.
+    const HEAD_BESIDE_TOKEN: usize = 16 * 1024;
+
+    /// The largest head of a request, in bytes.
+    #[must_use]
+    pub fn max_head(&self) -> usize {
+        self.max_bytes.min(Self::MAX_MAX_BYTES) + Self::HEAD_BESIDE_TOKEN
+    }
 }
 
 /// One entry of `token.sources`.

@@ -6,14 +6,14 @@ use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Uri, Version};
 
-use super::credentials::{self, Kept};
-use super::forwarded::Forwarded;
 use super::request_body::RequestBody;
-use super::source::FoundToken;
-use super::target::Target;
 use super::{Gate, HostHeader};
 use crate::identity::ManagedNames;
 use crate::policy::{Access, Permit, Route};
+use crate::proxy::head::credentials::{self, Kept};
+use crate::proxy::head::forwarded::Forwarded;
+use crate::proxy::head::source::FoundToken;
+use crate::proxy::head::target::Target;
 use crate::verify::{Counterparts, Rejection};
 
 /// A head without hop-by-hop headers, managed names and their look-alikes. Its credentials are still in it.

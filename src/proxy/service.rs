@@ -10,34 +10,34 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use http::header::CONNECTION;
 use http::request::Parts;
-use http::{Request, Response};
+use http::{Request, Response, Version};
 use hyper::body::Incoming;
 use tokio::time::{Instant, timeout};
 
 use super::account::Account;
-use super::forwarded::{Forwarded, Peer};
+use super::head::{fields, target};
 use super::local::{Local, Worker};
 use super::outgoing::{Clean, Outgoing, Sent};
 use super::request_body::RequestBody;
 use super::response_body::{Download, Reply};
-use super::source::{self, FoundToken};
-use super::timed_io::ConnectionState;
 use super::upstream::{self, Failure};
-use super::{bound, cross_site, respond, target};
+use super::{bound, cross_site, respond};
 use crate::keys::SourceId;
 use crate::policy::Access;
+use crate::proxy::client::link::Link;
+use crate::proxy::head::forwarded::{Forwarded, Peer};
+use crate::proxy::head::source::{self, FoundToken};
 use crate::verify::{Counterparts, Outcome, Rejection, VerifiedToken};
 
 /// Longest wait for keys. The fetch has its own bound (5 s); this one holds whatever becomes of the control thread.
 const KEYS_WAIT: Duration = Duration::from_secs(6);
 
-/// What every request of one connection needs.
+/// What every request of one connection needs; of HTTP/2, one request.
 pub(super) struct Client {
     pub(super) worker: Rc<Worker>,
     pub(super) peer: Peer,
-    pub(super) connection: Rc<ConnectionState>,
+    pub(super) connection: Link,
 }
 
 /// Why a request does not get the application's answer.
@@ -69,9 +69,7 @@ pub(super) async fn answer(client: &Client, request: Request<Incoming>) -> Respo
     let mut response = match walked {
         Some(Ok(mut response)) => {
             account.status = Some(response.status().as_u16());
-            if client.connection.draining() {
-                respond::close(&mut response);
-            }
+            client.connection.before_answer(&mut response, false);
             return response.map(|body| Reply::application(body, account, &client.connection));
         }
         Some(Err(Stop::Refused(rejection))) => {
@@ -89,16 +87,7 @@ pub(super) async fn answer(client: &Client, request: Request<Incoming>) -> Respo
             respond::internal_error()
         }
     };
-    if had_body {
-        // Whatever is left of the body must not be read as the next request (threat S4).
-        respond::close(&mut response);
-    }
-    if response.headers().contains_key(CONNECTION) {
-        client.connection.close_after_answer();
-    }
-    if client.connection.draining() {
-        respond::close(&mut response);
-    }
+    client.connection.before_answer(&mut response, had_body);
     account.status = Some(response.status().as_u16());
     response.map(|body| Reply::own(body, account, &client.connection))
 }
@@ -106,14 +95,19 @@ pub(super) async fn answer(client: &Client, request: Request<Incoming>) -> Respo
 async fn walk(
     local: &Rc<Local>,
     peer: &Peer,
-    head: Parts,
+    mut head: Parts,
     body: RequestBody,
     account: &mut Account,
 ) -> Result<Response<Download>, Stop> {
     let gate = &local.gate;
+    let tidied = match head.version {
+        Version::HTTP_2 => fields::tidy(&mut head, gate.token.max_head()),
+        _ => Ok(()),
+    };
     let forwarded = Forwarded::read(&head.headers, peer, &gate.trusted_proxies);
     account.client = forwarded.client(&gate.trusted_proxies);
 
+    tidied?;
     let target = target::check(&head)?;
     let route = gate.routes.find(&head.method, target.path())?;
     account.routed(route);

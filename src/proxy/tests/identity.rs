@@ -1,8 +1,8 @@
 //! Over real sockets: whose request it is, where its token comes from, and what the application is told.
 
 use super::testing::*;
-use super::*;
 use crate::policy::{Access, Condition, Rule};
+use crate::proxy::*;
 use crate::verify::testing as tokens;
 
 #[test]

@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 
 use super::testing::*;
-use super::*;
+use crate::proxy::*;
 
 /// The vectors are not part of the project: without them these tests say so and pass.
 fn vectors(file: &str) -> Option<serde_json::Value> {

@@ -3,8 +3,8 @@
 use http::header::{HOST, ORIGIN, UPGRADE};
 use http::{HeaderMap, HeaderName, Method};
 
-use super::source::FoundToken;
-use super::{TokenSettings, TokenSource};
+use crate::proxy::head::source::FoundToken;
+use crate::proxy::{TokenSettings, TokenSource};
 use crate::verify::Rejection;
 
 /// W3C Fetch Metadata Request Headers §2.3; a page cannot set or change it.

@@ -4,16 +4,16 @@ use http::header::{AUTHORIZATION, COOKIE};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::source::{FoundToken, bears, decoded, same_name, split_pair};
-use super::{TokenSettings, TokenSource};
+use crate::proxy::head::source::{FoundToken, bears, decoded, same_name, split_pair};
+use crate::proxy::{TokenSettings, TokenSource};
 use crate::verify::{Place, Rejection};
 
 /// What was verified and goes on to the application.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Kept<'r> {
-    pub(super) token: Option<&'r FoundToken>,
+pub(in crate::proxy) struct Kept<'r> {
+    pub(in crate::proxy) token: Option<&'r FoundToken>,
     /// The one that the token vouches for (`at_hash`), and where it is.
-    pub(super) access_token: Option<(&'r Place, &'r str)>,
+    pub(in crate::proxy) access_token: Option<(&'r Place, &'r str)>,
 }
 
 /// Takes every credential out: Bearer lines of Authorization, what every configured source names, and the access tokens that tokens are
@@ -21,7 +21,7 @@ pub(super) struct Kept<'r> {
 ///
 /// # Errors
 /// [`Rejection::BadRequest`] when the target cannot be written without the token.
-pub(super) fn strip(
+pub(in crate::proxy) fn strip(
     settings: &TokenSettings,
     bound: &[Place],
     headers: &mut HeaderMap,
@@ -85,7 +85,7 @@ fn may_bear(line: &HeaderValue, scheme: &str) -> bool {
 /// Whether an application may read `found` under `name`. PHP turns `.`, space and `[` in the names of cookies and parameters into `_`, takes
 /// leading spaces off and ends a name at NUL or at an array's `[`; ASP.NET does not see letter case; Python and JavaScript trim Unicode's
 /// white space, so nothing at the edges but visible ASCII counts.
-pub(super) fn looks_like(found: &[u8], name: &str) -> bool {
+pub(in crate::proxy) fn looks_like(found: &[u8], name: &str) -> bool {
     let found = decoded(found);
     let found = found.split(|b| *b == 0).next().unwrap_or_default();
     let scalar = found.split(|b| *b == b'[').next().unwrap_or_default();
@@ -173,7 +173,7 @@ fn strip_cookie(headers: &mut HeaderMap, name: &str, keep: bool) {
 }
 
 /// Whether an application may find a cookie `name` in this piece between two `;`.
-pub(super) fn cookie_looks_like(pair: &[u8], name: &str) -> bool {
+pub(in crate::proxy) fn cookie_looks_like(pair: &[u8], name: &str) -> bool {
     // Old Java servers separate cookies at commas too (RFC 2109 §4.2.2), Python's `SimpleCookie` at white space.
     let parts = pair.split(|b| *b == b',');
     let words = pair.split(|b| *b == b',' || b.is_ascii_whitespace());
@@ -226,7 +226,7 @@ fn strip_parameter(target: &mut PathAndQuery, name: &str, keep: bool) -> Result<
 }
 
 /// Whether an application may find a parameter `name` in this piece between two separators.
-pub(super) fn parameter_looks_like(pair: &str, name: &str) -> bool {
+pub(in crate::proxy) fn parameter_looks_like(pair: &str, name: &str) -> bool {
     looks_like(parameter_name(pair).as_bytes(), name)
 }
 

@@ -11,8 +11,6 @@ use arc_swap::ArcSwap;
 use http::header::AUTHORIZATION;
 use tokio::sync::watch;
 
-use super::listen::{self, ConnectionLimit, Phase};
-use super::{Gate, HostHeader, TokenSettings, TokenSource, UpstreamSettings};
 use crate::clock::{Clock, Moment};
 use crate::identity::{ManagedNames, Mapping, Underscores, mapping};
 use crate::jose::jwk::{KeyPolicy, read_set};
@@ -20,11 +18,13 @@ use crate::keys::Keys;
 use crate::keys::source::Origin;
 use crate::keys::testing::config;
 use crate::policy::{Access, RouteConfig, RouteTable, StrictPaths};
+use crate::proxy::listen::{self, ConnectionLimit, Phase};
+use crate::proxy::{Gate, HostHeader, TokenSettings, TokenSource, UpstreamSettings};
 use crate::telemetry::Metrics;
 use crate::verify::testing;
 
 /// Nothing in a test takes this long unless it hangs.
-pub(super) const BOUND: Duration = Duration::from_secs(20);
+pub(in crate::proxy) const BOUND: Duration = Duration::from_secs(20);
 
 struct TestClock;
 
@@ -36,27 +36,27 @@ impl Clock for TestClock {
 
 /// One request as the application received it.
 #[derive(Clone, Debug)]
-pub(super) struct Recorded {
+pub(in crate::proxy) struct Recorded {
     /// The head as it came, without the empty line.
-    pub(super) head: String,
+    pub(in crate::proxy) head: String,
     /// Decoded.
-    pub(super) body: Vec<u8>,
+    pub(in crate::proxy) body: Vec<u8>,
     /// What came after the head, undecoded.
-    pub(super) raw_body: Vec<u8>,
+    pub(in crate::proxy) raw_body: Vec<u8>,
     /// Whether the body was complete.
-    pub(super) complete: bool,
+    pub(in crate::proxy) complete: bool,
     /// Which connection of the application it came on, and the how manieth request on it, from 0.
-    pub(super) connection: usize,
-    pub(super) place: usize,
+    pub(in crate::proxy) connection: usize,
+    pub(in crate::proxy) place: usize,
 }
 
 impl Recorded {
-    pub(super) fn line(&self) -> &str {
+    pub(in crate::proxy) fn line(&self) -> &str {
         self.head.lines().next().unwrap_or_default()
     }
 
     /// Every value of a header by exact name, any case.
-    pub(super) fn all(&self, name: &str) -> Vec<&str> {
+    pub(in crate::proxy) fn all(&self, name: &str) -> Vec<&str> {
         let of_line = |line: &'_ str| {
             line.find(':')
                 .filter(|at| line[..*at].eq_ignore_ascii_case(name))
@@ -70,7 +70,7 @@ impl Recorded {
             .collect()
     }
 
-    pub(super) fn one(&self, name: &str) -> Option<&str> {
+    pub(in crate::proxy) fn one(&self, name: &str) -> Option<&str> {
         let all = self.all(name);
         assert!(all.len() <= 1, "{name} more than once:\n{}", self.head);
         all.first().copied()
@@ -80,14 +80,14 @@ impl Recorded {
 /// What the application does with a request. False: it closes the connection.
 type Script = dyn Fn(&mut TcpStream, &Recorded) -> bool + Send + Sync;
 
-pub(super) struct App {
-    pub(super) address: SocketAddr,
+pub(in crate::proxy) struct App {
+    pub(in crate::proxy) address: SocketAddr,
     requests: Arc<Mutex<Vec<Recorded>>>,
     connections: Arc<AtomicUsize>,
 }
 
 impl App {
-    pub(super) fn start(
+    pub(in crate::proxy) fn start(
         script: impl Fn(&mut TcpStream, &Recorded) -> bool + Send + Sync + 'static,
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -112,27 +112,27 @@ impl App {
     }
 
     /// Answers everything with 200 and keeps the connection.
-    pub(super) fn plain() -> Self {
+    pub(in crate::proxy) fn plain() -> Self {
         Self::start(|stream, _| stream.write_all(OK).is_ok())
     }
 
-    pub(super) fn requests(&self) -> Vec<Recorded> {
+    pub(in crate::proxy) fn requests(&self) -> Vec<Recorded> {
         self.requests.lock().unwrap().clone()
     }
 
     /// The only request that came.
-    pub(super) fn only(&self) -> Recorded {
+    pub(in crate::proxy) fn only(&self) -> Recorded {
         let all = self.requests();
         assert_eq!(all.len(), 1, "{all:#?}");
         all.into_iter().next().unwrap()
     }
 
-    pub(super) fn connections(&self) -> usize {
+    pub(in crate::proxy) fn connections(&self) -> usize {
         self.connections.load(Ordering::SeqCst)
     }
 
     /// Waits until so many requests are recorded.
-    pub(super) fn wait_for(&self, count: usize) -> Vec<Recorded> {
+    pub(in crate::proxy) fn wait_for(&self, count: usize) -> Vec<Recorded> {
         wait_until("the application's requests", || {
             self.requests().len() >= count
         });
@@ -140,10 +140,10 @@ impl App {
     }
 }
 
-pub(super) const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
+pub(in crate::proxy) const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
 
 /// Polls a condition that another thread makes true.
-pub(super) fn wait_until(what: &str, condition: impl Fn() -> bool) {
+pub(in crate::proxy) fn wait_until(what: &str, condition: impl Fn() -> bool) {
     let start = Instant::now();
     while !condition() {
         assert!(start.elapsed() < BOUND, "in vain: {what}");
@@ -246,7 +246,7 @@ fn chunked_end(body: &[u8]) -> Option<usize> {
     }
 }
 
-pub(super) fn unchunk(body: &[u8]) -> Vec<u8> {
+pub(in crate::proxy) fn unchunk(body: &[u8]) -> Vec<u8> {
     let (mut at, mut out) = (0, Vec::new());
     loop {
         let line = find(&body[at..], b"\r\n").unwrap();
@@ -262,24 +262,24 @@ pub(super) fn unchunk(body: &[u8]) -> Vec<u8> {
 }
 
 /// A running gate with one worker.
-pub(super) struct Running {
-    pub(super) address: SocketAddr,
-    pub(super) gate: Arc<ArcSwap<Gate>>,
-    pub(super) metrics: Arc<Metrics>,
+pub(in crate::proxy) struct Running {
+    pub(in crate::proxy) address: SocketAddr,
+    pub(in crate::proxy) gate: Arc<ArcSwap<Gate>>,
+    pub(in crate::proxy) metrics: Arc<Metrics>,
     phase: watch::Sender<Phase>,
     worker: Option<JoinHandle<()>>,
 }
 
 impl Running {
-    pub(super) fn before(app: &App) -> Self {
+    pub(in crate::proxy) fn before(app: &App) -> Self {
         Self::start(gate(app.address, None))
     }
 
-    pub(super) fn start(gate: Gate) -> Self {
+    pub(in crate::proxy) fn start(gate: Gate) -> Self {
         Self::limited(gate, ConnectionLimit::new(1000))
     }
 
-    pub(super) fn limited(gate: Gate, limit: ConnectionLimit) -> Self {
+    pub(in crate::proxy) fn limited(gate: Gate, limit: ConnectionLimit) -> Self {
         let listener = listen::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listener.local_addr().unwrap();
         let metrics = Arc::clone(&gate.metrics);
@@ -297,37 +297,37 @@ impl Running {
         }
     }
 
-    pub(super) fn tell(&self, phase: Phase) {
+    pub(in crate::proxy) fn tell(&self, phase: Phase) {
         self.phase.send(phase).unwrap();
     }
 
     /// Waits for the worker to end by itself.
-    pub(super) fn join(mut self) {
+    pub(in crate::proxy) fn join(mut self) {
         let worker = self.worker.take().unwrap();
         wait_until("the worker's end", || worker.is_finished());
         worker.join().unwrap();
     }
 
-    pub(super) fn connect(&self) -> Client {
+    pub(in crate::proxy) fn connect(&self) -> Client {
         Client::to(self.address)
     }
 
     /// Sends exactly these bytes on a new connection and reads one answer.
-    pub(super) fn send(&self, bytes: impl AsRef<[u8]>) -> Answer {
+    pub(in crate::proxy) fn send(&self, bytes: impl AsRef<[u8]>) -> Answer {
         let mut client = self.connect();
         client.write(bytes);
         client.answer()
     }
 
     /// Whether the text format has this line.
-    pub(super) fn counts(&self, line: &str) -> bool {
+    pub(in crate::proxy) fn counts(&self, line: &str) -> bool {
         String::from_utf8(self.metrics.render())
             .unwrap()
             .lines()
             .any(|l| l == line)
     }
 
-    pub(super) fn wait_count(&self, line: &str) {
+    pub(in crate::proxy) fn wait_count(&self, line: &str) {
         let start = Instant::now();
         while !self.counts(line) {
             let text = String::from_utf8(self.metrics.render()).unwrap();
@@ -350,7 +350,7 @@ impl Drop for Running {
 }
 
 /// What a test changes before the gate starts.
-pub(super) fn gate(app: SocketAddr, routes: Option<Vec<RouteConfig>>) -> Gate {
+pub(in crate::proxy) fn gate(app: SocketAddr, routes: Option<Vec<RouteConfig>>) -> Gate {
     let clock: Arc<dyn Clock> = Arc::new(TestClock);
     let routes = match routes {
         None => RouteTable::everything_needs_a_token(),
@@ -407,7 +407,7 @@ pub(super) fn gate(app: SocketAddr, routes: Option<Vec<RouteConfig>>) -> Gate {
     }
 }
 
-pub(super) fn route(path: &str, access: Access) -> RouteConfig {
+pub(in crate::proxy) fn route(path: &str, access: Access) -> RouteConfig {
     RouteConfig {
         name: None,
         path: path.to_owned(),
@@ -417,40 +417,40 @@ pub(super) fn route(path: &str, access: Access) -> RouteConfig {
     }
 }
 
-pub(super) const PUBLIC: Access = Access::Public {
+pub(in crate::proxy) const PUBLIC: Access = Access::Public {
     pass_credentials: false,
 };
 
 /// A raw client connection.
-pub(super) struct Client {
-    pub(super) stream: TcpStream,
+pub(in crate::proxy) struct Client {
+    pub(in crate::proxy) stream: TcpStream,
     buffer: Vec<u8>,
 }
 
 /// One answer as it came.
 #[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) head: String,
-    pub(super) body: Vec<u8>,
+pub(in crate::proxy) struct Answer {
+    pub(in crate::proxy) status: u16,
+    pub(in crate::proxy) head: String,
+    pub(in crate::proxy) body: Vec<u8>,
     /// Whether the body ended as its framing said.
-    pub(super) complete: bool,
+    pub(in crate::proxy) complete: bool,
 }
 
 impl Answer {
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    pub(in crate::proxy) fn header(&self, name: &str) -> Option<&str> {
         self.head.lines().skip(1).find_map(|line| {
             let (found, value) = line.split_once(':')?;
             found.eq_ignore_ascii_case(name).then(|| value.trim())
         })
     }
 
-    pub(super) fn reason(&self) -> String {
+    pub(in crate::proxy) fn reason(&self) -> String {
         let problem: serde_json::Value = serde_json::from_slice(&self.body).unwrap_or_default();
         problem["reason"].as_str().unwrap_or_default().to_owned()
     }
 
-    pub(super) fn is(&self, status: u16, reason: &str) {
+    pub(in crate::proxy) fn is(&self, status: u16, reason: &str) {
         assert_eq!(
             (self.status, self.reason().as_str()),
             (status, reason),
@@ -464,7 +464,7 @@ impl Answer {
 }
 
 impl Client {
-    pub(super) fn to(address: SocketAddr) -> Self {
+    pub(in crate::proxy) fn to(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(BOUND)).unwrap();
         stream.set_nodelay(true).unwrap();
@@ -474,15 +474,15 @@ impl Client {
         }
     }
 
-    pub(super) fn write(&mut self, bytes: impl AsRef<[u8]>) {
+    pub(in crate::proxy) fn write(&mut self, bytes: impl AsRef<[u8]>) {
         self.stream.write_all(bytes.as_ref()).unwrap();
     }
 
-    pub(super) fn answer(&mut self) -> Answer {
+    pub(in crate::proxy) fn answer(&mut self) -> Answer {
         self.answer_to("GET")
     }
 
-    pub(super) fn answer_to(&mut self, method: &str) -> Answer {
+    pub(in crate::proxy) fn answer_to(&mut self, method: &str) -> Answer {
         let Some(end) = fill_until(&mut self.stream, &mut self.buffer, |b| find(b, b"\r\n\r\n"))
         else {
             panic!("no answer, but {:?}", String::from_utf8_lossy(&self.buffer));
@@ -527,17 +527,17 @@ impl Client {
     }
 
     /// Everything until the gate closes.
-    pub(super) fn rest(&mut self) -> Vec<u8> {
+    pub(in crate::proxy) fn rest(&mut self) -> Vec<u8> {
         fill_until(&mut self.stream, &mut self.buffer, |_| None);
         std::mem::take(&mut self.buffer)
     }
 }
 
 /// `GET path` with these header lines, each ended by CRLF.
-pub(super) fn get(path: &str, lines: &str) -> String {
+pub(in crate::proxy) fn get(path: &str, lines: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nHost: a\r\n{lines}\r\n")
 }
 
-pub(super) fn bearer() -> String {
+pub(in crate::proxy) fn bearer() -> String {
     format!("Authorization: Bearer {}\r\n", testing::good(""))
 }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use http::header::COOKIE;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::{TokenSettings, TokenSource};
+use crate::proxy::{TokenSettings, TokenSource};
 use crate::verify::Rejection;
 
 /// A token's bytes and which configured source they came from.
@@ -57,7 +57,7 @@ fn malformed(what: impl Into<String>) -> Rejection {
     Rejection::MalformedToken { what: what.into() }
 }
 
-pub(super) fn in_header<'h>(
+pub(in crate::proxy) fn in_header<'h>(
     headers: &'h HeaderMap,
     name: &HeaderName,
     scheme: Option<&str>,
@@ -105,7 +105,7 @@ fn is_token68_byte(byte: u8) -> bool {
 }
 
 /// Whether any comma-separated part of the line is of this scheme (RFC 9110 §11.1: case does not matter), however badly the rest is written.
-pub(super) fn bears(line: &HeaderValue, scheme: &str) -> bool {
+pub(in crate::proxy) fn bears(line: &HeaderValue, scheme: &str) -> bool {
     let text = line.as_bytes();
     has_scheme(text.trim_ascii_start(), scheme)
         || further_parts(text).any(|part| has_scheme(part, scheme))
@@ -132,7 +132,7 @@ pub fn is_token_character(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
-pub(super) fn in_cookies<'h>(
+pub(in crate::proxy) fn in_cookies<'h>(
     headers: &'h HeaderMap,
     name: &str,
 ) -> Result<Option<&'h str>, Rejection> {
@@ -154,7 +154,7 @@ pub(super) fn in_cookies<'h>(
     Ok(found.filter(|t| !t.is_empty()))
 }
 
-pub(super) fn in_query<'q>(
+pub(in crate::proxy) fn in_query<'q>(
     query: Option<&'q str>,
     name: &str,
 ) -> Result<Option<&'q str>, Rejection> {
@@ -173,7 +173,7 @@ pub(super) fn in_query<'q>(
     Ok(found.filter(|t| !t.is_empty()))
 }
 
-pub(super) fn split_pair(pair: &[u8]) -> (&[u8], &[u8]) {
+pub(in crate::proxy) fn split_pair(pair: &[u8]) -> (&[u8], &[u8]) {
     match pair.iter().position(|b| *b == b'=') {
         Some(at) => (
             pair.get(..at).unwrap_or_default().trim_ascii(),
@@ -184,12 +184,12 @@ pub(super) fn split_pair(pair: &[u8]) -> (&[u8], &[u8]) {
 }
 
 /// Applications decode names (`access%5Ftoken`, PHP's cookies too), so a name is compared as they read it.
-pub(super) fn same_name(found: &[u8], name: &str) -> bool {
+pub(in crate::proxy) fn same_name(found: &[u8], name: &str) -> bool {
     found == name.as_bytes() || decoded(found) == name.as_bytes()
 }
 
 /// As forms are decoded (`+` is a space), and as IIS decodes (`%u005f`).
-pub(super) fn decoded(text: &[u8]) -> Cow<'_, [u8]> {
+pub(in crate::proxy) fn decoded(text: &[u8]) -> Cow<'_, [u8]> {
     if !text.iter().any(|b| matches!(b, b'%' | b'+')) {
         return Cow::Borrowed(text);
     }

@@ -3,13 +3,13 @@
 use http::HeaderName;
 
 use super::testing::*;
-use super::*;
 use crate::identity::Underscores;
 use crate::jose::algorithm::Algorithm;
 use crate::jose::jwk::ReadKeys;
 use crate::keys::source::Origin;
 use crate::keys::testing::config;
 use crate::policy::{Access, RouteConfig};
+use crate::proxy::*;
 use crate::verify::testing as tokens;
 use crate::verify::{Binding, BoundClaim, Place};
 

@@ -22,7 +22,7 @@ static TOLD_OF_UNTRUSTED_PROTO: AtomicBool = AtomicBool::new(false);
 
 /// What a trusted peer said of the request, read before hygiene removes it.
 #[derive(Debug)]
-pub(super) struct Forwarded {
+pub(in crate::proxy) struct Forwarded {
     peer: Peer,
     trusted: bool,
     chain: Option<HeaderValue>,
@@ -34,15 +34,15 @@ pub(super) struct Forwarded {
 
 /// The other end of a client's connection.
 #[derive(Clone, Debug)]
-pub(super) struct Peer {
+pub(in crate::proxy) struct Peer {
     /// As people write it: an IPv4 address that came through an IPv6 socket is IPv4.
-    pub(super) address: IpAddr,
+    pub(in crate::proxy) address: IpAddr,
     /// The same, written once for all requests of the connection.
     text: HeaderValue,
 }
 
 impl Peer {
-    pub(super) fn new(address: IpAddr) -> Self {
+    pub(in crate::proxy) fn new(address: IpAddr) -> Self {
         let address = address.to_canonical();
         // An address is always a header value; `unknown` is what RFC 7239 §6.2 has for none.
         let text = HeaderValue::try_from(address.to_string())
@@ -52,7 +52,11 @@ impl Peer {
 }
 
 impl Forwarded {
-    pub(super) fn read(headers: &HeaderMap, peer: &Peer, trusted_proxies: &[IpNet]) -> Self {
+    pub(in crate::proxy) fn read(
+        headers: &HeaderMap,
+        peer: &Peer,
+        trusted_proxies: &[IpNet],
+    ) -> Self {
         let peer = peer.clone();
         if !is_trusted(peer.address, trusted_proxies) {
             if headers.contains_key(PROTO) && !TOLD_OF_UNTRUSTED_PROTO.swap(true, Ordering::Relaxed)
@@ -85,7 +89,7 @@ impl Forwarded {
     }
 
     /// The client's address for the log: of what trusted proxies told, the last address that is not one of them.
-    pub(super) fn client(&self, trusted_proxies: &[IpNet]) -> IpAddr {
+    pub(in crate::proxy) fn client(&self, trusted_proxies: &[IpNet]) -> IpAddr {
         let mut client = self.peer.address;
         let chain = self.chain.as_ref().and_then(|c| c.to_str().ok());
         for hop in chain.unwrap_or_default().rsplit(',') {
@@ -101,7 +105,7 @@ impl Forwarded {
     }
 
     /// Writes the lines; hygiene has removed whatever the client sent.
-    pub(super) fn write(self, headers: &mut HeaderMap, host: Option<&HeaderValue>) {
+    pub(in crate::proxy) fn write(self, headers: &mut HeaderMap, host: Option<&HeaderValue>) {
         let Peer { address, text } = self.peer;
         let chain = match self.chain {
             Some(before) => {

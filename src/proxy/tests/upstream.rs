@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
 
 use super::testing::*;
-use super::*;
+use crate::proxy::*;
 
 fn post(length: usize) -> String {
     format!(

@@ -1,63 +1,54 @@
-//! One client connection: hyper under limits, ended by the client, by a timer or by the drain.
+//! An HTTP/1.1 connection: hyper under limits.
 
 use std::convert::Infallible;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::rc::Rc;
 
+use bytes::Bytes;
 use hyper::server::conn::http1::Builder;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::watch;
 
-use super::TokenSettings;
-use super::account;
-use super::forwarded::Peer;
-use super::listen::Phase;
-use super::local::Worker;
-use super::service::{self, Client};
-use super::timed_io::{ConnectionState, TimedIo};
+use crate::proxy::account;
+use crate::proxy::client::link::Link;
+use crate::proxy::client::listen::Phase;
+use crate::proxy::client::preface::Rewound;
+use crate::proxy::client::timed_io::{ConnectionState, TimedIo};
+use crate::proxy::head::forwarded::Peer;
+use crate::proxy::local::Worker;
+use crate::proxy::service::{self, Client};
 
-/// Room in a head for everything but the token.
-const HEAD_BESIDE_TOKEN: usize = 16 * 1024;
+/// For the log.
+pub(in crate::proxy) const HEAD_TOO_SLOW: &str = "the head of the request did not come in time";
 
-/// Serves until the connection ends, or is told to.
-pub(super) async fn serve(
-    stream: TcpStream,
-    peer: SocketAddr,
+/// Serves until the connection ends, or is told to. `first` are the bytes that were read of it already.
+pub(in crate::proxy) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
+    io: TimedIo<S>,
+    state: Rc<ConnectionState>,
+    first: Bytes,
+    peer: Peer,
     worker: Rc<Worker>,
     mut phase: watch::Receiver<Phase>,
 ) {
-    // Answers are written whole; waiting for acknowledgements only delays them.
-    let _ = stream.set_nodelay(true);
-    let peer = Peer::new(peer.ip());
     let address = peer.address;
-    let state = ConnectionState::new();
-    let max_head = worker
-        .current()
-        .gate
-        .token
-        .max_bytes
-        .min(TokenSettings::MAX_MAX_BYTES)
-        + HEAD_BESIDE_TOKEN;
-    let client = Client {
+    let max_head = worker.current().gate.token.max_head();
+    let client = Rc::new(Client {
         worker: Rc::clone(&worker),
         peer,
-        connection: Rc::clone(&state),
-    };
-    let client = Rc::new(client);
+        connection: Link::Http1(Rc::clone(&state)),
+    });
     let service = service_fn(move |request| {
         let client = Rc::clone(&client);
         async move { Ok::<_, Infallible>(service::answer(&client, request).await) }
     });
-    let io = TokioIo::new(TimedIo::new(stream, Rc::clone(&state)));
     let mut connection = Builder::new()
         // The timers are in `TimedIo`. At most 100 headers is hyper's own limit (431).
         .header_read_timeout(None)
         .max_header_size(max_head)
         .max_buf_size(max_head)
-        .serve_connection(io, service);
+        .serve_connection(TokioIo::new(Rewound::new(first, io)), service);
     let ended = loop {
         tokio::select! {
             biased;
@@ -88,7 +79,6 @@ fn tell(worker: &Worker, peer: IpAddr, state: &ConnectionState, error: &hyper::E
         let status = if error.is_parse_too_large() { 431 } else { 400 };
         account::unreadable_request(&worker.current(), peer, Some(status), &error.to_string());
     } else if state.head_timed_out() {
-        let why = "the head of the request did not come in time";
-        account::unreadable_request(&worker.current(), peer, None, why);
+        account::unreadable_request(&worker.current(), peer, None, HEAD_TOO_SLOW);
     }
 }

@@ -16,8 +16,8 @@ use tokio::net::TcpStream;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-use super::connect::connect;
-use super::request_body::RequestBody;
+use crate::proxy::request_body::RequestBody;
+use crate::proxy::upstream::connect::connect;
 
 /// Most idle connections that one worker keeps; more than a busy application of a sidecar has workers.
 const MAX_IDLE: usize = 512;
@@ -25,10 +25,10 @@ const MAX_IDLE: usize = 512;
 const MAX_RESPONSE_HEAD: usize = 64 * 1024;
 
 /// A connection on which one request can be sent.
-pub(super) struct Connection {
-    pub(super) sender: SendRequest<RequestBody>,
+pub(in crate::proxy) struct Connection {
+    pub(in crate::proxy) sender: SendRequest<RequestBody>,
     /// Whether a byte has come since it was last cleared.
-    pub(super) received: Rc<Cell<bool>>,
+    pub(in crate::proxy) received: Rc<Cell<bool>>,
     _driver: Driver,
 }
 
@@ -43,7 +43,7 @@ impl Drop for Driver {
 }
 
 /// Idle connections, the oldest first.
-pub(super) struct Pool(Rc<Inner>);
+pub(in crate::proxy) struct Pool(Rc<Inner>);
 
 struct Inner {
     idle: RefCell<VecDeque<(Instant, Connection)>>,
@@ -53,7 +53,7 @@ struct Inner {
 }
 
 impl Pool {
-    pub(super) fn new(idle_timeout: Duration) -> Self {
+    pub(in crate::proxy) fn new(idle_timeout: Duration) -> Self {
         Self(Rc::new(Inner {
             idle: RefCell::default(),
             idle_timeout,
@@ -62,7 +62,7 @@ impl Pool {
     }
 
     /// The connection that was used last, if it is still good: the application closes the old ones first.
-    pub(super) fn take(&self) -> Option<Connection> {
+    pub(in crate::proxy) fn take(&self) -> Option<Connection> {
         let mut idle = self.0.idle.borrow_mut();
         while let Some((since, connection)) = idle.pop_back() {
             if since.elapsed() >= self.0.idle_timeout {
@@ -77,7 +77,7 @@ impl Pool {
     }
 
     /// Keeps a connection whose response has ended. One that is still sending a request body, or is closed, is not kept.
-    pub(super) fn put(&self, connection: Connection) {
+    pub(in crate::proxy) fn put(&self, connection: Connection) {
         if !connection.sender.is_ready() || self.0.idle_timeout.is_zero() {
             return;
         }
@@ -96,7 +96,10 @@ impl Pool {
 ///
 /// # Errors
 /// Why, for the log.
-pub(super) async fn open(authority: &Authority, limit: Duration) -> Result<Connection, String> {
+pub(in crate::proxy) async fn open(
+    authority: &Authority,
+    limit: Duration,
+) -> Result<Connection, String> {
     let stream = connect(authority, limit).await?;
     let received = Rc::new(Cell::new(false));
     let io = Watched {

@@ -13,8 +13,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::LocalOptions;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 
-use super::local::Worker;
-use super::{Gate, connection};
+use super::connection::{self, Protocol};
+use crate::proxy::Gate;
+use crate::proxy::head::forwarded::Peer;
+use crate::proxy::local::Worker;
 
 /// Client connections, all workers together, when the process may open enough files.
 pub const MAX_CONNECTIONS: usize = 10_000;
@@ -26,7 +28,7 @@ const BACKLOG: i32 = 4096;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Both sides of a silent event stream: a machine that vanished without a word is noticed after about three minutes (with Linux's nine probes).
-pub(super) const KEEPALIVE: socket2::TcpKeepalive = socket2::TcpKeepalive::new()
+pub(in crate::proxy) const KEEPALIVE: socket2::TcpKeepalive = socket2::TcpKeepalive::new()
     .with_time(Duration::from_secs(60))
     .with_interval(Duration::from_secs(15));
 
@@ -237,7 +239,10 @@ fn serve(
     let counted = open.enter(worker);
     let (worker, phase) = (Rc::clone(worker), phase.clone());
     tokio::task::spawn_local(async move {
-        connection::serve(stream, peer, worker, phase).await;
+        // Answers are written whole; waiting for acknowledgements only delays them.
+        let _ = stream.set_nodelay(true);
+        let peer = Peer::new(peer.ip());
+        connection::serve(stream, Protocol::Unknown, peer, worker, phase).await;
         drop(counted);
         drop(permit);
     });

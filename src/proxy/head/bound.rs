@@ -6,9 +6,9 @@
 use http::header::COOKIE;
 use http::{HeaderMap, HeaderName};
 
-use super::credentials::{cookie_looks_like, looks_like, parameter_looks_like};
-use super::source::{decoded, in_cookies, in_header, in_query};
 use crate::identity;
+use crate::proxy::head::credentials::{cookie_looks_like, looks_like, parameter_looks_like};
+use crate::proxy::head::source::{decoded, in_cookies, in_header, in_query};
 use crate::verify::{Counterparts, NoCounterpart, Place, Rejection};
 
 /// The counterparts at `places`. Without any this costs nothing.

@@ -3,9 +3,9 @@
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
 
-use super::{TokenSettings, TokenSource};
+use crate::proxy::{TokenSettings, TokenSource};
 
-pub(super) fn settings(sources: Vec<TokenSource>) -> TokenSettings {
+pub(in crate::proxy) fn settings(sources: Vec<TokenSource>) -> TokenSettings {
     TokenSettings {
         sources,
         forward: false,
@@ -13,27 +13,27 @@ pub(super) fn settings(sources: Vec<TokenSource>) -> TokenSettings {
     }
 }
 
-pub(super) fn bearer() -> TokenSource {
+pub(in crate::proxy) fn bearer() -> TokenSource {
     TokenSource::Header {
         name: AUTHORIZATION,
         scheme: Some("Bearer".to_owned()),
     }
 }
 
-pub(super) fn cookie() -> TokenSource {
+pub(in crate::proxy) fn cookie() -> TokenSource {
     TokenSource::Cookie {
         name: "id_token".to_owned(),
         allow_cross_site: false,
     }
 }
 
-pub(super) fn query() -> TokenSource {
+pub(in crate::proxy) fn query() -> TokenSource {
     TokenSource::Query {
         name: "access_token".to_owned(),
     }
 }
 
-pub(super) fn headers(lines: &[(&'static str, &str)]) -> HeaderMap {
+pub(in crate::proxy) fn headers(lines: &[(&'static str, &str)]) -> HeaderMap {
     let mut map = HeaderMap::new();
     for (name, value) in lines {
         map.append(*name, HeaderValue::from_bytes(value.as_bytes()).unwrap());

@@ -1,5 +1,8 @@
 //! One request to the application and its answer. What may be tried twice is decided here, and nowhere else.
 
+pub(in crate::proxy) mod connect;
+pub(in crate::proxy) mod pool;
+
 use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
@@ -10,16 +13,16 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Status
 use hyper::body::Incoming;
 use tokio::time::Instant;
 
-use super::local::Local;
-use super::outgoing::Outgoing;
-use super::pool::{self, Connection};
-use super::request_body::{BodyFault, BodyProgress, RequestBody};
-use super::response_body::Download;
+use self::pool::Connection;
+use crate::proxy::local::Local;
+use crate::proxy::outgoing::Outgoing;
+use crate::proxy::request_body::{BodyFault, BodyProgress, RequestBody};
+use crate::proxy::response_body::Download;
 use crate::telemetry::metrics::UpstreamOutcome;
 
 /// Why there is no answer of the application's. The texts are for the log.
 #[derive(Debug)]
-pub(super) enum Failure {
+pub(in crate::proxy) enum Failure {
     Unreachable(String),
     Reset(String),
     Timeout,
@@ -28,10 +31,10 @@ pub(super) enum Failure {
 }
 
 /// Counts one request to the application, whatever becomes of it.
-pub(super) struct Ticket {
+pub(in crate::proxy) struct Ticket {
     local: Rc<Local>,
     started: Instant,
-    pub(super) outcome: UpstreamOutcome,
+    pub(in crate::proxy) outcome: UpstreamOutcome,
 }
 
 impl Drop for Ticket {
@@ -43,7 +46,7 @@ impl Drop for Ticket {
 
 /// Sends `outgoing` (which only a permit can make) and waits for the head of the answer. Dropping the future drops the request: its connection
 /// closes, and the application sees a message that is not complete.
-pub(super) async fn forward(
+pub(in crate::proxy) async fn forward(
     local: &Rc<Local>,
     outgoing: Outgoing,
 ) -> Result<Response<Download>, Failure> {

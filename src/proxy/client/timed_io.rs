@@ -11,25 +11,40 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
-use super::timer::Timer;
+use crate::proxy::timer::Timer;
 
 /// From accept, or from the first byte of a later request, to the end of its head. Slow heads hold a connection, never a request.
-pub(super) const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+pub(in crate::proxy) const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// Between two requests: longer than the 60 s of common load balancers, so that it is they who close.
-pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
+pub(in crate::proxy) const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
 /// How long a client may leave a response unread.
-pub(super) const WRITE_STALL_TIMEOUT: Duration = Duration::from_secs(30);
+pub(in crate::proxy) const WRITE_STALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a connection between two requests stays open when the drain begins: a request that is under way to us by then is answered, as the last.
 /// Longer than a round trip, much shorter than any `shutdown.drain_timeout`.
-const LAST_REQUEST_WAIT: Duration = Duration::from_millis(500);
+pub(in crate::proxy) const LAST_REQUEST_WAIT: Duration = Duration::from_millis(500);
 /// How long the rest of a refused request is read and thrown away after our answer: closing at once would make the kernel send a reset,
 /// which can overtake the answer (RFC 9112 §9.6).
 const LINGER_TIMEOUT: Duration = Duration::from_secs(2);
 const LINGER_BYTES: usize = 1024 * 1024;
 
-/// What the service tells the socket about its connection: which timer runs.
+/// Who watches a socket: told what moves on it, and asked which timer runs.
+pub(in crate::proxy) trait Watch {
+    /// These bytes were read.
+    fn bytes_came(&self, bytes: &[u8]);
+    /// When a read that has nothing to give must fail. None: it waits.
+    fn read_deadline(&self) -> Option<Instant>;
+    /// A read failed for that reason.
+    fn read_timed_out(&self);
+    /// The peer takes no bytes now.
+    fn write_waits(&self);
+    /// The connection closes although the client may still be sending.
+    fn lingers(&self) -> bool;
+}
+
+/// What the service tells the socket about an HTTP/1.1 connection: which timer runs.
 #[derive(Debug)]
-pub(super) struct ConnectionState {
+pub(in crate::proxy) struct ConnectionState {
+    accepted: Instant,
     /// When the next head must be complete, or its first byte be there. None while a request is being handled.
     read_deadline: Cell<Option<Instant>>,
     /// Bytes of a head have come, the head is not complete.
@@ -46,9 +61,11 @@ pub(super) struct ConnectionState {
 }
 
 impl ConnectionState {
-    pub(super) fn new() -> Rc<Self> {
+    pub(in crate::proxy) fn new() -> Rc<Self> {
+        let accepted = Instant::now();
         Rc::new(Self {
-            read_deadline: Cell::new(Some(Instant::now() + HEAD_TIMEOUT)),
+            accepted,
+            read_deadline: Cell::new(Some(accepted + HEAD_TIMEOUT)),
             mid_head: Cell::new(false),
             head_timed_out: Cell::new(false),
             response_open: Cell::new(false),
@@ -59,8 +76,12 @@ impl ConnectionState {
         })
     }
 
+    pub(in crate::proxy) fn accepted(&self) -> Instant {
+        self.accepted
+    }
+
     /// A head is complete. Returns the request's number on this connection.
-    pub(super) fn request_started(&self, has_body: bool) -> u64 {
+    pub(in crate::proxy) fn request_started(&self, has_body: bool) -> u64 {
         self.request.set(self.request.get().wrapping_add(1));
         self.read_deadline.set(None);
         self.mid_head.set(false);
@@ -69,13 +90,13 @@ impl ConnectionState {
         self.request.get()
     }
 
-    pub(super) fn response_ended(&self) {
+    pub(in crate::proxy) fn response_ended(&self) {
         self.response_open.set(false);
         self.wait_for_next();
     }
 
     /// `complete`: every byte was read; otherwise the connection cannot be used again.
-    pub(super) fn request_body_ended(&self, request: u64, complete: bool) {
+    pub(in crate::proxy) fn request_body_ended(&self, request: u64, complete: bool) {
         if request != self.request.get() {
             return;
         }
@@ -87,7 +108,7 @@ impl ConnectionState {
     }
 
     /// The client was cut off in the middle of a head.
-    pub(super) fn head_timed_out(&self) -> bool {
+    pub(in crate::proxy) fn head_timed_out(&self) -> bool {
         self.head_timed_out.get()
     }
 
@@ -102,7 +123,31 @@ impl ConnectionState {
         }
     }
 
-    fn bytes_came(&self) {
+    /// The drain begins. A connection between two requests has [`LAST_REQUEST_WAIT`] for one more, and so has one whose answer has begun: its
+    /// client could not be told that it was the last.
+    pub(in crate::proxy) fn drain(&self) {
+        self.draining.set(true);
+        if let Some(deadline) = self.read_deadline.get()
+            && !self.mid_head.get()
+        {
+            let last = Instant::now() + LAST_REQUEST_WAIT;
+            self.read_deadline.set(Some(deadline.min(last)));
+        }
+    }
+
+    /// Every answer that begins now closes its connection.
+    pub(in crate::proxy) fn draining(&self) -> bool {
+        self.draining.get()
+    }
+
+    /// The gate closes this connection after the answer, whatever the client has still to say.
+    pub(in crate::proxy) fn close_after_answer(&self) {
+        self.lingers.set(true);
+    }
+}
+
+impl Watch for ConnectionState {
+    fn bytes_came(&self, _: &[u8]) {
         if let Some(deadline) = self.read_deadline.get()
             && !self.mid_head.replace(true)
         {
@@ -115,37 +160,25 @@ impl ConnectionState {
         }
     }
 
-    /// The drain begins. A connection between two requests has [`LAST_REQUEST_WAIT`] for one more, and so has one whose answer has begun: its
-    /// client could not be told that it was the last.
-    pub(super) fn drain(&self) {
-        self.draining.set(true);
-        if let Some(deadline) = self.read_deadline.get()
-            && !self.mid_head.get()
-        {
-            let last = Instant::now() + LAST_REQUEST_WAIT;
-            self.read_deadline.set(Some(deadline.min(last)));
-        }
+    fn read_deadline(&self) -> Option<Instant> {
+        self.read_deadline.get()
     }
 
-    /// Every answer that begins now closes its connection.
-    pub(super) fn draining(&self) -> bool {
-        self.draining.get()
+    fn read_timed_out(&self) {
+        self.head_timed_out.set(self.mid_head.get());
     }
 
-    /// The gate closes this connection after the answer, whatever the client has still to say.
-    pub(super) fn close_after_answer(&self) {
-        self.lingers.set(true);
-    }
+    fn write_waits(&self) {}
 
     fn lingers(&self) -> bool {
         self.lingers.get() || self.mid_head.get()
     }
 }
 
-/// The socket.
-pub(super) struct TimedIo<S> {
+/// The socket, watched by what its protocol knows.
+pub(in crate::proxy) struct TimedIo<S, W = ConnectionState> {
     stream: S,
-    state: Rc<ConnectionState>,
+    state: Rc<W>,
     timer: Timer,
     write_deadline: Option<Instant>,
     linger: Option<Linger>,
@@ -156,8 +189,8 @@ struct Linger {
     bytes: usize,
 }
 
-impl<S> TimedIo<S> {
-    pub(super) fn new(stream: S, state: Rc<ConnectionState>) -> Self {
+impl<S, W: Watch> TimedIo<S, W> {
+    pub(in crate::proxy) fn new(stream: S, state: Rc<W>) -> Self {
         Self {
             stream,
             state,
@@ -165,6 +198,11 @@ impl<S> TimedIo<S> {
             write_deadline: None,
             linger: None,
         }
+    }
+
+    /// The same socket under another watch: what the client speaks is known now.
+    pub(in crate::proxy) fn watched_by<V: Watch>(self, state: Rc<V>) -> TimedIo<S, V> {
+        TimedIo::new(self.stream, state)
     }
 
     /// Watches for a peer that takes nothing.
@@ -177,6 +215,7 @@ impl<S> TimedIo<S> {
             self.write_deadline = None;
             return result;
         }
+        self.state.write_waits();
         let deadline = *self
             .write_deadline
             .get_or_insert_with(|| Instant::now() + WRITE_STALL_TIMEOUT);
@@ -185,7 +224,7 @@ impl<S> TimedIo<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for TimedIo<S> {
+impl<S: AsyncRead + Unpin, W: Watch> AsyncRead for TimedIo<S, W> {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -195,24 +234,24 @@ impl<S: AsyncRead + Unpin> AsyncRead for TimedIo<S> {
         let before = buffer.filled().len();
         match Pin::new(&mut this.stream).poll_read(cx, buffer) {
             Poll::Ready(result) => {
-                if buffer.filled().len() > before {
-                    this.state.bytes_came();
+                if let Some(came) = buffer.filled().get(before..).filter(|b| !b.is_empty()) {
+                    this.state.bytes_came(came);
                 }
                 Poll::Ready(result)
             }
             Poll::Pending => {
-                let Some(deadline) = this.state.read_deadline.get() else {
+                let Some(deadline) = this.state.read_deadline() else {
                     return Poll::Pending;
                 };
                 ready!(this.timer.poll(cx, deadline));
-                this.state.head_timed_out.set(this.state.mid_head.get());
+                this.state.read_timed_out();
                 Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
             }
         }
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for TimedIo<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin, W: Watch> AsyncWrite for TimedIo<S, W> {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,

@@ -8,7 +8,7 @@ use http::uri::Authority;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
-use super::listen::KEEPALIVE;
+use crate::proxy::client::listen::KEEPALIVE;
 
 /// `http`, RFC 9110 §4.2.1.
 const DEFAULT_PORT: u16 = 80;
@@ -17,7 +17,10 @@ const DEFAULT_PORT: u16 = 80;
 ///
 /// # Errors
 /// Why the last one failed, for the log.
-pub(super) async fn connect(authority: &Authority, limit: Duration) -> Result<TcpStream, String> {
+pub(in crate::proxy) async fn connect(
+    authority: &Authority,
+    limit: Duration,
+) -> Result<TcpStream, String> {
     let deadline = Instant::now() + limit;
     let host = authority
         .host()

@@ -1,9 +1,9 @@
 //! Over real sockets: panics, new configurations, drains, logs, and waiting for keys.
 
-use super::listen::{ConnectionLimit, Phase};
 use super::testing::*;
-use super::*;
 use crate::policy::Access;
+use crate::proxy::listen::{ConnectionLimit, Phase};
+use crate::proxy::*;
 use crate::verify::testing as tokens;
 
 #[test]
@@ -384,7 +384,7 @@ fn a_connection_that_the_kernel_let_in_before_the_drain_is_served() {
 
 #[test]
 fn two_workers_share_one_socket_and_both_drain() {
-    use super::listen::{bind, spawn_worker};
+    use crate::proxy::listen::{bind, spawn_worker};
     let app = App::plain();
     let shared = Arc::new(arc_swap::ArcSwap::from_pointee(gate(app.address, None)));
     let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
