@@ -4,7 +4,7 @@ use http::uri::Authority;
 
 use super::problem::{Mistake, shown};
 use super::record::{Data, Record};
-use crate::proxy::{HostHeader, UpstreamSettings};
+use crate::proxy::{ChunkedBodies, HostHeader, UpstreamSettings};
 
 const DEFAULT_PORT: u16 = 80;
 
@@ -14,6 +14,7 @@ pub(super) fn settings(root: &Record) -> Option<UpstreamSettings> {
         Data::Text(url) => Some(UpstreamSettings {
             authority: authority(url).ok()?,
             host: HostHeader::default(),
+            chunked: ChunkedBodies::default(),
             connect_timeout: UpstreamSettings::DEFAULT_CONNECT_TIMEOUT,
             response_timeout: UpstreamSettings::DEFAULT_RESPONSE_TIMEOUT,
             pool_idle_timeout: UpstreamSettings::DEFAULT_POOL_IDLE_TIMEOUT,
@@ -23,6 +24,10 @@ pub(super) fn settings(root: &Record) -> Option<UpstreamSettings> {
             host: match record.text("host")? {
                 "upstream" => HostHeader::Upstream,
                 _ => HostHeader::Preserve,
+            },
+            chunked: match record.text("chunked")? {
+                "refuse" => ChunkedBodies::Refuse,
+                _ => ChunkedBodies::Forward,
             },
             connect_timeout: record.duration("connect_timeout")?,
             response_timeout: record.duration("response_timeout")?,

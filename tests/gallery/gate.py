@@ -18,7 +18,7 @@ START_SECONDS = 30.0
 CONFIGURATION = """\
 listen: 127.0.0.1:{port}
 admin: 127.0.0.1:{admin}
-upstream: http://127.0.0.1:{upstream}
+upstream: {{url: "http://127.0.0.1:{upstream}", chunked: {chunked}}}
 issuers:
   - {{name: {name}, provider: oidc, issuer: "{issuer}", audiences: [{audience}], keys: {{jwks_file: "{jwks}"}}}}
 routes:
@@ -40,11 +40,11 @@ token: {sources: [{header: Authorization, scheme: Bearer}, {cookie: id_token}, {
 class Gate:
     """`claimgate run` with the configuration of the gallery and `more`."""
 
-    def __init__(self, folder: pathlib.Path, name: str, upstream: int, jwks: pathlib.Path, more: str) -> None:
+    def __init__(self, folder: pathlib.Path, name: str, upstream: int, chunked: str, jwks: pathlib.Path, more: str) -> None:
         self.port, self.admin = free_port(), free_port()
         file = folder / f"claimgate-{name}.yaml"
         self.log = folder / f"claimgate-{name}.log"
-        text = CONFIGURATION.format(port=self.port, admin=self.admin, upstream=upstream, jwks=jwks, name=ISSUER_NAME, issuer=ISSUER, audience=AUDIENCE)
+        text = CONFIGURATION.format(port=self.port, admin=self.admin, upstream=upstream, chunked=chunked, jwks=jwks, name=ISSUER_NAME, issuer=ISSUER, audience=AUDIENCE)
         file.write_text(text + more)
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen([os.environ["CLAIMGATE_BIN"], "run", "--config", str(file)], stdout=log, stderr=log, start_new_session=True)

@@ -67,8 +67,10 @@ class Runner:
 
     def __init__(self, application: Application, issuer: Issuer, folder: pathlib.Path) -> None:
         self.application, self.issuer = application, issuer
-        self.strict = Gate(folder, f"{application.folder.name}-strict", application.port, issuer.jwks_file, STRICT)
-        self.lenient = Gate(folder, f"{application.folder.name}-lenient", application.port, issuer.jwks_file, LENIENT_CONFIGURATION)
+        chunked = "forward" if application.reads_chunked else "refuse"
+        self.strict, self.lenient = (
+            Gate(folder, f"{application.folder.name}-{name}", application.port, chunked, issuer.jwks_file, more) for name, more in (("strict", STRICT), ("lenient", LENIENT_CONFIGURATION))
+        )
         self.findings: list[str] = []
 
     def stop(self) -> None:

@@ -9,6 +9,10 @@ GRACE_SECONDS = 0.02
 """For what else comes after the first answer: the answer to a second request."""
 CLOSE_SECONDS = 1.0
 """For the gate to close after the client closed its half."""
+PAUSE = b"@PAUSE@"
+"""In a payload: what follows is sent a little later."""
+PAUSE_SECONDS = 0.1
+"""Long enough for an application to answer a head whose body it does not wait for."""
 CLEAN_SECONDS = 20.0
 """For the answer to a request that must be answered."""
 
@@ -34,10 +38,14 @@ class Exchange:
 async def send(port: int, raw: bytes, patience: float = PATIENCE_SECONDS) -> Exchange:
     """Sends a payload on a connection of its own, and reads until the gate closes or has had its time."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    first, *later = raw.split(PAUSE)
     head_only = raw.lstrip(b"\r\n").startswith(b"HEAD ")
     data = b""
     try:
-        writer.write(raw)
+        writer.write(first)
+        for piece in later:
+            await asyncio.sleep(PAUSE_SECONDS)
+            writer.write(piece)
         loop = asyncio.get_running_loop()
         end = loop.time() + patience
         while not (exchange := parse(data, head_only)).answers:
@@ -84,9 +92,10 @@ def parse(data: bytes, head_only: bool, closed: bool = False) -> Exchange:
         if head_only or status in (101, 204, 304):
             body, data = b"", rest
         elif headers.get("transfer-encoding", "").lower() == "chunked":
-            body, found, data = rest.partition(b"0\r\n\r\n")
-            if not found:
+            whole = dechunked(rest)
+            if whole is None:
                 return exchange
+            body, data = whole
         elif "content-length" in headers:
             length = int(headers["content-length"])
             if len(rest) < length:
@@ -97,3 +106,19 @@ def parse(data: bytes, head_only: bool, closed: bool = False) -> Exchange:
         else:
             return exchange
         exchange.answers.append(Answer(status, headers, body))
+
+
+def dechunked(data: bytes) -> tuple[bytes, bytes] | None:
+    """A chunked body and what follows it, or None while it is not complete."""
+    body = b""
+    while True:
+        size, found, data = data.partition(b"\r\n")
+        if not found:
+            return None
+        length = int(size.split(b";")[0], 16)
+        if length == 0:
+            _, found, data = data.partition(b"\r\n")
+            return (body, data) if found else None
+        if len(data) < length + 2:
+            return None
+        body, data = body + data[:length], data[length + 2 :]

@@ -19,7 +19,7 @@ use crate::keys::source::Origin;
 use crate::keys::testing::config;
 use crate::policy::{Access, RouteConfig, RouteTable, StrictPaths};
 use crate::proxy::listen::{self, ConnectionLimit, Phase};
-use crate::proxy::{Gate, HostHeader, TokenSettings, TokenSource, UpstreamSettings};
+use crate::proxy::{ChunkedBodies, Gate, HostHeader, TokenSettings, TokenSource, UpstreamSettings};
 use crate::telemetry::Metrics;
 use crate::verify::testing;
 
@@ -395,6 +395,7 @@ pub(in crate::proxy) fn gate(app: SocketAddr, routes: Option<Vec<RouteConfig>>) 
         upstream: UpstreamSettings {
             authority: app.to_string().parse().unwrap(),
             host: HostHeader::Preserve,
+            chunked: ChunkedBodies::default(),
             connect_timeout: UpstreamSettings::DEFAULT_CONNECT_TIMEOUT,
             response_timeout: UpstreamSettings::DEFAULT_RESPONSE_TIMEOUT,
             pool_idle_timeout: Duration::from_secs(600),

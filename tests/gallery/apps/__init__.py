@@ -6,6 +6,6 @@ from .lighttpd import Lighttpd
 from .nginx import Nginx
 from .process import Application
 from .tomcat import Tomcat
-from .uwsgi import Uwsgi
+from .uwsgi import Uwsgi, UwsgiKept
 
-ALL: list[type[Application]] = [Gunicorn, Uwsgi, Apache, Lighttpd, Tomcat, Nginx]
+ALL: list[type[Application]] = [Gunicorn, Uwsgi, UwsgiKept, Apache, Lighttpd, Tomcat, Nginx]

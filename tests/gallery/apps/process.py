@@ -33,6 +33,8 @@ class Application:
 
     name = ""
     """What it is, for the table."""
+    reads_chunked = True
+    """Whether it knows where a chunked request body ends, as RFC 9112 §6.1 wants it to. Without that the gate has to say `chunked: refuse`."""
 
     def __init__(self, folder: pathlib.Path) -> None:
         self.folder = folder

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+from wire import PAUSE
+
 from .payload import ANONYMOUS, EVIL, FORGERIES, PROBE, TOKEN, Family, Maker, chunk
 
 METHODS = [b"GET", b"HEAD", b"OPTIONS", b"DELETE", b"POST", b"PUT", b"PATCH", b"PROPFIND"]
@@ -72,6 +74,10 @@ def bodies() -> Iterator[bytes]:
         yield request(method, b"Content-Length: %d\r\n" % len(EVIL), EVIL)
         yield request(method, b"Transfer-Encoding: chunked\r\n", chunk(EVIL) + END)
         yield request(method, b"Transfer-Encoding: chunked\r\n", chunk(b"\r\n\r\n" + EVIL * 3) + END)
+        # What comes after the head was handled, to a server that does not wait for bodies, is another request.
+        yield request(method, b"Content-Length: %d\r\n" % len(EVIL), PAUSE + EVIL)
+        yield request(method, b"Transfer-Encoding: chunked\r\n", PAUSE + chunk(EVIL) + END)
+        yield request(method, b"Transfer-Encoding: chunked\r\n", PAUSE + chunk(b"\r\n") + PAUSE + chunk(EVIL) + PAUSE + END)
         yield request(method, b"Content-Length: 0\r\n", EVIL)
         yield request(method, b"", EVIL)
         # Long enough that an application answers before all of it has come.
