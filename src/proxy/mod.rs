@@ -3,6 +3,7 @@
 //! * [`client`] is the side of the clients: workers, connections and their timeouts,
 //! * `service` is the walk of one request, with [`head`] for what its head says and `local` for the worker's cache,
 //! * `outgoing` writes the head for the application; only it makes what [`upstream`] sends,
+//! * `tunnel` is what an upgraded connection becomes,
 //! * `request_body` and `response_body` are what streams through,
 //! * `respond` builds every answer of the gate's own, `account` tells telemetry once.
 
@@ -18,10 +19,12 @@ mod service;
 #[cfg(test)]
 mod tests;
 mod timer;
+mod tunnel;
 mod upstream;
 
 pub use client::listen;
 pub use head::{bound, cross_site, source};
+pub use tunnel::TunnelSettings;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,6 +45,7 @@ pub struct Gate {
     pub mapping: Mapping,
     pub token: TokenSettings,
     pub upstream: UpstreamSettings,
+    pub tunnels: TunnelSettings,
     pub trusted_proxies: Vec<ipnet::IpNet>,
     /// Bytes of each worker's token cache.
     pub cache_max_bytes: usize,

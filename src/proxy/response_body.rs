@@ -46,7 +46,8 @@ pub(super) struct Reply {
     content: Content,
     /// The rest of a piece that was larger than the connection takes at once.
     rest: Bytes,
-    account: Account,
+    /// None: a tunnel's, which tells by itself.
+    account: Option<Account>,
     connection: Link,
 }
 
@@ -60,7 +61,7 @@ impl Reply {
         Self {
             content: Content::Own(Some(body).filter(|b| !b.is_empty())),
             rest: Bytes::new(),
-            account,
+            account: Some(account),
             connection: connection.clone(),
         }
     }
@@ -69,7 +70,17 @@ impl Reply {
         Self {
             content: Content::Application(body),
             rest: Bytes::new(),
-            account,
+            account: Some(account),
+            connection: connection.clone(),
+        }
+    }
+
+    /// Nothing: the bytes behind a 101 are no body.
+    pub(super) fn switching(connection: &Link) -> Self {
+        Self {
+            content: Content::Own(None),
+            rest: Bytes::new(),
+            account: None,
             connection: connection.clone(),
         }
     }
@@ -111,7 +122,9 @@ impl Body for Reply {
                         DownloadFault::Reset => Reason::UpstreamReset,
                         DownloadFault::Stalled => Reason::UpstreamTimeout,
                     };
-                    this.account.application_failed(reason, &fault.to_string());
+                    if let Some(account) = &mut this.account {
+                        account.application_failed(reason, &fault.to_string());
+                    }
                     return Poll::Ready(Some(Err(fault)));
                 }
                 Some(Ok(frame)) => match frame.into_data() {

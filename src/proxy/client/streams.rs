@@ -3,6 +3,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
+use std::io;
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
@@ -100,10 +101,13 @@ impl Streams {
 }
 
 impl Watch for Streams {
-    fn bytes_came(&self, bytes: &[u8]) {
-        if !self.frames.borrow_mut().read(bytes, Instant::now()) {
-            self.flood();
+    /// An error, because h2 would first work through whatever has come.
+    fn bytes_came(&self, bytes: &[u8]) -> io::Result<()> {
+        if self.frames.borrow_mut().read(bytes, Instant::now()) {
+            return Ok(());
         }
+        self.flood();
+        Err(io::ErrorKind::ConnectionAborted.into())
     }
 
     /// What ends a quiet connection is not the socket: it is told before (GOAWAY).

@@ -29,8 +29,8 @@ const LINGER_BYTES: usize = 1024 * 1024;
 
 /// Who watches a socket: told what moves on it, and asked which timer runs.
 pub(in crate::proxy) trait Watch {
-    /// These bytes were read.
-    fn bytes_came(&self, bytes: &[u8]);
+    /// These bytes were read. An error ends the connection.
+    fn bytes_came(&self, bytes: &[u8]) -> io::Result<()>;
     /// When a read that has nothing to give must fail. None: it waits.
     fn read_deadline(&self) -> Option<Instant>;
     /// A read failed for that reason.
@@ -147,7 +147,7 @@ impl ConnectionState {
 }
 
 impl Watch for ConnectionState {
-    fn bytes_came(&self, _: &[u8]) {
+    fn bytes_came(&self, _: &[u8]) -> io::Result<()> {
         if let Some(deadline) = self.read_deadline.get()
             && !self.mid_head.replace(true)
         {
@@ -158,6 +158,7 @@ impl Watch for ConnectionState {
                 deadline.min(complete)
             }));
         }
+        Ok(())
     }
 
     fn read_deadline(&self) -> Option<Instant> {
@@ -205,6 +206,11 @@ impl<S, W: Watch> TimedIo<S, W> {
         TimedIo::new(self.stream, state)
     }
 
+    /// The socket without timers, for what is no HTTP.
+    pub(in crate::proxy) fn into_stream(self) -> S {
+        self.stream
+    }
+
     /// Watches for a peer that takes nothing.
     fn after_write(
         &mut self,
@@ -235,7 +241,7 @@ impl<S: AsyncRead + Unpin, W: Watch> AsyncRead for TimedIo<S, W> {
         match Pin::new(&mut this.stream).poll_read(cx, buffer) {
             Poll::Ready(result) => {
                 if let Some(came) = buffer.filled().get(before..).filter(|b| !b.is_empty()) {
-                    this.state.bytes_came(came);
+                    this.state.bytes_came(came)?;
                 }
                 Poll::Ready(result)
             }
