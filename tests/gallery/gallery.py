@@ -9,9 +9,11 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from dataclasses import dataclass, field
 
 import document
 import gate
+import names
 import payloads
 import table
 from apps import ALL
@@ -35,17 +37,37 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="claimgate-gallery-") as name:
         folder = pathlib.Path(name)
         folder.chmod(0o755)
-        rows, findings, statuses = run(arguments, folder, vectors)
-    text = table.markdown(rows)
-    print(text)
-    print("the gate's own answers:", ", ".join(f"{what}: {count:,}" for what, count in statuses.most_common()))
-    for finding in findings[: arguments.show]:
+        result = run(arguments, folder, vectors)
+    tables = {"table": table.markdown(result.rows), "names": names.markdown(result.names), "versions": result.versions_line(), "answers": result.statuses_line()}
+    print("\n".join(tables.values()))
+    for finding in result.findings[: arguments.show]:
         print(finding, file=sys.stderr)
-    clean = all(tally.is_clean() for _, _, tally in rows)
-    print(f"{len(findings)} findings; {'clean' if clean else 'NOT CLEAN'}")
+    clean = bool(result.rows) and all(tally.is_clean() for _, _, tally in result.rows)
+    print(f"{len(result.findings)} findings; {'clean' if clean else 'NOT CLEAN'}")
     if arguments.write_docs and clean:
-        document.write(PROJECT / "docs/gallery.md", text, statuses)
-    return 0 if clean and rows else 1
+        document.write(PROJECT / "docs/gallery.md", **tables)
+    return 0 if clean else 1
+
+
+@dataclass
+class Result:
+    """What a run found."""
+
+    rows: list[tuple[str, str, Tally]] = field(default_factory=list)
+    """Application, family, counts."""
+    findings: list[str] = field(default_factory=list)
+    statuses: Counter[str] = field(default_factory=Counter)
+    names: dict[str, dict[str, str]] = field(default_factory=dict)
+    """By application, what it believes without a gate."""
+    versions: dict[str, str] = field(default_factory=dict)
+
+    def versions_line(self) -> str:
+        """The gate and the applications."""
+        return f"{gate.version()} before " + "; ".join(f"{name} {version}" for name, version in self.versions.items()) + "\n"
+
+    def statuses_line(self) -> str:
+        """How the gate refused."""
+        return "First answers of the gate's own: " + ", ".join(f"{count:,} times {what}" for what, count in self.statuses.most_common()) + "\n"
 
 
 def parse() -> argparse.Namespace:
@@ -58,13 +80,13 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def run(arguments: argparse.Namespace, folder: pathlib.Path, vectors: pathlib.Path) -> tuple[list[tuple[str, str, Tally]], list[str], Counter[str]]:
+def run(arguments: argparse.Namespace, folder: pathlib.Path, vectors: pathlib.Path) -> Result:
     """Every chosen application in turn."""
     issuer = Issuer(folder)
     everything = payloads.everything(issuer, vectors)
     families = {family: [payload for payload in everything if payload.family is family] for family in Family if chosen(family.value, arguments.family)}
     print(f"{gate.version()}: {sum(map(len, families.values())):,} payloads for each application", flush=True)
-    rows, findings, statuses = [], [], Counter()
+    result = Result()
     for kind in ALL:
         if not chosen(kind.name, arguments.application):
             continue
@@ -72,15 +94,17 @@ def run(arguments: argparse.Namespace, folder: pathlib.Path, vectors: pathlib.Pa
         application.start()
         runner = Runner(application, issuer, folder)
         begin = time.monotonic()
+        result.versions[application.name] = application.version()
+        result.names[application.name] = asyncio.run(names.believed(application))
         for family, chosen_payloads in families.items():
             tally = asyncio.run(runner.run(family, chosen_payloads))
-            rows.append((application.name, family.value, tally))
-            statuses += tally.statuses
+            result.rows.append((application.name, family.value, tally))
+            result.statuses += tally.statuses
         runner.stop()
         application.stop()
-        findings += runner.findings
+        result.findings += runner.findings
         print(f"{application.name} {application.version()}: {time.monotonic() - begin:.0f} s, {len(runner.findings)} findings", flush=True)
-    return rows, findings, statuses
+    return result
 
 
 def chosen(name: str, wanted: list[str] | None) -> bool:
