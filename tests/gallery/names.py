@@ -30,5 +30,10 @@ def markdown(columns: dict[str, dict[str, str]]) -> str:
     """One row a line that any application believes, one column an application."""
     lines = list(dict.fromkeys(line for found in columns.values() for line in found))
     rows = [["sent without a gate", *columns], ["---"] * (len(columns) + 1)]
-    rows += [[f"`` {line} ``", *(found.get(line) and f"`{found[line]}`".replace("\xff\xfe", "..") or "" for found in columns.values())] for line in lines]
-    return "".join(f"| {' | '.join(row)} |\n".replace("``  ", "`` ") for row in rows)
+    rows += [[code(line), *(code(repr(found[line])[1:-1]) if line in found else "" for found in columns.values())] for line in lines]
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+def code(text: str) -> str:
+    """A cell that shows text as it is."""
+    return "`` {} ``".format(text.replace("|", "\\|"))
