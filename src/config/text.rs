@@ -120,6 +120,7 @@ pub(super) static ENCRYPTION: TextKind = words(
 );
 pub(super) static PROVIDER: TextKind = words("a provider", ProviderKind::NAMES);
 pub(super) static HOST: TextKind = words("`preserve` or `upstream`", &["preserve", "upstream"]);
+pub(super) static CHUNKED: TextKind = words("`forward` or `refuse`", &["forward", "refuse"]);
 pub(super) static SECRET_ENCODING: TextKind = words("`raw` or `base64url`", &["raw", "base64url"]);
 pub(super) static NONCE_HASH: TextKind = words("`none` or `sha256`", &["none", "sha256"]);
 pub(super) static TOKEN_USE: TextKind = words("`id` or `access`", &["id", "access"]);

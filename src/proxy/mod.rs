@@ -66,6 +66,7 @@ pub struct UpstreamSettings {
     pub protocol: Protocol,
     /// The application gets the client's Host, or its own authority.
     pub host: HostHeader,
+    pub chunked: ChunkedBodies,
     pub connect_timeout: Duration,
     /// From the end of the request body to the response head.
     pub response_timeout: Duration,
@@ -93,6 +94,16 @@ pub enum Protocol {
     Http1,
     /// Without TLS: with prior knowledge (RFC 9113 §3.3).
     Http2,
+}
+
+/// `upstream.chunked`: request bodies whose length the client does not say. RFC 9112 §6.1 wants every HTTP/1.1 server to read them, but some
+/// (uWSGI's `http11-socket`) keep the connection and take what comes after the head for the next request, whose headers nobody checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum ChunkedBodies {
+    #[default]
+    Forward,
+    /// 411.
+    Refuse,
 }
 
 /// `upstream.host`.

@@ -4,7 +4,7 @@ use super::*;
 use crate::identity::mapping::DEFAULT_MAX_BYTES;
 use crate::keys::plan::Timing;
 use crate::keys::source::Origin;
-use crate::proxy::{HostHeader, TokenSource, TunnelSettings};
+use crate::proxy::{ChunkedBodies, HostHeader, TokenSource, TunnelSettings};
 use crate::telemetry::{AccessMode, Level, LogFormat};
 use crate::verify::IssuerConfig;
 
@@ -16,6 +16,7 @@ fn the_smallest_file_has_the_documented_defaults() {
     assert_eq!(config.workers, None);
     assert_eq!(config.upstream.authority, "127.0.0.1:3000");
     assert_eq!(config.upstream.host, HostHeader::Preserve);
+    assert_eq!(config.upstream.chunked, ChunkedBodies::Forward);
     assert_eq!(config.upstream.connect_timeout, Duration::from_secs(2));
     assert_eq!(config.upstream.response_timeout, Duration::from_secs(30));
     assert_eq!(

@@ -6,7 +6,7 @@ use crate::identity::format::Format;
 use crate::identity::mapping::{ClaimSource, Missing};
 use crate::keys::source::Origin;
 use crate::policy::{Access, Condition};
-use crate::proxy::{HostHeader, TokenSource};
+use crate::proxy::{ChunkedBodies, HostHeader, TokenSource};
 use crate::telemetry::{AccessMode, Level, LogFormat};
 
 fn claim(path: &[&str]) -> ClaimSource {
@@ -22,6 +22,7 @@ workers: 256
 upstream:
   url: http://app:3000
   host: upstream
+  chunked: refuse
   connect_timeout: 1ms
   response_timeout: 1h
   pool_idle_timeout: 0s
@@ -67,6 +68,7 @@ shutdown: {delay: 5s, drain_timeout: 0s}
     assert_eq!(config.workers.unwrap().get(), 256);
     assert_eq!(config.upstream.authority, "app:3000");
     assert_eq!(config.upstream.host, HostHeader::Upstream);
+    assert_eq!(config.upstream.chunked, ChunkedBodies::Refuse);
     assert_eq!(config.upstream.connect_timeout, Duration::from_millis(1));
     assert_eq!(config.upstream.response_timeout, Duration::from_secs(3600));
     assert_eq!(config.upstream.pool_idle_timeout, Duration::ZERO);
