@@ -25,3 +25,4 @@ mod messages;
 mod routes;
 mod snapshots;
 mod tokens;
+mod tunnels;

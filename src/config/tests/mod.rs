@@ -5,6 +5,7 @@ mod corpus;
 mod decryption;
 mod defaults;
 mod examples;
+mod files;
 mod issuer_keys;
 mod issuers;
 mod laws;
@@ -14,6 +15,7 @@ mod providers;
 mod settings;
 mod sources;
 mod together;
+mod upstream;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
