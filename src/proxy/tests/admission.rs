@@ -50,7 +50,7 @@ fn d08_good_clients_are_served_while_silent_and_slow_ones_hold_every_place() {
         .unwrap()
         .parse::<usize>()
         .unwrap();
-    assert!(gave_way >= CAP / 2 && gave_way <= 2 * CAP + 1, "{gave_way}");
+    assert!((CAP / 2..=2 * CAP + 1).contains(&gave_way), "{gave_way}");
 }
 
 #[test]
