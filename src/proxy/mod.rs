@@ -4,10 +4,11 @@
 //! * `service` is the walk of one request, with [`head`] for what its head says and `local` for the worker's cache,
 //! * `outgoing` writes the head for the application; only it makes what [`upstream`] sends,
 //! * `request_body` and `response_body` are what streams through,
-//! * `respond` builds every answer of the gate's own, `account` tells telemetry once.
+//! * `respond` builds every answer of the gate's own (`grpc` says it as gRPC does), `account` tells telemetry once.
 
 mod account;
 mod client;
+mod grpc;
 mod head;
 mod local;
 mod outgoing;

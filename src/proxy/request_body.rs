@@ -51,6 +51,8 @@ pub(super) struct BodyProgress {
     /// The application would take more, the client has not sent it.
     pub(super) waiting_for_client: Cell<bool>,
     pub(super) fault: Cell<Option<BodyFault>>,
+    /// A gRPC call: both sides may be silent for as long as the client's own deadline allows.
+    pub(super) patient: bool,
 }
 
 /// The body, as hyper's client sends it. An error makes hyper drop the connection to the application in the middle of the message.
@@ -69,8 +71,8 @@ struct Stream {
 }
 
 impl RequestBody {
-    /// Starts the request numbered next on `connection`.
-    pub(super) fn start(inner: Incoming, connection: &Link) -> Self {
+    /// Starts the request numbered next on `connection`. `patient`: its client may be silent.
+    pub(super) fn start(inner: Incoming, connection: &Link, patient: bool) -> Self {
         let request = connection.request_started(!inner.is_end_stream());
         if inner.is_end_stream() {
             return Self::empty();
@@ -79,6 +81,7 @@ impl RequestBody {
             last: Cell::new(Instant::now()),
             waiting_for_client: Cell::new(false),
             fault: Cell::new(None),
+            patient,
         };
         Self {
             stream: Some(Stream {
@@ -149,6 +152,9 @@ impl Stream {
             Poll::Pending => {
                 if !self.progress.waiting_for_client.replace(true) {
                     self.progress.last.set(Instant::now());
+                }
+                if self.progress.patient {
+                    return Poll::Pending;
                 }
                 let deadline = self.progress.last.get() + BODY_STALL_TIMEOUT;
                 ready!(self.stall.poll(cx, deadline));
@@ -256,7 +262,7 @@ mod tests {
             let result = Cell::new(None);
             let start = Instant::now();
             let service = service_fn(|incoming: http::Request<Incoming>| {
-                let body = RequestBody::start(incoming.into_body(), &connection);
+                let body = RequestBody::start(incoming.into_body(), &connection, false);
                 async {
                     let read = body.collect().await.map(|all| all.to_bytes());
                     result.set(Some((read, start.elapsed())));

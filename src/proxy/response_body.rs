@@ -12,6 +12,7 @@ use hyper::body::Incoming;
 use tokio::time::Instant;
 
 use super::account::Account;
+use super::grpc;
 use super::local::Local;
 use super::timer::Timer;
 use super::upstream::Ticket;
@@ -116,7 +117,12 @@ impl Body for Reply {
                 }
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(data) => this.rest = data,
-                    Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
+                    Err(other) => {
+                        if let Some(status) = other.trailers_ref().and_then(grpc::status_of) {
+                            this.account.grpc_status = Some(status);
+                        }
+                        return Poll::Ready(Some(Ok(other)));
+                    }
                 },
             }
         }
