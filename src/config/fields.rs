@@ -194,6 +194,15 @@ static UPSTREAM: Table = Table {
             Preset::Duration(UpstreamSettings::DEFAULT_POOL_IDLE_TIMEOUT),
             "How long an idle connection is kept: less than the application keeps it.",
         ),
+        Field::with_default(
+            "forward_trailers",
+            Kind::List {
+                of: &Kind::Text(&text::HEADER_NAME),
+                at_least_one: false,
+            },
+            Preset::Nothing,
+            "Names of request trailers that reach the application; all others are dropped. No name that the gate sets, that frames the message or that carries credentials.",
+        ),
     ]],
     one_of: None,
 };

@@ -1,10 +1,15 @@
 //! `upstream:`, the application.
 
+use std::sync::Arc;
+
+use http::HeaderName;
 use http::uri::Authority;
 
-use super::problem::{Mistake, shown};
-use super::record::{Data, Record};
-use crate::proxy::{HostHeader, UpstreamSettings};
+use super::IdentitySettings;
+use super::problem::{Mistake, Problems, shown};
+use super::record::{Data, Item, Record};
+use crate::identity::{ManagedNames, Mapping, Underscores, looks_like};
+use crate::proxy::{HostHeader, TokenSettings, TokenSource, UpstreamSettings};
 
 const DEFAULT_PORT: u16 = 80;
 
@@ -17,6 +22,7 @@ pub(super) fn settings(root: &Record) -> Option<UpstreamSettings> {
             connect_timeout: UpstreamSettings::DEFAULT_CONNECT_TIMEOUT,
             response_timeout: UpstreamSettings::DEFAULT_RESPONSE_TIMEOUT,
             pool_idle_timeout: UpstreamSettings::DEFAULT_POOL_IDLE_TIMEOUT,
+            forward_trailers: Arc::default(),
         }),
         Data::Record(record) => Some(UpstreamSettings {
             authority: authority(record.text("url")?).ok()?,
@@ -27,8 +33,63 @@ pub(super) fn settings(root: &Record) -> Option<UpstreamSettings> {
             connect_timeout: record.duration("connect_timeout")?,
             response_timeout: record.duration("response_timeout")?,
             pool_idle_timeout: record.duration("pool_idle_timeout")?,
+            forward_trailers: trailers(record)
+                .filter_map(|item| header_name(item))
+                .collect(),
         }),
         _ => None,
+    }
+}
+
+fn trailers(upstream: &Record) -> impl Iterator<Item = &Item> {
+    upstream.items("forward_trailers").iter()
+}
+
+fn header_name(item: &Item) -> Option<HeaderName> {
+    HeaderName::from_bytes(item.text()?.as_bytes()).ok()
+}
+
+/// A trailer comes after the request was judged, and some servers make headers of trailers: none may say who asks, or how the request is read
+/// (threat H6).
+pub(super) fn check_trailers(
+    root: &Record,
+    token: Option<&TokenSettings>,
+    identity: Option<&IdentitySettings>,
+    problems: &mut Problems,
+) {
+    let Some(upstream) = root.record("upstream") else {
+        return;
+    };
+    let mapped: Vec<String> = identity
+        .iter()
+        .flat_map(|identity| identity.headers.iter().flatten())
+        .map(|rule| rule.header.to_string())
+        .collect();
+    let strip = identity.map_or(&[][..], |identity| &identity.strip);
+    let managed = ManagedNames::new(&mapped, strip, Underscores::Drop);
+    for item in trailers(upstream) {
+        let Some(name) = header_name(item) else {
+            continue;
+        };
+        let mut sources = token.iter().flat_map(|token| &token.sources);
+        let holds_tokens = sources.any(|source| match source {
+            TokenSource::Header { name: own, .. } => looks_like(&name, own),
+            TokenSource::Cookie { .. } | TokenSource::Query { .. } => false,
+        });
+        let why = match Mapping::forbidden_target(&name) {
+            Some(why) => Some(why),
+            None if managed.covers(name.as_str()) => Some("only the gate may set it"),
+            None if holds_tokens => Some("it carries credentials"),
+            None if name.as_str().contains('_') => Some("servers take `_` for `-`"),
+            None => None,
+        };
+        if let Some(why) = why {
+            problems.error(
+                &item.place,
+                Mistake::new(format!("`{}` cannot be a trailer: {why}", item.shown))
+                    .hint("take it out of the list; the application gets headers before the body"),
+            );
+        }
     }
 }
 

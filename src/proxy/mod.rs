@@ -3,6 +3,7 @@
 //! * [`client`] is the side of the clients: workers, connections and their timeouts,
 //! * `service` is the walk of one request, with [`head`] for what its head says and `local` for the worker's cache,
 //! * `outgoing` writes the head for the application; only it makes what [`upstream`] sends,
+//! * `tunnel` is what an upgraded connection becomes,
 //! * `request_body` and `response_body` are what streams through,
 //! * `respond` builds every answer of the gate's own (`grpc` says it as gRPC does), `account` tells telemetry once.
 
@@ -19,10 +20,12 @@ mod service;
 #[cfg(test)]
 mod tests;
 mod timer;
+mod tunnel;
 mod upstream;
 
 pub use client::listen;
 pub use head::{bound, cross_site, source};
+pub use tunnel::TunnelSettings;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,6 +46,7 @@ pub struct Gate {
     pub mapping: Mapping,
     pub token: TokenSettings,
     pub upstream: UpstreamSettings,
+    pub tunnels: TunnelSettings,
     pub trusted_proxies: Vec<ipnet::IpNet>,
     /// Bytes of each worker's token cache.
     pub cache_max_bytes: usize,
@@ -63,6 +67,8 @@ pub struct UpstreamSettings {
     pub response_timeout: Duration,
     /// How long an idle connection is kept: below any usual keep-alive.
     pub pool_idle_timeout: Duration,
+    /// Request trailers that reach the application. Never managed names; a check of the configuration sees to it.
+    pub forward_trailers: Arc<[http::HeaderName]>,
 }
 
 /// `upstream.host`.

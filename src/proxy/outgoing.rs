@@ -14,6 +14,7 @@ use crate::proxy::head::credentials::{self, Kept};
 use crate::proxy::head::forwarded::Forwarded;
 use crate::proxy::head::source::FoundToken;
 use crate::proxy::head::target::Target;
+use crate::proxy::head::websocket::{self, Handshake};
 use crate::verify::{Counterparts, Rejection};
 
 /// A head without hop-by-hop headers, managed names and their look-alikes. Its credentials are still in it.
@@ -23,6 +24,8 @@ pub(super) struct Clean {
     target: Target,
     /// How many lines hygiene removed.
     pub(super) stripped: usize,
+    /// The client asks for a WebSocket.
+    upgrades: bool,
 }
 
 impl Clean {
@@ -32,12 +35,14 @@ impl Clean {
         managed: &ManagedNames,
     ) -> Result<Self, Rejection> {
         let mut headers = head.headers;
+        let upgrades = websocket::is_asked_for(&head.method, head.version, &headers);
         let stripped = managed.clean(&mut headers)?;
         Ok(Self {
             method: head.method,
             headers,
             target,
             stripped,
+            upgrades,
         })
     }
 }
@@ -68,13 +73,15 @@ impl<'r> Sent<'r> {
 pub(super) struct Outgoing {
     pub(super) head: Parts,
     pub(super) body: RequestBody,
+    /// The request asks for a WebSocket: its answer may be a 101.
+    pub(super) handshake: Option<Handshake>,
 }
 
 impl Outgoing {
     /// Writes the head that the application gets. `permit` was given for the token in `sent`, when there is one.
     pub(super) fn write(
         clean: Clean,
-        body: RequestBody,
+        mut body: RequestBody,
         gate: &Gate,
         route: &Route,
         permit: &Permit<'_>,
@@ -86,6 +93,7 @@ impl Outgoing {
             mut headers,
             target,
             stripped: _,
+            upgrades,
         } = clean;
         let Target {
             mut path_and_query,
@@ -115,7 +123,20 @@ impl Outgoing {
             None => upstream_host(gate)?,
         };
         headers.insert(HOST, host);
-        frame(&mut headers, &method, &body);
+        body.pass_trailers(&gate.upstream.forward_trailers);
+        frame(
+            &mut headers,
+            &method,
+            &body,
+            &gate.upstream.forward_trailers,
+        );
+        let handshake = match upgrades {
+            true => Some(Handshake::read(&headers, !body.is_empty())?),
+            false => None,
+        };
+        if handshake.is_some() {
+            Handshake::write(&mut headers);
+        }
         if let Some(token) = permit.token() {
             for (name, value) in gate.mapping.lines(token)? {
                 headers.insert(name, value);
@@ -124,6 +145,7 @@ impl Outgoing {
         Ok(Self {
             head: parts(method, path_and_query, headers)?,
             body,
+            handshake,
         })
     }
 }
@@ -133,7 +155,12 @@ fn upstream_host(gate: &Gate) -> Result<HeaderValue, Rejection> {
 }
 
 /// The body's framing is written anew; what the client said of it is forgotten.
-fn frame(headers: &mut HeaderMap, method: &Method, body: &RequestBody) {
+fn frame(
+    headers: &mut HeaderMap,
+    method: &Method,
+    body: &RequestBody,
+    trailers: &[http::HeaderName],
+) {
     for name in [
         CONTENT_LENGTH,
         TRANSFER_ENCODING,
@@ -156,6 +183,10 @@ fn frame(headers: &mut HeaderMap, method: &Method, body: &RequestBody) {
         // hyper would leave out the body of a GET whose length is unknown.
         None => {
             headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+            // Only announced trailers are written.
+            for name in trailers {
+                headers.append(TRAILER, HeaderValue::from(name.clone()));
+            }
         }
     }
 }

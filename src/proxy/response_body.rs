@@ -47,7 +47,8 @@ pub(super) struct Reply {
     content: Content,
     /// The rest of a piece that was larger than the connection takes at once.
     rest: Bytes,
-    account: Account,
+    /// None: a tunnel's, which tells by itself.
+    account: Option<Account>,
     connection: Link,
 }
 
@@ -61,7 +62,7 @@ impl Reply {
         Self {
             content: Content::Own(Some(body).filter(|b| !b.is_empty())),
             rest: Bytes::new(),
-            account,
+            account: Some(account),
             connection: connection.clone(),
         }
     }
@@ -70,7 +71,17 @@ impl Reply {
         Self {
             content: Content::Application(body),
             rest: Bytes::new(),
-            account,
+            account: Some(account),
+            connection: connection.clone(),
+        }
+    }
+
+    /// Nothing: the bytes behind a 101 are no body.
+    pub(super) fn switching(connection: &Link) -> Self {
+        Self {
+            content: Content::Own(None),
+            rest: Bytes::new(),
+            account: None,
             connection: connection.clone(),
         }
     }
@@ -112,14 +123,17 @@ impl Body for Reply {
                         DownloadFault::Reset => Reason::UpstreamReset,
                         DownloadFault::Stalled => Reason::UpstreamTimeout,
                     };
-                    this.account.application_failed(reason, &fault.to_string());
+                    if let Some(account) = &mut this.account {
+                        account.application_failed(reason, &fault.to_string());
+                    }
                     return Poll::Ready(Some(Err(fault)));
                 }
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(data) => this.rest = data,
                     Err(other) => {
-                        if let Some(status) = other.trailers_ref().and_then(grpc::status_of) {
-                            this.account.grpc_status = Some(status);
+                        let status = other.trailers_ref().and_then(grpc::status_of);
+                        if let (Some(_), Some(account)) = (status, &mut this.account) {
+                            account.grpc_status = status;
                         }
                         return Poll::Ready(Some(Ok(other)));
                     }

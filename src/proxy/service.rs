@@ -2,6 +2,7 @@
 //!
 //! Nothing is forwarded but an [`Outgoing`], which is made of a [`Clean`] head and a permit of the route.
 
+use std::cell::Cell;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
@@ -21,8 +22,9 @@ use super::local::{Local, Worker};
 use super::outgoing::{Clean, Outgoing, Sent};
 use super::request_body::RequestBody;
 use super::respond::{self, Words};
-use super::response_body::{Download, Reply};
-use super::upstream::{self, Failure};
+use super::response_body::Reply;
+use super::tunnel::Tunnel;
+use super::upstream::{self, Answer, Failure};
 use super::{bound, cross_site, grpc};
 use crate::keys::SourceId;
 use crate::policy::Access;
@@ -39,6 +41,8 @@ pub(super) struct Client {
     pub(super) worker: Rc<Worker>,
     pub(super) peer: Peer,
     pub(super) connection: Link,
+    /// What the connection becomes when the 101 is written.
+    pub(super) tunnel: Cell<Option<Tunnel>>,
 }
 
 /// Why a request does not get the application's answer.
@@ -73,7 +77,13 @@ pub(super) async fn answer(client: &Client, request: Request<Incoming>) -> Respo
     account.protocol = protocol(head.version);
     let walked = unless_it_panics(walk(&local, &client.peer, head, body, &mut account)).await;
     let mut response = match walked {
-        Some(Ok(mut response)) => {
+        Some(Ok(Answer::Switched(head, application))) => {
+            let settings = local.gate.tunnels;
+            let tunnel = Tunnel::new(account, application, settings);
+            client.tunnel.set(Some(tunnel));
+            return head.map(|()| Reply::switching(&client.connection));
+        }
+        Some(Ok(Answer::Ordinary(mut response))) => {
             account.status = Some(response.status().as_u16());
             account.grpc_status = grpc::status_of(response.headers());
             client.connection.before_answer(&mut response, false);
@@ -106,7 +116,7 @@ async fn walk(
     mut head: Parts,
     body: RequestBody,
     account: &mut Account,
-) -> Result<Response<Download>, Stop> {
+) -> Result<Answer, Stop> {
     let gate = &local.gate;
     let tidied = match head.version {
         Version::HTTP_2 => fields::tidy(&mut head, gate.token.max_head()),

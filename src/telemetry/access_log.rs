@@ -429,7 +429,7 @@ mod tests {
             let record = AccessRecord { path: Some(&path), kid: Some(&kid), detail: Some(&detail), ..unknown() };
             let line = json(&record, 0);
             prop_assert!(!line.chars().any(char::is_control));
-            prop_assert_eq!(read(&line).len(), 16);
+            prop_assert_eq!(read(&line).len(), 17);
             prop_assert!(!text(&record, 0).chars().any(char::is_control));
         }
     }

@@ -1,5 +1,6 @@
 //! An HTTP/1.1 connection: hyper under limits.
 
+use std::cell::Cell;
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::rc::Rc;
@@ -38,9 +39,11 @@ pub(in crate::proxy) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
         worker: Rc::clone(&worker),
         peer,
         connection: Link::Http1(Rc::clone(&state)),
+        tunnel: Cell::default(),
     });
+    let served = Rc::clone(&client);
     let service = service_fn(move |request| {
-        let client = Rc::clone(&client);
+        let client = Rc::clone(&served);
         async move { Ok::<_, Infallible>(service::answer(&client, request).await) }
     });
     let mut connection = Builder::new()
@@ -65,12 +68,29 @@ pub(in crate::proxy) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
         }
     };
     match ended {
-        // After a request that offered an upgrade hyper leaves the socket to be shut down by others.
+        // After a request that offered an upgrade hyper leaves the socket to others.
         Ok(()) => {
-            let _ = connection.into_parts().io.into_inner().shutdown().await;
+            let parts = connection.into_parts();
+            let mut io = parts.io.into_inner().into_inner();
+            match client.tunnel.take() {
+                // The timers of `TimedIo` are those of HTTP.
+                Some(tunnel) => tokio::select! {
+                    () = tunnel.run(io.into_stream(), parts.read_buf) => {}
+                    () = aborted(&mut phase) => {}
+                },
+                None => {
+                    let _ = io.shutdown().await;
+                }
+            }
         }
         Err(error) => tell(&worker, address, &state, &error),
     }
+}
+
+/// A tunnel may take all the time of a drain.
+async fn aborted(phase: &mut watch::Receiver<Phase>) {
+    // An error: whoever runs the workers is gone.
+    let _ = phase.wait_for(|phase| *phase == Phase::Aborting).await;
 }
 
 /// Counts what hyper answered, or dropped, before the service saw a request.

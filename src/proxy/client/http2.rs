@@ -1,5 +1,6 @@
 //! An HTTP/2 connection: hyper under limits (threats D4 to D7), with our own timers around it.
 
+use std::cell::Cell;
 use std::convert::Infallible;
 use std::error::Error as _;
 use std::pin::pin;
@@ -66,6 +67,7 @@ pub(in crate::proxy) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
                     worker,
                     peer,
                     connection: Link::Http2(streams.polled()),
+                    tunnel: Cell::default(),
                 };
                 Ok::<_, Infallible>(service::answer(&client, request).await)
             }

@@ -62,6 +62,11 @@ impl<S> Rewound<S> {
     pub(in crate::proxy) fn new(first: Bytes, stream: S) -> Self {
         Self { first, stream }
     }
+
+    /// The stream, when a head was read: it was longer than what came first.
+    pub(in crate::proxy) fn into_inner(self) -> S {
+        self.stream
+    }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Rewound<S> {

@@ -206,6 +206,11 @@ impl<S, W: Watch> TimedIo<S, W> {
         TimedIo::new(self.stream, state)
     }
 
+    /// The socket without timers, for what is no HTTP.
+    pub(in crate::proxy) fn into_stream(self) -> S {
+        self.stream
+    }
+
     /// Watches for a peer that takes nothing.
     fn after_write(
         &mut self,

@@ -112,8 +112,8 @@ fn b05_s11_an_upgrade_is_answered_plainly_and_what_follows_is_judged() {
     assert_eq!(client.answer().status, 200);
     client.answer().is(401, "missing_token");
     let request = app.only();
-    assert_eq!(request.one("upgrade"), None);
-    assert_eq!(request.one("connection"), None);
+    assert_eq!(request.one("upgrade"), Some("websocket"));
+    assert_eq!(request.one("connection"), Some("Upgrade"));
 }
 
 #[test]

@@ -2,12 +2,17 @@
 
 mod binding;
 mod framing;
+mod grpc;
 mod hpack;
 mod http2;
+mod http2_life;
 mod http2_limits;
+mod http2_time;
 mod identity;
 mod life;
 mod raw_http2;
+mod streaming;
 pub(in crate::proxy) mod testing;
 mod upstream;
 mod vectors;
+mod websocket;
