@@ -33,9 +33,7 @@ pub(super) fn settings(root: &Record) -> Option<UpstreamSettings> {
             connect_timeout: record.duration("connect_timeout")?,
             response_timeout: record.duration("response_timeout")?,
             pool_idle_timeout: record.duration("pool_idle_timeout")?,
-            forward_trailers: trailers(record)
-                .filter_map(|item| header_name(item))
-                .collect(),
+            forward_trailers: trailers(record).filter_map(header_name).collect(),
         }),
         _ => None,
     }

@@ -343,7 +343,7 @@ mod tests {
         let line = read(&json(&record, 1_790_170_386_042));
         assert_eq!(
             line.keys().map(String::as_str).collect::<Vec<_>>().len(),
-            16
+            17
         );
         for (name, expected) in [
             ("timestamp", "2026-09-23T13:33:06.042Z"),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use http::HeaderName;
 
 use super::raw_http2::*;
-use super::testing::{App, BOUND, Running, gate, route};
+use super::testing::{App, BOUND, Running, Written, gate, route, wait_until};
 use crate::policy::Access;
 
 fn call<'f>(path: &'f str, more: &[(&'f str, &'f str)]) -> Vec<(&'f str, &'f str)> {
@@ -182,4 +182,39 @@ fn an_answer_may_begin_before_the_request_ends() {
     client.data(1, b"", true);
     assert!(client.answer(1).complete);
     echo.join().unwrap();
+}
+
+#[test]
+fn the_access_log_has_the_status_that_was_sent_and_grpcs() {
+    use crate::telemetry::{AccessLog, AccessMode, LineFormat, LineWriter};
+    let app = App::start(|stream, _| {
+        let answer = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: grpc-status\r\n\r\n0\r\ngrpc-status: 5\r\n\r\n";
+        stream.write_all(answer.as_bytes()).is_ok()
+    });
+    let mut logging = gate(app.address, None);
+    let written = Written::default();
+    let writer = LineWriter::start(written.clone(), logging.metrics.log_lines_dropped()).unwrap();
+    logging.access_log =
+        AccessLog::new(writer.clone(), LineFormat::Json, AccessMode::All).map(Arc::new);
+    let gate = Running::start(logging);
+    let mut client = Http2::to(&gate);
+    client.headers(1, &call("/a/b", &[]), true);
+    is_status(&client.answer(1), "16", "missing_token: ");
+    client.headers(3, &call("/a/c", &[("authorization", &bearer())]), true);
+    assert_eq!(client.answer(3).trailer("grpc-status"), Some("5"));
+    let lines = || {
+        writer.flush(BOUND);
+        let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+        let lines = text.lines().map(|l| serde_json::from_str(l).unwrap());
+        lines.collect::<Vec<serde_json::Value>>()
+    };
+    wait_until("two lines", || lines().len() == 2);
+    let lines = lines();
+    for (line, decision, code) in [(&lines[0], "deny", 16), (&lines[1], "allow", 5)] {
+        assert_eq!(line["http.response.status_code"], 200);
+        assert_eq!(line["rpc.grpc.status_code"], code);
+        assert_eq!(line["auth.decision"], decision);
+        assert_eq!(line["network.protocol.version"], "2");
+    }
+    assert_eq!(lines[0]["auth.reason"], "missing_token");
 }
