@@ -19,10 +19,10 @@ pub(in crate::proxy) enum Protocol {
     /// A plain connection: HTTP/2 if it begins with the preface (prior knowledge, RFC 9113 §3.3), otherwise HTTP/1.1.
     Unknown,
     /// TLS where ALPN said `http/1.1` or nothing: HTTP/2 over TLS is what ALPN has agreed on (RFC 9113 §3.2), so nothing is guessed.
-    #[expect(dead_code, reason = "for the listener's TLS")]
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the listener's TLS"))]
     Http1,
     /// TLS where ALPN said `h2`.
-    #[expect(dead_code, reason = "for the listener's TLS")]
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the listener's TLS"))]
     Http2,
 }
 

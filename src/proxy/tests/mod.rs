@@ -2,14 +2,18 @@
 
 mod binding;
 mod framing;
+mod grpc;
 mod hpack;
 mod http2;
 mod http2_app;
+mod http2_life;
 mod http2_limits;
+mod http2_time;
 mod identity;
 mod life;
 mod preflight;
 mod raw_http2;
+mod streaming;
 pub(in crate::proxy) mod testing;
 mod upstream;
 mod upstream_http2;
