@@ -78,6 +78,15 @@ static UPSTREAM: Table = Table {
             Preset::Duration(UpstreamSettings::DEFAULT_POOL_IDLE_TIMEOUT),
             "How long an idle HTTP/1.1 connection is kept: less than the application keeps it. One of HTTP/2 is kept for 30s; `0s` keeps none of either.",
         ),
+        Field::with_default(
+            "forward_trailers",
+            Kind::List {
+                of: &Kind::Text(&text::HEADER_NAME),
+                at_least_one: false,
+            },
+            Preset::Nothing,
+            "Names of request trailers that reach the application; all others are dropped. No name that the gate sets, that frames the message or that carries credentials.",
+        ),
     ]],
     one_of: None,
 };

@@ -15,6 +15,7 @@ mod fields_identity;
 mod fields_issuer;
 mod fields_listen;
 mod fields_upstream;
+mod forward_trailers;
 mod identity;
 mod issuers;
 mod key_material;
@@ -318,6 +319,7 @@ fn build(text: &str, options: &LoadOptions, problems: &mut Problems) -> Option<C
     let token = token::settings(root, problems);
     let identity = identity::settings(root, token.as_ref(), problems);
     bindings::check_places(root, token.as_ref(), identity.as_ref(), problems);
+    forward_trailers::check(root, token.as_ref(), identity.as_ref(), problems);
     let strict_paths = routes::strict_paths(root);
     let routes = routes::routes(root, strict_paths, problems);
     let keys_snapshot_dir = server::keys_snapshot_dir(root, &issuers, options, problems);

@@ -7,7 +7,7 @@ use rustls_pki_types::ServerName;
 use super::problem::{Mistake, Place, Problems};
 use super::record::{Data, Item, Record};
 use super::upstream_url::{self, UpstreamUrl};
-use super::{LoadOptions, secret};
+use super::{LoadOptions, forward_trailers, secret};
 use crate::proxy::{
     ChunkedBodies, HostHeader, Protocol, TlsFiles, TlsMaterial, TlsMistake, TlsPems, Transport,
     UpstreamSettings, UpstreamTls,
@@ -35,6 +35,7 @@ pub(super) fn settings(
                 connect_timeout: UpstreamSettings::DEFAULT_CONNECT_TIMEOUT,
                 response_timeout: UpstreamSettings::DEFAULT_RESPONSE_TIMEOUT,
                 pool_idle_timeout: UpstreamSettings::DEFAULT_POOL_IDLE_TIMEOUT,
+                forward_trailers: Arc::default(),
             });
         }
         Data::Record(record) => record,
@@ -60,6 +61,7 @@ pub(super) fn settings(
         connect_timeout: record.duration("connect_timeout")?,
         response_timeout: record.duration("response_timeout")?,
         pool_idle_timeout: record.duration("pool_idle_timeout")?,
+        forward_trailers: forward_trailers::names(record),
     })
 }
 

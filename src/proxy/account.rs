@@ -30,6 +30,10 @@ pub(super) struct Account {
     token: Option<Arc<VerifiedToken>>,
     seen: Seen,
     pub(super) status: Option<u16>,
+    /// `grpc-status`, the gate's own or the application's.
+    pub(super) grpc_status: Option<u32>,
+    /// Of HTTP, as the client speaks it.
+    pub(super) protocol: Option<&'static str>,
     /// How long the answer took; none: until now.
     answered_in: Option<Duration>,
     decision: Decision,
@@ -57,6 +61,8 @@ impl Account {
             token: None,
             seen: Seen::default(),
             status: None,
+            grpc_status: None,
+            protocol: None,
             answered_in: None,
             decision: Decision::Deny,
             reason: None,
@@ -179,6 +185,8 @@ impl Drop for Account {
                 path: Some(self.uri.path()),
                 route: self.route.as_ref().map(|(_, name)| &**name),
                 status: self.status,
+                grpc_status: self.grpc_status,
+                protocol: self.protocol,
                 client: self.client,
                 duration,
                 decision: self.decision,
@@ -220,6 +228,8 @@ pub(super) fn unreadable_request(
                 path: None,
                 route: None,
                 status,
+                grpc_status: None,
+                protocol: None,
                 client,
                 duration: Duration::ZERO,
                 decision,

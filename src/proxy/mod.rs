@@ -5,10 +5,11 @@
 //! * `outgoing` writes the head for the application; only it makes what [`upstream`] sends,
 //! * `tunnel` is what an upgraded connection becomes,
 //! * `request_body` and `response_body` are what streams through,
-//! * `respond` builds every answer of the gate's own, `account` tells telemetry once.
+//! * `respond` builds every answer of the gate's own (`grpc` says it as gRPC does), `account` tells telemetry once.
 
 mod account;
 mod client;
+mod grpc;
 mod head;
 mod local;
 mod outgoing;
@@ -72,6 +73,8 @@ pub struct UpstreamSettings {
     pub response_timeout: Duration,
     /// How long an idle connection is kept: below any usual keep-alive.
     pub pool_idle_timeout: Duration,
+    /// Request trailers that reach the application. Never managed names; a check of the configuration sees to it.
+    pub forward_trailers: Arc<[http::HeaderName]>,
 }
 
 /// What is under HTTP, by the scheme of `upstream.url`.

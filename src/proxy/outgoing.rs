@@ -1,13 +1,15 @@
 //! From the client's head to the application's, in steps that cannot be skipped: only a [`Clean`] head becomes an [`Outgoing`] request, and
 //! only with a [`Permit`].
 
-use http::header::{CONTENT_LENGTH, EXPECT, HOST, TE, TRAILER, TRANSFER_ENCODING, UPGRADE};
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, EXPECT, HOST, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+};
 use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Uri, Version};
 
 use super::request_body::RequestBody;
-use super::{ChunkedBodies, Gate, HostHeader};
+use super::{ChunkedBodies, Gate, HostHeader, UpstreamSettings};
 use crate::identity::ManagedNames;
 use crate::policy::{Access, Permit, Route};
 use crate::proxy::head::credentials::{self, Kept};
@@ -85,7 +87,7 @@ impl Outgoing {
     /// Writes the head that the application gets. `permit` was given for the token in `sent`, when there is one.
     pub(super) fn write(
         clean: Clean,
-        body: RequestBody,
+        mut body: RequestBody,
         gate: &Gate,
         route: &Route,
         permit: &Permit<'_>,
@@ -128,7 +130,8 @@ impl Outgoing {
             None => upstream_host(gate)?,
         };
         headers.insert(HOST, host);
-        frame(&mut headers, &method, &body, gate.upstream.chunked)?;
+        body.pass_trailers(&gate.upstream.forward_trailers);
+        frame(&mut headers, &method, &body, &gate.upstream)?;
         let handshake = match upgrades {
             true => Some(Handshake::read(&headers, !body.is_empty())?),
             false => None,
@@ -170,7 +173,7 @@ fn frame(
     headers: &mut HeaderMap,
     method: &Method,
     body: &RequestBody,
-    chunked: ChunkedBodies,
+    settings: &UpstreamSettings,
 ) -> Result<(), Rejection> {
     for name in [
         CONTENT_LENGTH,
@@ -191,7 +194,7 @@ fn frame(
         Some(length) => {
             headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
         }
-        None if chunked == ChunkedBodies::Refuse => {
+        None if settings.chunked == ChunkedBodies::Refuse => {
             return Err(Rejection::BadRequest {
                 status: 411,
                 why: "the request has a body, but no `Content-Length`".to_owned(),
@@ -200,6 +203,12 @@ fn frame(
         // hyper would leave out the body of a GET whose length is unknown.
         None => {
             headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+            // Some servers take such a body for the next request of a kept connection (uWSGI's `http11-socket`): this one is not kept.
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+            // Only announced trailers are written.
+            for name in &*settings.forward_trailers {
+                headers.append(TRAILER, HeaderValue::from(name.clone()));
+            }
         }
     }
     Ok(())

@@ -11,6 +11,7 @@ use http_body::{Body, Frame, SizeHint};
 use tokio::time::Instant;
 
 use super::account::Account;
+use super::grpc;
 use super::local::Local;
 use super::timer::Timer;
 use super::upstream::Ticket;
@@ -129,7 +130,13 @@ impl Body for Reply {
                 }
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(data) => this.rest = data,
-                    Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
+                    Err(other) => {
+                        let status = other.trailers_ref().and_then(grpc::status_of);
+                        if let (Some(_), Some(account)) = (status, &mut this.account) {
+                            account.grpc_status = status;
+                        }
+                        return Poll::Ready(Some(Ok(other)));
+                    }
                 },
             }
         }

@@ -30,7 +30,7 @@ pub(in crate::proxy) struct Accepted {
 }
 
 impl Accepted {
-    pub(super) fn new(
+    pub(in crate::proxy) fn new(
         address: Option<IpAddr>,
         transport: Transport,
         state: Rc<ConnectionState>,

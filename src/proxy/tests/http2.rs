@@ -219,6 +219,10 @@ fn h04_s13_what_h2_lets_through_and_has_two_readings_is_refused_by_the_gate() {
     );
     let long = format!("/{}", "a".repeat(8 * 1024));
     each_ends_in(Fate::Refused(414), &[("a long path", get(&long, &[]))]);
+
+    let app = App::plain();
+    let mut client = Http2::to(&Running::before(&app));
+    client.get(1, "/", &[("host", "b")]).is(400, "bad_request");
 }
 
 #[test]

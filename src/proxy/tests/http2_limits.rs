@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::time::Instant;
 
 use super::raw_http2::*;
-use super::testing::{App, BOUND, PUBLIC, Running, gate, get as get_1, route, wait_until};
+use super::testing::{App, BOUND, PUBLIC, Running, gate, get as get_1, route};
 
 const REFUSED_STREAM: u32 = 0x7;
 

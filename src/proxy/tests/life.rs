@@ -152,20 +152,6 @@ fn an_abort_ends_everything_now() {
     assert_eq!(busy.rest(), b"");
 }
 
-/// What is written to it, readable from outside.
-#[derive(Clone, Default)]
-struct Written(Arc<std::sync::Mutex<Vec<u8>>>);
-
-impl std::io::Write for Written {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 #[test]
 fn h15_the_access_log_has_one_line_a_request_and_no_token_or_query() {
     use crate::telemetry::{AccessLog, AccessMode, LineFormat, LineWriter};

@@ -442,6 +442,7 @@ pub(in crate::proxy) fn gate(app: SocketAddr, routes: Option<Vec<RouteConfig>>) 
             connect_timeout: UpstreamSettings::DEFAULT_CONNECT_TIMEOUT,
             response_timeout: UpstreamSettings::DEFAULT_RESPONSE_TIMEOUT,
             pool_idle_timeout: Duration::from_secs(600),
+            forward_trailers: Arc::default(),
         },
         tunnels: TunnelSettings::default(),
         trusted_proxies: Vec::new(),
@@ -586,4 +587,18 @@ pub(in crate::proxy) fn get(path: &str, lines: &str) -> String {
 
 pub(in crate::proxy) fn bearer() -> String {
     format!("Authorization: Bearer {}\r\n", testing::good(""))
+}
+
+/// What is written to it, readable from outside.
+#[derive(Clone, Default)]
+pub(in crate::proxy) struct Written(pub(in crate::proxy) Arc<Mutex<Vec<u8>>>);
+
+impl Write for Written {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use h2::Reason;
-use http::header::{CONTENT_LENGTH, HOST, TE, TRANSFER_ENCODING};
+use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TE, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::uri::{Authority, Scheme};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
@@ -74,7 +74,9 @@ fn was_not_processed(error: &h2::Error) -> bool {
 fn write(head: &Parts, scheme: &Scheme) -> Option<Request<()>> {
     let mut headers = head.headers.clone();
     let host = headers.remove(HOST)?;
+    // RFC 9113 §8.2.2: of a connection.
     headers.remove(TRANSFER_ENCODING);
+    headers.remove(CONNECTION);
     if head.extensions.get::<TakesTrailers>().is_some() {
         headers.insert(TE, HeaderValue::from_static("trailers"));
     }

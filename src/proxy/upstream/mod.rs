@@ -250,7 +250,7 @@ async fn in_time<F: Future>(
 }
 
 /// Until when to go on waiting: `response_timeout` runs from the end of the request body, or from when the application last took a piece of it.
-/// While the client is the slow one, its own timer runs.
+/// While the client is the slow one, its own timer runs; a gRPC call has the deadline that its client keeps.
 fn patience(
     progress: Option<&BodyProgress>,
     sent: Instant,
@@ -258,7 +258,7 @@ fn patience(
 ) -> Option<Instant> {
     let now = Instant::now();
     let since = match progress {
-        Some(p) if p.waiting_for_client.get() => now,
+        Some(p) if p.patient || p.waiting_for_client.get() => now,
         Some(p) => p.last.get().max(sent),
         None => sent,
     };
