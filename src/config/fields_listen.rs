@@ -50,17 +50,17 @@ static TLS: Table = Table {
     groups: &[&[
         Field::required(
             "certificate_file",
-            Kind::Text(&text::PATH),
+            Kind::Text(&text::LIVE_PATH),
             "PEM: the gate's certificate first, then those that lead to its root.",
         ),
         Field::required(
             "private_key_file",
-            Kind::Text(&text::PATH),
+            Kind::Text(&text::LIVE_PATH),
             "PEM: the certificate's private key (PKCS#8, PKCS#1 or SEC 1), not encrypted.",
         ),
         Field::optional(
             "client_ca_file",
-            Kind::Text(&text::PATH),
+            Kind::Text(&text::LIVE_PATH),
             "clients are not asked for certificates",
             "PEM: the roots that clients' certificates must lead to.",
         ),

@@ -1,4 +1,4 @@
-//! Where the gate listens, as a process: TLS whose certificate is renewed while it runs, a socket on a path, and no file descriptor left.
+//! Where the gate listens, as a process: TLS whose certificate is renewed while it runs, a socket on a path, and the cap on connections.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -6,7 +6,6 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -231,47 +230,6 @@ fn a_socket_on_a_path_is_taken_from_a_dead_gate_only_and_gone_after_the_stop() {
     signal(&third, "-TERM");
     eventually("the stop", || (!third.is_alive()).then_some(()));
     assert!(!path.exists());
-}
-
-#[test]
-fn d08_without_a_file_descriptor_left_the_gate_waits_and_does_not_spin() {
-    let (issuer, application) = (Issuer::start(), Application::start());
-    let gate = Gate::start(&configuration(&issuer, &application, "workers: 1\n"));
-    let token = issuer.token(json!({}));
-    assert_eq!(request(gate.port, "GET /", Some(&token), "").status, 200);
-    let open_files = |limit: &str| {
-        let set = Command::new("prlimit")
-            .args(["--pid", &gate.pid().to_string(), limit])
-            .status()
-            .unwrap();
-        assert!(set.success());
-    };
-    // As many as are open, whichever they are.
-    let open = std::fs::read_dir(format!("/proc/{}/fd", gate.pid())).unwrap();
-    let highest = open
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<usize>().ok())
-        .max()
-        .unwrap();
-    open_files(&format!("--nofile={}:4096", highest + 1));
-    let begun = Instant::now();
-    let tries = || gate.log().matches("cannot accept a connection").count();
-    // Whatever numbers below were free are taken first.
-    let mut waiting: Vec<TcpStream> = (0..highest + 2)
-        .map(|_| TcpStream::connect(("127.0.0.1", gate.port)).unwrap())
-        .collect();
-    eventually("the first failures", || (tries() >= 5).then_some(()));
-    let most = begun.elapsed().as_millis() / Duration::from_millis(100).as_millis() + 2;
-    assert!(
-        tries() as u128 <= most,
-        "{} in {:?}",
-        tries(),
-        begun.elapsed()
-    );
-    open_files("--nofile=4096:4096");
-    for stream in &mut waiting {
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        assert_eq!(status(stream, &token).as_deref(), Some("200"));
-    }
 }
 
 #[test]
