@@ -13,6 +13,7 @@ mod key_watch;
 mod reload;
 mod signals;
 mod start;
+mod upstream_watch;
 mod watch;
 mod workers;
 

@@ -17,7 +17,7 @@ const LEVELS: &[&[&str]] = &[
     &["identity", "policy"],
     &["verify"],
     &["provider", "keys"],
-    &["jose", "clock"],
+    &["jose", "clock", "net"],
 ];
 
 /// Rooms and files without I/O.

@@ -15,7 +15,7 @@ use super::reload::{Reloader, count_keys, warn_of};
 use super::signals::{Asked, Signals};
 use super::watch::{Seen, Watch};
 use super::workers::Workers;
-use super::{CannotRun, assemble, key_snapshots, key_watch};
+use super::{CannotRun, assemble, key_snapshots, key_watch, upstream_watch};
 use crate::admin::{self, Admin};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
@@ -71,6 +71,7 @@ pub(super) async fn start_and_serve(
     );
     warn_of(&warnings);
     tokio::spawn(key_watch::watch(Arc::clone(&gate)));
+    tokio::spawn(upstream_watch::watch(Arc::clone(&gate)));
 
     let ended = tokio::select! {
         () = serve(&mut reloader, &mut watch, &gate, &admin, &mut signals) => {

@@ -13,6 +13,7 @@ mod fields_bindings;
 mod fields_decryption;
 mod fields_identity;
 mod fields_issuer;
+mod fields_upstream;
 mod identity;
 mod issuers;
 mod key_material;
@@ -52,6 +53,7 @@ mod token;
 mod tree;
 mod units;
 mod upstream;
+mod upstream_url;
 
 use std::collections::HashMap;
 use std::io::Read;
@@ -69,7 +71,7 @@ use crate::keys::decryption::DecryptionConfig;
 use crate::keys::source::SourceConfig;
 use crate::policy::{RouteConfig, StrictPaths};
 use crate::provider::Profile;
-use crate::proxy::{TokenSettings, UpstreamSettings};
+use crate::proxy::{TokenSettings, TunnelSettings, UpstreamSettings};
 use crate::telemetry::LogSettings;
 use crate::verify::Binding;
 
@@ -87,6 +89,7 @@ pub struct Config {
     /// Absent: the CPU quota of the cgroup, at least 1 (`app` finds it out).
     pub workers: Option<NonZeroUsize>,
     pub upstream: UpstreamSettings,
+    pub tunnels: TunnelSettings,
     pub issuers: Vec<IssuerSetup>,
     pub token: TokenSettings,
     pub identity: IdentitySettings,
@@ -303,7 +306,7 @@ fn build(text: &str, options: &LoadOptions, problems: &mut Problems) -> Option<C
 
     let listen = server::listen(root);
     let admin = server::admin(root);
-    let upstream = upstream::settings(root);
+    let upstream = upstream::settings(root, options, problems);
     let authority = upstream.as_ref().map(|upstream| &upstream.authority);
     server::check_addresses(root, listen, admin, authority, problems);
     let unverified_email = identity::unverified_email(root);
@@ -319,6 +322,7 @@ fn build(text: &str, options: &LoadOptions, problems: &mut Problems) -> Option<C
         admin: admin?,
         workers: server::workers(root),
         upstream: upstream?,
+        tunnels: server::tunnels(root)?,
         issuers,
         token: token?,
         identity: identity?,

@@ -26,7 +26,12 @@ pub(super) static PATH: TextKind = TextKind {
 pub(super) static LIVE_PATH: TextKind = free("the path of a file", one_line);
 pub(super) static DIRECTORY: TextKind = free("the path of a directory", one_line);
 pub(super) static UPSTREAM_URL: TextKind = free("a URL like `http://127.0.0.1:3000`", |text| {
-    super::upstream::authority(text).map(drop)
+    super::upstream_url::parse(text).map(drop)
+});
+pub(super) static UPSTREAM_HTTP: TextKind =
+    words("`auto`, `http1` or `http2`", &["auto", "http1", "http2"]);
+pub(super) static SERVER_NAME: TextKind = free("a host name or an IP address", |text| {
+    super::upstream_url::server_name(text).map(drop)
 });
 pub(super) static PROXY_URL: TextKind = free("a URL like `http://egress:3128`", |text| {
     super::keys::proxy(text).map(drop)
@@ -52,6 +57,10 @@ pub(super) static QUERY_NAME: TextKind = free("a query parameter name", query_na
 pub(super) static SCHEME: TextKind = free("an authorization scheme like `Bearer`", |text| {
     token(text, "an authorization scheme")
 });
+pub(super) static SUBPROTOCOL: TextKind = free(
+    "a subprotocol like `base64url.bearer.authorization.k8s.io`",
+    |text| token(text, "the beginning of a subprotocol"),
+);
 pub(super) static METHOD: TextKind = free("a method like `GET`", method);
 pub(super) static ROUTE_PATH: TextKind = free("a path like `/admin/*`", one_line);
 pub(super) static ENVIRONMENT_NAME: TextKind =
@@ -111,6 +120,7 @@ pub(super) static ENCRYPTION: TextKind = words(
 );
 pub(super) static PROVIDER: TextKind = words("a provider", ProviderKind::NAMES);
 pub(super) static HOST: TextKind = words("`preserve` or `upstream`", &["preserve", "upstream"]);
+pub(super) static CHUNKED: TextKind = words("`forward` or `refuse`", &["forward", "refuse"]);
 pub(super) static SECRET_ENCODING: TextKind = words("`raw` or `base64url`", &["raw", "base64url"]);
 pub(super) static NONCE_HASH: TextKind = words("`none` or `sha256`", &["none", "sha256"]);
 pub(super) static TOKEN_USE: TextKind = words("`id` or `access`", &["id", "access"]);
@@ -140,6 +150,8 @@ pub(super) static ACCESS: TextKind = words(
     &["required", "optional", "public"],
 );
 pub(super) static CREDENTIALS: TextKind = words("`strip` or `pass`", &["strip", "pass"]);
+pub(super) static CORS_PREFLIGHT: TextKind = words("`judge` or `pass`", &["judge", "pass"]);
+pub(super) static TOKEN_EXPIRY: TextKind = words("`close` or `keep`", &["close", "keep"]);
 pub(super) static STRICT_PATH: TextKind = words(
     "an ambiguity",
     &["semicolon", "encoded_slash", "double_slash"],

@@ -7,7 +7,7 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Uri, Version};
 
 use super::request_body::RequestBody;
-use super::{Gate, HostHeader};
+use super::{ChunkedBodies, Gate, HostHeader};
 use crate::identity::ManagedNames;
 use crate::policy::{Access, Permit, Route};
 use crate::proxy::head::credentials::{self, Kept};
@@ -15,6 +15,7 @@ use crate::proxy::head::forwarded::Forwarded;
 use crate::proxy::head::source::FoundToken;
 use crate::proxy::head::target::Target;
 use crate::proxy::head::websocket::{self, Handshake};
+use crate::proxy::upstream::TakesTrailers;
 use crate::verify::{Counterparts, Rejection};
 
 /// A head without hop-by-hop headers, managed names and their look-alikes. Its credentials are still in it.
@@ -22,6 +23,7 @@ pub(super) struct Clean {
     method: Method,
     headers: HeaderMap,
     target: Target,
+    takes_trailers: bool,
     /// How many lines hygiene removed.
     pub(super) stripped: usize,
     /// The client asks for a WebSocket.
@@ -35,12 +37,14 @@ impl Clean {
         managed: &ManagedNames,
     ) -> Result<Self, Rejection> {
         let mut headers = head.headers;
+        let takes_trailers = takes_trailers(&headers);
         let upgrades = websocket::is_asked_for(&head.method, head.version, &headers);
         let stripped = managed.clean(&mut headers)?;
         Ok(Self {
             method: head.method,
             headers,
             target,
+            takes_trailers,
             stripped,
             upgrades,
         })
@@ -92,6 +96,7 @@ impl Outgoing {
             method,
             mut headers,
             target,
+            takes_trailers,
             stripped: _,
             upgrades,
         } = clean;
@@ -123,7 +128,7 @@ impl Outgoing {
             None => upstream_host(gate)?,
         };
         headers.insert(HOST, host);
-        frame(&mut headers, &method, &body);
+        frame(&mut headers, &method, &body, gate.upstream.chunked)?;
         let handshake = match upgrades {
             true => Some(Handshake::read(&headers, !body.is_empty())?),
             false => None,
@@ -136,12 +141,24 @@ impl Outgoing {
                 headers.insert(name, value);
             }
         }
+        let mut head = parts(method, path_and_query, headers)?;
+        if takes_trailers {
+            head.extensions.insert(TakesTrailers);
+        }
         Ok(Self {
-            head: parts(method, path_and_query, headers)?,
+            head,
             body,
             handshake,
         })
     }
+}
+
+/// RFC 9110 §10.1.4: of what `TE` lists, trailers are the one thing that is passed on, and made anew.
+fn takes_trailers(headers: &HeaderMap) -> bool {
+    let lines = headers.get_all(TE).iter();
+    lines
+        .flat_map(|line| line.as_bytes().split(|byte| *byte == b','))
+        .any(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"trailers"))
 }
 
 fn upstream_host(gate: &Gate) -> Result<HeaderValue, Rejection> {
@@ -149,7 +166,12 @@ fn upstream_host(gate: &Gate) -> Result<HeaderValue, Rejection> {
 }
 
 /// The body's framing is written anew; what the client said of it is forgotten.
-fn frame(headers: &mut HeaderMap, method: &Method, body: &RequestBody) {
+fn frame(
+    headers: &mut HeaderMap,
+    method: &Method,
+    body: &RequestBody,
+    chunked: ChunkedBodies,
+) -> Result<(), Rejection> {
     for name in [
         CONTENT_LENGTH,
         TRANSFER_ENCODING,
@@ -169,11 +191,18 @@ fn frame(headers: &mut HeaderMap, method: &Method, body: &RequestBody) {
         Some(length) => {
             headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
         }
+        None if chunked == ChunkedBodies::Refuse => {
+            return Err(Rejection::BadRequest {
+                status: 411,
+                why: "the request has a body, but no `Content-Length`".to_owned(),
+            });
+        }
         // hyper would leave out the body of a GET whose length is unknown.
         None => {
             headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
         }
     }
+    Ok(())
 }
 
 fn parts(

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 use tokio::time::Instant;
 
 use super::account::Account;
@@ -16,7 +15,8 @@ use super::local::Local;
 use super::timer::Timer;
 use super::upstream::Ticket;
 use crate::proxy::client::link::Link;
-use crate::proxy::upstream::pool::Connection;
+use crate::proxy::upstream::answer::AnswerBody;
+use crate::proxy::upstream::channels::Channel;
 use crate::telemetry::metrics::UpstreamOutcome;
 use crate::verify::Reason;
 
@@ -159,9 +159,10 @@ impl Body for Reply {
 
 /// The application's answer. Its connection goes back to the pool at the end, and closes when this is dropped before.
 pub(super) struct Download {
-    inner: Incoming,
+    inner: AnswerBody,
     local: Rc<Local>,
-    connection: Option<Connection>,
+    /// None: the answer of HTTP/2 has its part of a connection itself.
+    channel: Option<Channel>,
     ticket: Ticket,
     ended: bool,
     /// It broke off, and hyper is told at the next poll.
@@ -175,16 +176,16 @@ pub(super) struct Download {
 
 impl Download {
     pub(super) fn new(
-        inner: Incoming,
+        inner: AnswerBody,
         local: Rc<Local>,
-        connection: Connection,
+        channel: Option<Channel>,
         ticket: Ticket,
         streams: bool,
     ) -> Self {
         let mut download = Self {
             inner,
             local,
-            connection: Some(connection),
+            channel,
             ticket,
             ended: false,
             broken: None,
@@ -201,8 +202,8 @@ impl Download {
     fn end(&mut self) {
         self.ended = true;
         self.ticket.outcome = UpstreamOutcome::Answered;
-        if let Some(connection) = self.connection.take() {
-            self.local.pool.put(connection);
+        if let Some(channel) = self.channel.take() {
+            self.local.channels.put(channel);
         }
     }
 
@@ -216,7 +217,7 @@ impl Download {
         if let Some(fault) = self.broken {
             return Poll::Ready(Some(Err(fault)));
         }
-        match Pin::new(&mut self.inner).poll_frame(cx) {
+        match self.inner.poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
                 self.waiting_since = None;
                 if self.inner.is_end_stream() {

@@ -14,6 +14,7 @@ mod providers;
 mod settings;
 mod sources;
 mod together;
+mod upstream;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
