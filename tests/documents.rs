@@ -42,7 +42,7 @@ fn the_page_of_reasons_says_what_the_code_does() {
 fn outcome(reason: Reason) -> (String, &'static str) {
     match refusals().iter().find(|refusal| refusal.reason() == reason) {
         Some(refusal) if reason == Reason::BadRequest => (
-            "400, 405, 408, 414, 417, 431, 501".to_owned(),
+            "400, 405, 408, 411, 414, 417, 431, 501".to_owned(),
             refusal.decision().name(),
         ),
         Some(refusal) => (refusal.status().to_string(), refusal.decision().name()),

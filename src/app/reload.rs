@@ -1,4 +1,4 @@
-//! SIGHUP: another configuration takes the place of the one in use, as a whole or not at all.
+//! SIGHUP, or changed files: another configuration takes the place of the one in use, as a whole or not at all.
 
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -46,6 +46,16 @@ pub(super) struct Reloader {
     shutdown: Shutdown,
 }
 
+/// What came of a reload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reloaded {
+    InUse,
+    /// The files are no configuration that can be used.
+    Refused,
+    /// They are one, and an issuer that is new in it has no keys yet.
+    WithoutKeys,
+}
+
 /// What only a restart changes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Fixed {
@@ -90,12 +100,12 @@ impl Reloader {
 
     /// Reads the file again and puts its gate into use, once its issuers have keys. Anything wrong: the gate in use stays, and the log and
     /// the metrics say so.
-    pub(super) async fn reload(&mut self, gate: &ArcSwap<Gate>, admin: &Admin) {
+    pub(super) async fn reload(&mut self, gate: &ArcSwap<Gate>, admin: &Admin) -> Reloaded {
         let old = gate.load_full();
         let loaded = self.replacement(&old).await;
         let at = old.clock.now().wall;
         match loaded {
-            Some((new, shutdown)) => {
+            Ok((new, shutdown)) => {
                 new.metrics.config_loaded(true, at);
                 admin.show(view(&new));
                 let metrics = Arc::clone(&new.metrics);
@@ -105,13 +115,15 @@ impl Reloader {
                 count_keys(&gate.load(), at);
                 self.shutdown = shutdown;
                 tracing::info!(file = %self.file.display(), "the configuration was reloaded");
+                Reloaded::InUse
             }
-            None => {
+            Err(why) => {
                 old.metrics.config_loaded(false, at);
                 tracing::error!(
                     file = %self.file.display(),
                     "the configuration was not reloaded: the one in use stays"
                 );
+                why
             }
         }
     }
@@ -125,14 +137,14 @@ impl Reloader {
         tokio::time::timeout(self.keys_within, ready).await.is_ok()
     }
 
-    async fn replacement(&self, old: &Gate) -> Option<(Gate, Shutdown)> {
+    async fn replacement(&self, old: &Gate) -> Result<(Gate, Shutdown), Reloaded> {
         let config = match config::load(&self.file, &LoadOptions::default()) {
             Ok(config) => config,
             Err(problems) => {
                 for problem in &problems {
                     log_problem!(error, problem);
                 }
-                return None;
+                return Err(Reloaded::Refused);
             }
         };
         warn_of(&config.warnings);
@@ -147,7 +159,7 @@ impl Reloader {
             Ok(new) => new,
             Err(error) => {
                 tracing::error!(%error, "the configuration cannot be put together");
-                return None;
+                return Err(Reloaded::Refused);
             }
         };
         new.access_log = old.access_log.clone();
@@ -156,7 +168,7 @@ impl Reloader {
         key_snapshots::take_over(&new.keys, snapshots).await;
         new.keys.start();
         if self.became_ready(&new.keys).await || !old.keys.ready() {
-            return Some((new, shutdown));
+            return Ok((new, shutdown));
         }
         for source in new.keys.status() {
             if source.required_for_ready && source.keys.is_empty() {
@@ -170,7 +182,7 @@ impl Reloader {
         }
         new.keys.stop();
         old.metrics.forget_issuers_of(&new.metrics);
-        None
+        Err(Reloaded::WithoutKeys)
     }
 }
 

@@ -13,6 +13,7 @@ use tokio::net::TcpListener;
 use super::drain::drain;
 use super::reload::{Reloader, count_keys, warn_of};
 use super::signals::{Asked, Signals};
+use super::watch::{Seen, Watch};
 use super::workers::Workers;
 use super::{CannotRun, assemble, key_snapshots, key_watch, upstream_watch};
 use crate::admin::{self, Admin};
@@ -25,7 +26,11 @@ use crate::telemetry::{AccessLog, LineWriter, LogSettings, tracing_setup};
 const FLUSH: Duration = Duration::from_secs(1);
 
 /// Starts everything, serves until a signal says stop, and drains.
-pub(super) async fn start_and_serve(mut config: Config, file: PathBuf) -> Result<(), CannotRun> {
+pub(super) async fn start_and_serve(
+    mut config: Config,
+    file: PathBuf,
+    seen: Seen,
+) -> Result<(), CannotRun> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let listener = listen::bind(config.listen)
         .map_err(|error| cannot_listen("listen", config.listen, &error))?;
@@ -39,6 +44,7 @@ pub(super) async fn start_and_serve(mut config: Config, file: PathBuf) -> Result
     let warnings = std::mem::take(&mut config.warnings);
     let log = config.log;
     let snapshots = config.keys_snapshot_dir.clone();
+    let mut watch = Watch::new(file.clone(), seen);
     let mut reloader = Reloader::new(file, &config);
 
     let mut gate = assemble(config, Arc::clone(&clock), None)
@@ -68,7 +74,7 @@ pub(super) async fn start_and_serve(mut config: Config, file: PathBuf) -> Result
     tokio::spawn(upstream_watch::watch(Arc::clone(&gate)));
 
     let ended = tokio::select! {
-        () = serve(&mut reloader, &gate, &admin, &mut signals) => {
+        () = serve(&mut reloader, &mut watch, &gate, &admin, &mut signals) => {
             drain(&admin, &workers, &gate, reloader.shutdown(), &mut signals).await
         }
         () = workers.one_ended() => {
@@ -80,16 +86,24 @@ pub(super) async fn start_and_serve(mut config: Config, file: PathBuf) -> Result
     ended
 }
 
-/// Reloads when asked to, until a signal says stop; that does not wait for a reload.
+/// Reloads when asked to or when the files have changed, until a signal says stop; that does not wait for a reload.
 async fn serve(
     reloader: &mut Reloader,
+    watch: &mut Watch,
     gate: &ArcSwap<Gate>,
     admin: &Admin,
     signals: &mut Signals,
 ) {
-    while signals.next().await == Asked::Reload {
+    loop {
         tokio::select! {
-            () = reloader.reload(gate, admin) => {}
+            asked = signals.next() => match asked {
+                Asked::Stop => return,
+                Asked::Reload => watch.take_note().await,
+            },
+            () = watch.changed() => {}
+        }
+        tokio::select! {
+            reloaded = reloader.reload(gate, admin) => watch.learn(reloaded),
             () = signals.stop() => return,
         }
     }

@@ -1,6 +1,7 @@
 //! From the tree to decoded values, by the tables of fields. Collects every problem instead of stopping at the first.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 
 use super::kind::{By, Field, Kind, OneOf, Presence, Preset, Table, TextKind, Variants};
 use super::near::nearest;
@@ -17,12 +18,24 @@ pub(super) fn decode(
     place: Place,
     problems: &mut Problems,
 ) -> Option<Item> {
-    let mut decoder = Decoder { problems };
+    decode_with_files(node, kind, place, problems, &mut Vec::new())
+}
+
+/// As [`decode`]; `files` gets the files that are read with the configuration, whatever is wrong elsewhere.
+pub(super) fn decode_with_files(
+    node: &Node,
+    kind: &Kind,
+    place: Place,
+    problems: &mut Problems,
+    files: &mut Vec<PathBuf>,
+) -> Option<Item> {
+    let mut decoder = Decoder { problems, files };
     decoder.item(node, kind, place)
 }
 
 struct Decoder<'p> {
     problems: &'p mut Problems,
+    files: &'p mut Vec<PathBuf>,
 }
 
 impl Decoder<'_> {
@@ -112,7 +125,14 @@ impl Decoder<'_> {
 
     fn scalar(&mut self, scalar: &Scalar, kind: &Kind, place: &Place) -> Option<Data> {
         match read_scalar(scalar, kind) {
-            Ok(data) => Some(data),
+            Ok(data) => {
+                if let (Kind::Text(of), Data::Text(path)) = (kind, &data)
+                    && of.read_with_file
+                {
+                    self.files.push(path.into());
+                }
+                Some(data)
+            }
             Err(mistake) => {
                 self.problems.error(
                     place,

@@ -7,7 +7,7 @@ use super::fields_issuer::ISSUER;
 use super::fields_upstream::UPSTREAM_KIND;
 use super::kind::{By, Field, Kind, Preset, Table, Variant, Variants};
 use super::text;
-use crate::proxy::TokenSettings;
+use crate::proxy::{TokenSettings, TunnelSettings};
 
 pub(super) const DEFAULT_LISTEN: &str = "0.0.0.0:8080";
 pub(super) const DEFAULT_ADMIN: &str = "0.0.0.0:9464";
@@ -17,6 +17,9 @@ pub(super) const MAX_WORKERS: u64 = 256;
 pub(super) const MAX_SHUTDOWN_DELAY: Duration = minutes(10);
 pub(super) const DEFAULT_DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 pub(super) const MAX_DRAIN_TIMEOUT: Duration = hours(1);
+/// A tunnel that is silent for longer is forgotten by everything on its way.
+const MAX_TUNNEL_IDLE_TIMEOUT: Duration = hours(24);
+const MIN_TUNNEL_IDLE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Below this not even a token without claims fits.
 const MIN_TOKEN_BYTES: usize = 256;
 
@@ -54,6 +57,12 @@ pub(super) static ROOT: Table = Table {
             "upstream",
             UPSTREAM_KIND,
             "The application: a URL, or a mapping with `url`.",
+        ),
+        Field::optional(
+            "tunnels",
+            Kind::Table(&TUNNELS),
+            "",
+            "WebSockets: how long they may be silent, and whether they end with their token. See docs/http.md.",
         ),
         Field::required(
             "issuers",
@@ -145,6 +154,27 @@ static LISTEN: Table = Table {
     one_of: None,
 };
 
+static TUNNELS: Table = Table {
+    groups: &[&[
+        Field::with_default(
+            "idle_timeout",
+            Kind::Duration {
+                min: MIN_TUNNEL_IDLE_TIMEOUT,
+                max: MAX_TUNNEL_IDLE_TIMEOUT,
+            },
+            Preset::Duration(TunnelSettings::DEFAULT_IDLE_TIMEOUT),
+            "A WebSocket without a byte in either direction for so long is closed; pings are bytes.",
+        ),
+        Field::with_default(
+            "token_expiry",
+            Kind::Text(&text::TOKEN_EXPIRY),
+            Preset::Text("close"),
+            "`close`: a WebSocket ends when a new request with its token would be refused as expired or too old. `keep`: the application minds it, or nobody.",
+        ),
+    ]],
+    one_of: None,
+};
+
 static TOKEN: Table = Table {
     groups: &[&[
         Field::optional(
@@ -225,6 +255,16 @@ static TOKEN_SOURCE: Variants = Variants {
                 "The query parameter that holds the token.",
             )]],
         },
+        &Variant {
+            name: "subprotocol",
+            title: "WebSocket subprotocol",
+            doc: "An element of `Sec-WebSocket-Protocol`, the one header of a handshake that a page's script can fill; looked at on WebSocket handshakes only.",
+            groups: &[&[Field::required(
+                "subprotocol",
+                Kind::Text(&text::SUBPROTOCOL),
+                "What stands before the token: the element is this, a dot, and the token in base64url. Kubernetes' is `base64url.bearer.authorization.k8s.io`.",
+            )]],
+        },
     ],
 };
 
@@ -261,6 +301,12 @@ static ROUTE: Table = Table {
             Kind::Text(&text::CREDENTIALS),
             Preset::Text("strip"),
             "`pass`, on a public route only: the application checks its own bearer tokens.",
+        ),
+        Field::with_default(
+            "cors_preflight",
+            Kind::Text(&text::CORS_PREFLIGHT),
+            Preset::Text("judge"),
+            "`pass`: a browser's CORS preflight (`OPTIONS` with `Origin` and `Access-Control-Request-Method`, no body, no token) reaches the application, without identity and credentials.",
         ),
         Field::optional(
             "require",

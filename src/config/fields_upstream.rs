@@ -46,6 +46,12 @@ static UPSTREAM: Table = Table {
             "The application gets the client's `Host` (`preserve`), or its own (`upstream`; `localhost` for a socket).",
         ),
         Field::with_default(
+            "chunked",
+            Kind::Text(&text::CHUNKED),
+            Preset::Text("forward"),
+            "Request bodies without `Content-Length`: sent in chunks (`forward`), or answered 411 (`refuse`), for an application that cannot read them.",
+        ),
+        Field::with_default(
             "connect_timeout",
             Kind::Duration {
                 min: SHORTEST,

@@ -58,6 +58,8 @@ pub(super) struct TextKind {
     /// For the JSON Schema, in its (ECMA-262) notation.
     pub pattern: Option<&'static str>,
     pub check: fn(&str) -> Result<(), Mistake>,
+    /// It is the path of a file that is read with the configuration, and by nobody again.
+    pub read_with_file: bool,
 }
 
 /// A mapping with known keys.

@@ -71,7 +71,7 @@ use crate::keys::decryption::DecryptionConfig;
 use crate::keys::source::SourceConfig;
 use crate::policy::{RouteConfig, StrictPaths};
 use crate::provider::Profile;
-use crate::proxy::{TokenSettings, UpstreamSettings};
+use crate::proxy::{TokenSettings, TunnelSettings, UpstreamSettings};
 use crate::telemetry::LogSettings;
 use crate::verify::Binding;
 
@@ -89,6 +89,7 @@ pub struct Config {
     /// Absent: the CPU quota of the cgroup, at least 1 (`app` finds it out).
     pub workers: Option<NonZeroUsize>,
     pub upstream: UpstreamSettings,
+    pub tunnels: TunnelSettings,
     pub issuers: Vec<IssuerSetup>,
     pub token: TokenSettings,
     pub identity: IdentitySettings,
@@ -219,6 +220,18 @@ pub fn parse(text: &str, name: &str, options: &LoadOptions) -> Result<Config, Ve
     }
 }
 
+/// The files that are read with this configuration, as far as it can be understood, in its order: when one of them changes, so has the configuration.
+/// Those that the gate reads again by itself (key sets, decryption keys, tokens for fetching) are not among them.
+pub fn files_named_in(text: &str, options: &LoadOptions) -> Vec<PathBuf> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut problems = Problems::new("", text);
+    let mut files = Vec::new();
+    if let (Some(mut node), _) = tree::read(text) {
+        decode_root(&mut node, options, &mut problems, &mut files);
+    }
+    files
+}
+
 fn read_text(file: &Path) -> Result<String, (Position, Mistake)> {
     let whole = |mistake| (Position::default(), mistake);
     let cannot = |error: std::io::Error| {
@@ -255,6 +268,22 @@ fn read_text(file: &Path) -> Result<String, (Position, Mistake)> {
     })
 }
 
+/// The environment is put in, and what comes of it is decoded.
+fn decode_root(
+    node: &mut tree::Node,
+    options: &LoadOptions,
+    problems: &mut Problems,
+    files: &mut Vec<PathBuf>,
+) -> Option<record::Item> {
+    let environment = |name: &str| secret::variable(options.environment.as_ref(), name);
+    let top = Place {
+        at: node.at,
+        path: String::new(),
+    };
+    substitute::substitute(node, &top, &environment, problems);
+    decode::decode_with_files(node, &Kind::Table(&fields::ROOT), top, problems, files)
+}
+
 fn build(text: &str, options: &LoadOptions, problems: &mut Problems) -> Option<Config> {
     let (node, faults) = tree::read(text);
     let broken = !faults.is_empty();
@@ -272,13 +301,7 @@ fn build(text: &str, options: &LoadOptions, problems: &mut Problems) -> Option<C
         }
         return None;
     };
-    let environment = |name: &str| secret::variable(options.environment.as_ref(), name);
-    let top = Place {
-        at: node.at,
-        path: String::new(),
-    };
-    substitute::substitute(&mut node, &top, &environment, problems);
-    let item = decode::decode(&node, &Kind::Table(&fields::ROOT), top, problems)?;
+    let item = decode_root(&mut node, options, problems, &mut Vec::new())?;
     let root = item.record()?;
 
     let listen = server::listen(root);
@@ -299,6 +322,7 @@ fn build(text: &str, options: &LoadOptions, problems: &mut Problems) -> Option<C
         admin: admin?,
         workers: server::workers(root),
         upstream: upstream?,
+        tunnels: server::tunnels(root)?,
         issuers,
         token: token?,
         identity: identity?,

@@ -9,8 +9,8 @@ use super::record::{Data, Item, Record};
 use super::upstream_url::{self, UpstreamUrl};
 use super::{LoadOptions, secret};
 use crate::proxy::{
-    HostHeader, Protocol, TlsFiles, TlsMaterial, TlsMistake, TlsPems, Transport, UpstreamSettings,
-    UpstreamTls,
+    ChunkedBodies, HostHeader, Protocol, TlsFiles, TlsMaterial, TlsMistake, TlsPems, Transport,
+    UpstreamSettings, UpstreamTls,
 };
 
 /// What a socket is called where an authority is needed.
@@ -31,6 +31,7 @@ pub(super) fn settings(
                 transport,
                 protocol,
                 host: HostHeader::default(),
+                chunked: ChunkedBodies::default(),
                 connect_timeout: UpstreamSettings::DEFAULT_CONNECT_TIMEOUT,
                 response_timeout: UpstreamSettings::DEFAULT_RESPONSE_TIMEOUT,
                 pool_idle_timeout: UpstreamSettings::DEFAULT_POOL_IDLE_TIMEOUT,
@@ -51,6 +52,10 @@ pub(super) fn settings(
         host: match record.text("host")? {
             "upstream" => HostHeader::Upstream,
             _ => HostHeader::Preserve,
+        },
+        chunked: match record.text("chunked")? {
+            "refuse" => ChunkedBodies::Refuse,
+            _ => ChunkedBodies::Forward,
         },
         connect_timeout: record.duration("connect_timeout")?,
         response_timeout: record.duration("response_timeout")?,

@@ -122,6 +122,11 @@ impl Account {
     pub(super) fn tunnel_opened(&mut self) {
         self.status = Some(101);
         self.answered_in = Some(self.started.elapsed());
+        self.detail = Some("the client was gone before the tunnel began".to_owned());
+    }
+
+    /// Until something else is known: whoever drops a tunnel stops the gate.
+    pub(super) fn tunnel_begun(&mut self) {
         self.detail = Some("the tunnel was cut when the gate stopped".to_owned());
     }
 

@@ -23,7 +23,7 @@ mod tunnel;
 mod upstream;
 
 pub use client::listen;
-pub use head::{bound, cross_site, source};
+pub use head::{bound, cross_site, preflight, source};
 pub use tunnel::TunnelSettings;
 pub use upstream::tls::{REREAD_INTERVAL, Reread, UpstreamTls};
 pub use upstream::tls_files::{TlsFiles, TlsMaterial, TlsMistake, TlsPems};
@@ -66,6 +66,7 @@ pub struct UpstreamSettings {
     pub protocol: Protocol,
     /// The application gets the client's Host, or its own authority.
     pub host: HostHeader,
+    pub chunked: ChunkedBodies,
     pub connect_timeout: Duration,
     /// From the end of the request body to the response head.
     pub response_timeout: Duration,
@@ -93,6 +94,16 @@ pub enum Protocol {
     Http1,
     /// Without TLS: with prior knowledge (RFC 9113 §3.3).
     Http2,
+}
+
+/// `upstream.chunked`: request bodies whose length the client does not say. RFC 9112 §6.1 wants every HTTP/1.1 server to read them, but some
+/// (uWSGI's `http11-socket`) keep the connection and take what comes after the head for the next request, whose headers nobody checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum ChunkedBodies {
+    #[default]
+    Forward,
+    /// 411.
+    Refuse,
 }
 
 /// `upstream.host`.
@@ -164,5 +175,9 @@ pub enum TokenSource {
     },
     Query {
         name: String,
+    },
+    /// An element of Sec-WebSocket-Protocol: the prefix, a dot, and the token in base64url. Only on WebSocket handshakes.
+    Subprotocol {
+        prefix: String,
     },
 }

@@ -7,7 +7,7 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Uri, Version};
 
 use super::request_body::RequestBody;
-use super::{Gate, HostHeader};
+use super::{ChunkedBodies, Gate, HostHeader};
 use crate::identity::ManagedNames;
 use crate::policy::{Access, Permit, Route};
 use crate::proxy::head::credentials::{self, Kept};
@@ -128,7 +128,7 @@ impl Outgoing {
             None => upstream_host(gate)?,
         };
         headers.insert(HOST, host);
-        frame(&mut headers, &method, &body);
+        frame(&mut headers, &method, &body, gate.upstream.chunked)?;
         let handshake = match upgrades {
             true => Some(Handshake::read(&headers, !body.is_empty())?),
             false => None,
@@ -166,7 +166,12 @@ fn upstream_host(gate: &Gate) -> Result<HeaderValue, Rejection> {
 }
 
 /// The body's framing is written anew; what the client said of it is forgotten.
-fn frame(headers: &mut HeaderMap, method: &Method, body: &RequestBody) {
+fn frame(
+    headers: &mut HeaderMap,
+    method: &Method,
+    body: &RequestBody,
+    chunked: ChunkedBodies,
+) -> Result<(), Rejection> {
     for name in [
         CONTENT_LENGTH,
         TRANSFER_ENCODING,
@@ -186,11 +191,18 @@ fn frame(headers: &mut HeaderMap, method: &Method, body: &RequestBody) {
         Some(length) => {
             headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
         }
+        None if chunked == ChunkedBodies::Refuse => {
+            return Err(Rejection::BadRequest {
+                status: 411,
+                why: "the request has a body, but no `Content-Length`".to_owned(),
+            });
+        }
         // hyper would leave out the body of a GET whose length is unknown.
         None => {
             headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
         }
     }
+    Ok(())
 }
 
 fn parts(

@@ -165,6 +165,8 @@ pub(super) struct Download {
     channel: Option<Channel>,
     ticket: Ticket,
     ended: bool,
+    /// It broke off, and hyper is told at the next poll.
+    broken: Option<DownloadFault>,
     /// When this began to wait for the application. While the client is the slow one, nobody waits.
     waiting_since: Option<Instant>,
     /// None: an event stream.
@@ -186,6 +188,7 @@ impl Download {
             channel,
             ticket,
             ended: false,
+            broken: None,
             waiting_since: None,
             stall_timeout: (!streams).then_some(DOWNLOAD_STALL_TIMEOUT),
             stall: Timer::default(),
@@ -211,6 +214,9 @@ impl Download {
         if self.ended {
             return Poll::Ready(None);
         }
+        if let Some(fault) = self.broken {
+            return Poll::Ready(Some(Err(fault)));
+        }
         match self.inner.poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
                 self.waiting_since = None;
@@ -225,14 +231,22 @@ impl Download {
             }
             Poll::Ready(Some(Err(_))) => {
                 self.ticket.outcome = UpstreamOutcome::Reset;
-                Poll::Ready(Some(Err(DownloadFault::Reset)))
+                self.break_off(DownloadFault::Reset, cx)
             }
             Poll::Pending => {
                 ready!(self.poll_stall(cx));
                 self.ticket.outcome = UpstreamOutcome::Timeout;
-                Poll::Ready(Some(Err(DownloadFault::Stalled)))
+                self.break_off(DownloadFault::Stalled, cx)
             }
         }
+    }
+
+    /// hyper drops what it has not written yet when a body fails, the head too. A client whose kept connection closes without a byte takes it for an idle
+    /// one, and a browser sends even a `POST` again: so hyper gets one turn to write what there is.
+    fn break_off<T>(&mut self, fault: DownloadFault, cx: &mut Context<'_>) -> Poll<T> {
+        self.broken = Some(fault);
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
     fn poll_stall(&mut self, cx: &mut Context<'_>) -> Poll<()> {

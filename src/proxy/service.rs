@@ -17,16 +17,18 @@ use hyper::body::Incoming;
 use tokio::time::{Instant, timeout};
 
 use super::account::Account;
-use super::head::{fields, target};
+use super::head::fields;
+use super::head::target::{self, Target};
 use super::local::{Local, Worker};
 use super::outgoing::{Clean, Outgoing, Sent};
 use super::request_body::RequestBody;
 use super::response_body::Reply;
 use super::tunnel::Tunnel;
 use super::upstream::{self, Answer, Failure};
-use super::{bound, cross_site, respond};
+use super::{bound, cross_site, preflight, respond};
 use crate::keys::SourceId;
-use crate::policy::Access;
+use crate::policy::{Access, Route};
+use crate::proxy::Gate;
 use crate::proxy::client::link::Link;
 use crate::proxy::head::forwarded::{Forwarded, Peer};
 use crate::proxy::head::source::{self, FoundToken};
@@ -119,7 +121,11 @@ async fn walk(
 
     tidied?;
     let target = target::check(&head)?;
-    let route = gate.routes.find(&head.method, target.path())?;
+    let preflight = find_preflight(gate, &head, &target, !body.is_empty());
+    let route = match preflight {
+        Some(route) => route,
+        None => gate.routes.find(&head.method, target.path())?,
+    };
     account.routed(route);
 
     // Looked for before hygiene, which may remove the header that it is in, and judged after it.
@@ -150,7 +156,10 @@ async fn walk(
             Some(token)
         }
     };
-    let permit = route.admit(verified.as_deref())?;
+    let permit = match preflight {
+        Some(route) => route.admit_preflight()?,
+        None => route.admit(verified.as_deref())?,
+    };
     account.admitted();
     let sent = Sent {
         token: found.as_ref(),
@@ -160,6 +169,19 @@ async fn walk(
     upstream::forward(local, outgoing)
         .await
         .map_err(Stop::Failed)
+}
+
+/// The route that lets a CORS preflight through. One with a token is not of a browser's making: it is judged like any request.
+fn find_preflight<'g>(
+    gate: &'g Gate,
+    head: &Parts,
+    target: &Target,
+    has_body: bool,
+) -> Option<&'g Route> {
+    let wanted = preflight::method_asked_for(&head.method, &head.headers, has_body)?;
+    let route = gate.routes.find_preflight(target.path(), &wanted)?;
+    let token = source::find(&gate.token, &head.headers, target.query());
+    matches!(token, Ok(None)).then_some(route)
 }
 
 /// Judges the token; for an unknown key waits once for the issuer's keys, and judges again if they may have changed.

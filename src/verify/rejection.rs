@@ -114,7 +114,7 @@ pub enum Rejection {
         why: &'static str,
     },
     /// Made by `proxy`, `policy` (ambiguous target), `identity` (Connection names a managed header): a request that is not acceptable.
-    /// `status` is 400, 405, 408, 414, 417, 431 or 501. The client sees `why`: it is about the request, and tells nothing of the configuration.
+    /// `status` is 400, 405, 408, 411, 414, 417, 431 or 501. The client sees `why`: it is about the request, and tells nothing of the configuration.
     BadRequest {
         status: u16,
         why: String,

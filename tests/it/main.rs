@@ -24,3 +24,4 @@ mod messages;
 mod routes;
 mod snapshots;
 mod tokens;
+mod tunnels;

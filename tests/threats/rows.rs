@@ -173,10 +173,10 @@ S9: "HTTP/1.0 with `Transfer-Encoding`, HTTP/0.9, odd versions"
     => "400";
 S10: "`Host` missing, twice, invalid, other than the target's"
     => "400";
-S11: "bytes behind an upgrade or CONNECT; an application that switches unasked"
-    => "what follows is judged as a request: 401 `missing_token`; CONNECT is 405; 502 `upstream_reset`";
-S12: "an upgrade to h2c"
-    => "`Upgrade` and `HTTP2-Settings` are not passed on";
+S11: "bytes behind a WebSocket handshake or CONNECT; an answer that is no 101 taken for one; an application that switches unasked, or to something else"
+    => "early bytes wait for the application's 101; without one they are judged as a request: 401 `missing_token`; a 101 that is not this handshake's is 502 `upstream_reset`; CONNECT is 405; a tunnel ends with its token";
+S12: "an upgrade to h2c, to several protocols, in HTTP/1.0 or with another method"
+    => "`Upgrade` is written anew for WebSocket alone; else it and `HTTP2-Settings` are not passed on, and a 101 is 502";
 S13: "HTTP/2 requests that become two in HTTP/1"
     => "not yet: no HTTP/2";
 S14: "answers of the application with two readings, a body where none may be, a second one unasked"
@@ -195,8 +195,8 @@ P5: "matrix parameters (`;`)"
     => "400";
 P6: "the absolute form of a target"
     => "400, or 401 by its path";
-P7: "OPTIONS, TRACE, lower case, override headers"
-    => "405 `bad_request` for TRACE and CONNECT; no method is free, override headers are removed";
+P7: "OPTIONS, TRACE, lower case, override headers; what is made to look like a CORS preflight"
+    => "405 `bad_request` for TRACE and CONNECT; no method is free, override headers are removed; a preflight passes only where a route says so, alone and without identity";
 P8: "a health checker's User-Agent or address as a way past"
     => "401 `missing_token`; health pages are on a listener of their own";
 D1: "silent connections, slow heads, idle keep-alive"
@@ -227,8 +227,8 @@ B3: "two `Authorization` lines"
     => "400 `ambiguous_token`";
 B4: "four ways from a public path to a guarded one"
     => "400 or 401, nothing at the application";
-B5: "a WebSocket upgrade with a request behind it"
-    => "401 `missing_token` for the second; it never rides on the first";
+B5: "a WebSocket handshake with a request behind it"
+    => "401 `missing_token` for the second, unless the application opens the tunnel: then it is bytes in it";
 B6: "`Expect: 100-continue` without a token"
     => "401 `missing_token`, no 100, closed";
 B7: "a request as body of a GET"

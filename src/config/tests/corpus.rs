@@ -179,7 +179,7 @@ const MISTAKES: &[(&str, usize, &str, &str)] = &[
     (
         "token: {sources: [{scheme: Bearer}]}\n",
         1,
-        "one of `header`, `cookie`, `query` is needed",
+        "one of `header`, `cookie`, `query`, `subprotocol` is needed",
         "",
     ),
     (
@@ -298,7 +298,44 @@ const MISTAKES: &[(&str, usize, &str, &str)] = &[
         "already a token source",
         "another name",
     ),
+    // WebSockets.
+    (
+        "tunnels: {idle_timeout: 0s}\n",
+        1,
+        "out of bounds",
+        "from 1s",
+    ),
+    (
+        "tunnels: {token_expiry: ignore}\n",
+        1,
+        "expected `close` or `keep`, found `ignore`",
+        "one of `close`",
+    ),
+    (
+        "token: {sources: [{subprotocol: 'a b'}]}\n",
+        1,
+        "not the beginning of a subprotocol",
+        "without spaces",
+    ),
+    (
+        "token:\n  sources:\n    - {subprotocol: bearer}\n    - {subprotocol: x.Bearer}\n",
+        4,
+        "listed twice",
+        "keep one",
+    ),
+    (
+        "token: {sources: [{header: Sec-WebSocket-Protocol}]}\n",
+        1,
+        "cannot hold a token",
+        "",
+    ),
     // Routes.
+    (
+        "routes: [{path: /a, cors_preflight: allow}]\n",
+        1,
+        "expected `judge` or `pass`, found `allow`",
+        "one of `judge`",
+    ),
     ("routes: []\n", 1, "`routes` is empty", "at least one"),
     ("routes: [{name: a}]\n", 1, "`path` is missing", "`/admin`"),
     (
@@ -530,6 +567,21 @@ fn warnings_do_not_refuse() {
             "routes:\n  - {path: /*}\n  - {path: /a}\n",
             8,
             "no request can reach",
+        ),
+        (
+            "routes:\n  - {path: /*, access: public, cors_preflight: pass}\n",
+            7,
+            "changes nothing here",
+        ),
+        (
+            "routes:\n  - {path: /*, access: optional, cors_preflight: pass}\n",
+            7,
+            "changes nothing here",
+        ),
+        (
+            "routes:\n  - {path: /a/*, methods: [GET], cors_preflight: pass}\n  - {path: /a/*, methods: [OPTIONS]}\n",
+            7,
+            "no preflight passes by this entry",
         ),
     ] {
         let config = accepted(&file(part));

@@ -4,7 +4,7 @@ use super::*;
 use crate::identity::mapping::DEFAULT_MAX_BYTES;
 use crate::keys::plan::Timing;
 use crate::keys::source::Origin;
-use crate::proxy::{HostHeader, TokenSource};
+use crate::proxy::{ChunkedBodies, HostHeader, TokenSource, TunnelSettings};
 use crate::telemetry::{AccessMode, Level, LogFormat};
 use crate::verify::IssuerConfig;
 
@@ -16,6 +16,7 @@ fn the_smallest_file_has_the_documented_defaults() {
     assert_eq!(config.workers, None);
     assert_eq!(config.upstream.authority, "127.0.0.1:3000");
     assert_eq!(config.upstream.host, HostHeader::Preserve);
+    assert_eq!(config.upstream.chunked, ChunkedBodies::Forward);
     assert_eq!(config.upstream.connect_timeout, Duration::from_secs(2));
     assert_eq!(config.upstream.response_timeout, Duration::from_secs(30));
     assert_eq!(
@@ -95,6 +96,7 @@ fn an_empty_section_has_the_same_defaults() {
 issuers:
   - {provider: oidc, issuer: https://id.example.com, audiences: [api], keys: {}}
 token: {}
+tunnels: {}
 identity: {}
 strict_paths: {}
 log: {}
@@ -103,6 +105,9 @@ shutdown: {}
     );
     assert_eq!(absent.upstream, empty.upstream);
     assert_eq!(absent.token, empty.token);
+    assert_eq!(absent.tunnels, empty.tunnels);
+    assert_eq!(absent.tunnels, TunnelSettings::default());
+    assert!(!absent.tunnels.outlives_token);
     assert_eq!(absent.identity.max_bytes, empty.identity.max_bytes);
     assert_eq!(absent.identity.underscores, empty.identity.underscores);
     assert_eq!(empty.identity.headers, None);

@@ -5,6 +5,7 @@ mod corpus;
 mod decryption;
 mod defaults;
 mod examples;
+mod files;
 mod issuer_keys;
 mod issuers;
 mod laws;

@@ -6,7 +6,7 @@ use crate::identity::format::Format;
 use crate::identity::mapping::{ClaimSource, Missing};
 use crate::keys::source::Origin;
 use crate::policy::{Access, Condition};
-use crate::proxy::{HostHeader, TokenSource};
+use crate::proxy::{ChunkedBodies, HostHeader, TokenSource};
 use crate::telemetry::{AccessMode, Level, LogFormat};
 
 fn claim(path: &[&str]) -> ClaimSource {
@@ -22,9 +22,11 @@ workers: 256
 upstream:
   url: http://app:3000
   host: upstream
+  chunked: refuse
   connect_timeout: 1ms
   response_timeout: 1h
   pool_idle_timeout: 0s
+tunnels: {idle_timeout: 24h, token_expiry: keep}
 issuers:
   - name: a
     provider: oidc
@@ -45,6 +47,7 @@ token:
     - {cookie: id_token, cross_site: allow}
     - {query: access_token}
     - {header: X-Amzn-Oidc-Data}
+    - {subprotocol: bearer}
   forward: true
   max_bytes: 65536
 identity:
@@ -53,7 +56,7 @@ identity:
   strip: [X-Legacy]
 trusted_proxies: [10.0.0.0/8, '::1']
 keys_snapshot_dir: /var/lib/claimgate
-routes: [{path: /*}]
+routes: [{path: /*, cors_preflight: pass}]
 strict_paths: {allow: [semicolon, double_slash]}
 log: {level: debug, format: json, access: denied}
 shutdown: {delay: 5s, drain_timeout: 0s}
@@ -65,9 +68,12 @@ shutdown: {delay: 5s, drain_timeout: 0s}
     assert_eq!(config.workers.unwrap().get(), 256);
     assert_eq!(config.upstream.authority, "app:3000");
     assert_eq!(config.upstream.host, HostHeader::Upstream);
+    assert_eq!(config.upstream.chunked, ChunkedBodies::Refuse);
     assert_eq!(config.upstream.connect_timeout, Duration::from_millis(1));
     assert_eq!(config.upstream.response_timeout, Duration::from_secs(3600));
     assert_eq!(config.upstream.pool_idle_timeout, Duration::ZERO);
+    assert_eq!(config.tunnels.idle_timeout, Duration::from_secs(86_400));
+    assert!(config.tunnels.outlives_token);
     let snapshots = config.keys_snapshot_dir.as_ref().unwrap();
     assert_eq!(snapshots, Path::new("/var/lib/claimgate"));
     let issuer = &config.issuers[0];
@@ -102,6 +108,9 @@ shutdown: {delay: 5s, drain_timeout: 0s}
                 name: http::HeaderName::from_static("x-amzn-oidc-data"),
                 scheme: None
             },
+            TokenSource::Subprotocol {
+                prefix: "bearer".to_owned()
+            },
         ]
     );
     assert!(config.token.forward);
@@ -115,6 +124,7 @@ shutdown: {delay: 5s, drain_timeout: 0s}
         .map(ToString::to_string)
         .collect();
     assert_eq!(networks, ["10.0.0.0/8", "::1/128"]);
+    assert!(config.routes.as_ref().unwrap()[0].cors_preflight);
     assert!(config.strict_paths.semicolon && config.strict_paths.double_slash);
     assert!(!config.strict_paths.encoded_slash);
     assert_eq!(config.log.level, Level::Debug);

@@ -2,6 +2,7 @@
 
 use super::testing::*;
 use crate::policy::Access;
+use crate::proxy::ChunkedBodies;
 
 #[test]
 fn b02_h06_request_trailers_are_dropped() {
@@ -238,6 +239,36 @@ fn s04_after_a_401_the_unread_body_is_not_the_next_request() {
         assert_eq!(client.rest(), b"", "{method}");
     }
     assert_eq!(app.connections(), 0);
+}
+
+/// An application that takes chunks for its next request would believe the headers in them (uWSGI's `http11-socket` does).
+#[test]
+fn s04_a_body_without_a_length_does_not_reach_an_application_that_cannot_read_it() {
+    let app = App::plain();
+    let mut settings = gate(app.address, None);
+    settings.upstream.chunked = ChunkedBodies::Refuse;
+    let running = Running::start(settings);
+    let inner = get("/evil", "X-User: admin\r\n");
+    let chunked = format!("{:x}\r\n{inner}\r\n0\r\n\r\n", inner.len());
+    for method in ["GET", "POST", "OPTIONS", "DELETE"] {
+        let mut client = running.connect();
+        client.write(format!(
+            "{method} /app HTTP/1.1\r\nHost: a\r\n{}Transfer-Encoding: chunked\r\n\r\n{chunked}",
+            bearer()
+        ));
+        let answer = client.answer_to(method);
+        answer.is(411, "bad_request");
+        assert_eq!(answer.header("connection"), Some("close"));
+        assert_eq!(client.rest(), b"", "{method}");
+        assert_eq!(app.connections(), 0, "{method}");
+    }
+    let with_length = running.send(format!(
+        "POST /app HTTP/1.1\r\nHost: a\r\n{}Content-Length: {}\r\n\r\n{inner}",
+        bearer(),
+        inner.len()
+    ));
+    assert_eq!(with_length.status, 200);
+    assert_eq!(app.only().body, inner.as_bytes());
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod http2_app;
 mod http2_limits;
 mod identity;
 mod life;
+mod preflight;
 mod raw_http2;
 pub(in crate::proxy) mod testing;
 mod upstream;

@@ -20,8 +20,8 @@ use crate::keys::testing::config;
 use crate::policy::{Access, RouteConfig, RouteTable, StrictPaths};
 use crate::proxy::listen::{self, ConnectionLimit, Phase};
 use crate::proxy::{
-    Gate, HostHeader, Protocol, TokenSettings, TokenSource, Transport, TunnelSettings,
-    UpstreamSettings,
+    ChunkedBodies, Gate, HostHeader, Protocol, TokenSettings, TokenSource, Transport,
+    TunnelSettings, UpstreamSettings,
 };
 use crate::telemetry::Metrics;
 use crate::verify::testing;
@@ -416,6 +416,7 @@ pub(in crate::proxy) fn gate(app: SocketAddr, routes: Option<Vec<RouteConfig>>) 
             transport: Transport::Tcp,
             protocol: Protocol::Auto,
             host: HostHeader::Preserve,
+            chunked: ChunkedBodies::default(),
             connect_timeout: UpstreamSettings::DEFAULT_CONNECT_TIMEOUT,
             response_timeout: UpstreamSettings::DEFAULT_RESPONSE_TIMEOUT,
             pool_idle_timeout: Duration::from_secs(600),
@@ -436,6 +437,7 @@ pub(in crate::proxy) fn route(path: &str, access: Access) -> RouteConfig {
         methods: Vec::new(),
         access,
         require: Vec::new(),
+        cors_preflight: false,
     }
 }
 
