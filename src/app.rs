@@ -4,6 +4,7 @@
 //! what they share is immutable and swapped whole.
 
 mod assemble;
+mod certificate_watch;
 mod decryption_watch;
 #[cfg(test)]
 mod differential_tests;

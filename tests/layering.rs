@@ -37,6 +37,8 @@ const PURE: &[&str] = &[
     "keys/snapshot/identity",
     "keys/snapshot/ignored",
     "keys/snapshot/mod",
+    "proxy/client/order",
+    "proxy/client/proxy_header",
     "proxy/head/",
 ];
 

@@ -7,15 +7,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use tokio::sync::Notify;
 
 use super::start::view;
 use super::{assemble, key_snapshots};
 use crate::admin::Admin;
 use crate::clock::UnixTime;
-use crate::config::{self, Config, LoadOptions, Problem, Shutdown};
+use crate::config::{self, Config, ListenSettings, LoadOptions, Problem, Shutdown};
 use crate::keys::status::KeysFrom;
 use crate::keys::{KeyObserver, Keys, SnapshotEvent, SourceId};
 use crate::proxy::Gate;
+use crate::proxy::listen::ListenAddress;
 use crate::telemetry::LogSettings;
 use crate::telemetry::metrics::Freshness;
 
@@ -44,6 +46,8 @@ pub(super) struct Reloader {
     keys_within: Duration,
     fixed: Fixed,
     shutdown: Shutdown,
+    /// Notified to have the certificate's files read again.
+    reread: Arc<Notify>,
 }
 
 /// What came of a reload.
@@ -57,9 +61,9 @@ pub(super) enum Reloaded {
 }
 
 /// What only a restart changes.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 struct Fixed {
-    listen: SocketAddr,
+    listen: ListenSettings,
     admin: SocketAddr,
     workers: Option<NonZeroUsize>,
     log: LogSettings,
@@ -68,7 +72,7 @@ struct Fixed {
 impl Fixed {
     fn of(config: &Config) -> Self {
         Self {
-            listen: config.listen,
+            listen: config.listen.settings.clone(),
             admin: config.admin,
             workers: config.workers,
             log: config.log,
@@ -83,11 +87,17 @@ impl Reloader {
             keys_within: KEYS_WITHIN,
             fixed: Fixed::of(config),
             shutdown: config.shutdown,
+            reread: Arc::default(),
         }
     }
 
-    pub(super) fn listen(&self) -> SocketAddr {
-        self.fixed.listen
+    /// Told at each reload.
+    pub(super) fn reread(&self) -> Arc<Notify> {
+        Arc::clone(&self.reread)
+    }
+
+    pub(super) fn listen(&self) -> &ListenAddress {
+        &self.fixed.listen.address
     }
 
     pub(super) fn admin(&self) -> SocketAddr {
@@ -101,6 +111,7 @@ impl Reloader {
     /// Reads the file again and puts its gate into use, once its issuers have keys. Anything wrong: the gate in use stays, and the log and
     /// the metrics say so.
     pub(super) async fn reload(&mut self, gate: &ArcSwap<Gate>, admin: &Admin) -> Reloaded {
+        self.reread.notify_one();
         let old = gate.load_full();
         let loaded = self.replacement(&old).await;
         let at = old.clock.now().wall;

@@ -171,7 +171,7 @@ fn server(config: &Config) -> String {
     table(
         "",
         &[
-            row("listen", config.listen.to_string()),
+            row("listen", config.listen.settings.address.to_string()),
             row("admin", config.admin.to_string()),
             row("upstream", config.upstream.address()),
         ],

@@ -43,7 +43,7 @@ impl Decoder<'_> {
         if matches!(node.value, Value::Broken) {
             return None;
         }
-        if node.is_null() && !matches!(kind, Kind::Json | Kind::Unsupported { .. }) {
+        if node.is_null() && !matches!(kind, Kind::Json) {
             self.problems.error(
                 &place,
                 Mistake::new(format!("`{}` has no value", place.path))
@@ -62,14 +62,6 @@ impl Decoder<'_> {
                     _ => long,
                 };
                 return self.item(node, chosen, place);
-            }
-            Kind::Unsupported { hint } => {
-                self.problems.error(
-                    &place,
-                    Mistake::new(format!("`{}` is not supported by this version", place.path))
-                        .hint(*hint),
-                );
-                return None;
             }
             Kind::Json => Data::Json(json(node, &place, self.problems)?),
             Kind::JsonObject => match &node.value {
@@ -104,13 +96,7 @@ impl Decoder<'_> {
             }
             (_, Kind::Table(table)) => mistake.hint(format!(
                 "its keys are {}",
-                quoted(
-                    &table
-                        .fields()
-                        .filter(|f| f.is_supported())
-                        .map(|f| f.name)
-                        .collect::<Vec<_>>()
-                )
+                quoted(&table.fields().map(|f| f.name).collect::<Vec<_>>())
             )),
             (_, Kind::Variants(variants)) => mistake.hint(match variants.by {
                 By::Value(key) => format!("it begins with `{key}`"),
@@ -400,12 +386,7 @@ impl Decoder<'_> {
         variants: Option<(&'static Variants, &'static str)>,
         place: &Place,
     ) -> Option<&'static str> {
-        let known = || {
-            fields
-                .iter()
-                .filter(|field| field.is_supported())
-                .map(|field| field.name)
-        };
+        let known = || fields.iter().map(|field| field.name);
         let name = shown(&entry.name);
         let mut meant = None;
         let mut mistake = Mistake::new(format!("unknown key `{name}`"));

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::fields_identity::IDENTITY;
 use super::fields_issuer::ISSUER;
+use super::fields_listen::LISTEN_KIND;
 use super::fields_upstream::UPSTREAM_KIND;
 use super::kind::{By, Field, Kind, Preset, Table, Variant, Variants};
 use super::text;
@@ -36,7 +37,7 @@ pub(super) static ROOT: Table = Table {
             "listen",
             LISTEN_KIND,
             Preset::Text(DEFAULT_LISTEN),
-            "Where requests come in.",
+            "Where requests come in: an address, or a mapping with `address`.",
         ),
         Field::with_default(
             "admin",
@@ -125,30 +126,6 @@ pub(super) static ROOT: Table = Table {
             Kind::Table(&SHUTDOWN),
             "",
             "How the gate stops.",
-        ),
-    ]],
-    one_of: None,
-};
-
-const LISTEN_KIND: Kind = Kind::Either {
-    scalar: &Kind::Text(&text::ADDRESS),
-    long: &Kind::Table(&LISTEN),
-};
-
-static LISTEN: Table = Table {
-    groups: &[&[
-        Field::required(
-            "address",
-            Kind::Text(&text::ADDRESS),
-            "IP address and port.",
-        ),
-        Field::unsupported(
-            "tls",
-            "end TLS in front of the gate, and let it listen on the pod's network only",
-        ),
-        Field::unsupported(
-            "proxy_protocol",
-            "list the load balancer under `trusted_proxies` and let it send `X-Forwarded-For`",
         ),
     ]],
     one_of: None,

@@ -43,10 +43,6 @@ pub(super) enum Kind {
         scalar: &'static Kind,
         long: &'static Kind,
     },
-    /// A key of the format that this version does not implement.
-    Unsupported {
-        hint: &'static str,
-    },
 }
 
 /// What a text must be.
@@ -201,18 +197,5 @@ impl Field {
             presence: Presence::Default(preset),
             doc,
         }
-    }
-
-    pub const fn unsupported(name: &'static str, hint: &'static str) -> Self {
-        Self {
-            name,
-            kind: Kind::Unsupported { hint },
-            presence: Presence::Optional(""),
-            doc: "",
-        }
-    }
-
-    pub const fn is_supported(&self) -> bool {
-        !matches!(self.kind, Kind::Unsupported { .. })
     }
 }

@@ -13,6 +13,7 @@ mod fields_bindings;
 mod fields_decryption;
 mod fields_identity;
 mod fields_issuer;
+mod fields_listen;
 mod fields_upstream;
 mod forward_trailers;
 mod identity;
@@ -22,6 +23,7 @@ mod key_preset;
 mod key_token;
 mod keys;
 mod kind;
+mod listener;
 mod near;
 mod problem;
 mod profile;
@@ -80,12 +82,13 @@ use kind::Kind;
 use problem::{Mistake, Place, Problems};
 use tree::Position;
 
+pub use listener::{Listen, ListenSettings, end_is_near, read_tls_files, shown_time};
 pub use problem::{Problem, Severity, render, to_json};
 pub use schema::schema;
 
 /// A whole, valid configuration.
 pub struct Config {
-    pub listen: SocketAddr,
+    pub listen: Listen,
     pub admin: SocketAddr,
     /// Absent: the CPU quota of the cgroup, at least 1 (`app` finds it out).
     pub workers: Option<NonZeroUsize>,
@@ -305,11 +308,12 @@ fn build(text: &str, options: &LoadOptions, problems: &mut Problems) -> Option<C
     let item = decode_root(&mut node, options, problems, &mut Vec::new())?;
     let root = item.record()?;
 
-    let listen = server::listen(root);
+    let listen = listener::listen(root, options, problems);
     let admin = server::admin(root);
     let upstream = upstream::settings(root, options, problems);
     let authority = upstream.as_ref().map(|upstream| &upstream.authority);
-    server::check_addresses(root, listen, admin, authority, problems);
+    let address = server::listen_address(root);
+    server::check_addresses(root, address, admin, authority, problems);
     let unverified_email = identity::unverified_email(root);
     let issuers = issuers::issuers(root, unverified_email, options, problems);
     let token = token::settings(root, problems);

@@ -1,4 +1,4 @@
-//! `listen`, `admin`, `workers`, `tunnels`, `trusted_proxies`, `keys_snapshot_dir`, `log`, `shutdown`: the gate itself.
+//! `admin`, `workers`, `tunnels`, `trusted_proxies`, `keys_snapshot_dir`, `log`, `shutdown`: the gate itself.
 
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -16,7 +16,8 @@ use crate::keys::snapshot::examine;
 use crate::proxy::TunnelSettings;
 use crate::telemetry::{AccessMode, Level, LogFormat, LogSettings};
 
-pub(super) fn listen(root: &Record) -> Option<SocketAddr> {
+/// Of TCP only: a path collides with nothing.
+pub(super) fn listen_address(root: &Record) -> Option<SocketAddr> {
     let item = root.item("listen")?;
     let address = match &item.data {
         Data::Record(record) => record.text("address")?,

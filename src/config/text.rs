@@ -37,6 +37,16 @@ pub(super) static PROXY_URL: TextKind = free("a URL like `http://egress:3128`", 
     super::keys::proxy(text).map(drop)
 });
 pub(super) static ADDRESS: TextKind = free("an address like `0.0.0.0:8080`", address);
+pub(super) static LISTEN_ADDRESS: TextKind = free(
+    "an address like `0.0.0.0:8080` or `unix:/run/claimgate.sock`",
+    |text| super::listener::address(text).map(drop),
+);
+pub(super) static PROXY_SENDER: TextKind = free(
+    "a network like `10.0.0.0/8`, or `unix`",
+    super::listener::proxy_sender,
+);
+pub(super) static CLIENT_CERTIFICATE: TextKind =
+    words("`required` or `optional`", &["required", "optional"]);
 pub(super) static NETWORK: TextKind = free("a network like `10.0.0.0/8`", |text| {
     network(text).map(drop)
 });
@@ -221,7 +231,7 @@ fn label(text: &str) -> Result<(), Mistake> {
     }
 }
 
-fn address(text: &str) -> Result<(), Mistake> {
+pub(super) fn address(text: &str) -> Result<(), Mistake> {
     if text.parse::<SocketAddr>().is_ok() {
         return Ok(());
     }

@@ -23,7 +23,8 @@ pub(super) struct Account {
     started: Instant,
     method: Method,
     uri: Uri,
-    pub(super) client: IpAddr,
+    /// None behind a Unix socket.
+    pub(super) client: Option<IpAddr>,
     trace_id: Option<[u8; 32]>,
     route: Option<(usize, Arc<str>)>,
     token: Option<Arc<VerifiedToken>>,
@@ -46,7 +47,7 @@ impl Account {
         method: Method,
         uri: Uri,
         headers: &HeaderMap,
-        client: IpAddr,
+        client: Option<IpAddr>,
     ) -> Self {
         local.gate.metrics.request_started();
         Self {
@@ -186,7 +187,7 @@ impl Drop for Account {
                 status: self.status,
                 grpc_status: self.grpc_status,
                 protocol: self.protocol,
-                client: Some(self.client),
+                client: self.client,
                 duration,
                 decision: self.decision,
                 reason: self.reason,
@@ -205,7 +206,12 @@ impl Drop for Account {
 }
 
 /// A request that hyper answered, or gave up, before there was one: counted, with what is known of it.
-pub(super) fn unreadable_request(local: &Local, client: IpAddr, status: Option<u16>, why: &str) {
+pub(super) fn unreadable_request(
+    local: &Local,
+    client: Option<IpAddr>,
+    status: Option<u16>,
+    why: &str,
+) {
     let gate = &local.gate;
     let (decision, reason) = (Decision::Deny, Some(Reason::BadRequest));
     gate.metrics.request_finished(RequestOutcome {
@@ -224,7 +230,7 @@ pub(super) fn unreadable_request(local: &Local, client: IpAddr, status: Option<u
                 status,
                 grpc_status: None,
                 protocol: None,
-                client: Some(client),
+                client,
                 duration: Duration::ZERO,
                 decision,
                 reason,

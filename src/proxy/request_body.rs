@@ -299,7 +299,7 @@ mod tests {
             .unwrap();
         runtime.block_on(async {
             let (mut client, server) = tokio::io::duplex(1024);
-            let connection = Link::Http1(ConnectionState::new());
+            let connection = Link::Http1(ConnectionState::new(None));
             let result = Cell::new(None);
             let start = Instant::now();
             let service = service_fn(|incoming: http::Request<Incoming>| {

@@ -20,6 +20,7 @@ mod headers;
 mod hostile;
 mod issuers;
 mod key_servers;
+mod listener;
 mod messages;
 mod routes;
 mod snapshots;

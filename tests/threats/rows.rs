@@ -181,8 +181,8 @@ S13: "HTTP/2 requests that become two in HTTP/1"
     => "refused or reset; what is forwarded is framed anew, and a body of another length than announced never completes";
 S14: "answers of the application with two readings, a body where none may be, a second one unasked"
     => "502 `upstream_reset`; the connection (of HTTP/2: the stream) is discarded, the client gets one answer";
-S15: "garbage as method or target, `*`, half an HTTP/2 preface, TLS on the plain port"
-    => "400";
+S15: "garbage as method or target, `*`, half an HTTP/2 preface, TLS on the plain port, plain HTTP or old TLS on the port of TLS"
+    => "400, or an alert";
 P1: "a query or fragment that satisfies a rule"
     => "400, or 401: only the path decides";
 P2: "dot segments, raw and encoded"
@@ -200,7 +200,7 @@ P7: "OPTIONS, TRACE, lower case, override headers; what is made to look like a C
 P8: "a health checker's User-Agent or address as a way past"
     => "401 `missing_token`; health pages are on a listener of their own";
 D1: "silent connections, slow heads, idle keep-alive"
-    => "closed 10 s after accept, or after the first byte of a next head; when idle after 75 s";
+    => "closed 10 s after accept (PROXY header and TLS handshake included), or after the first byte of a next head; when idle after 75 s";
 D2: "slow bodies, slow readers, machines that vanish"
     => "408, or closed, after 30 s without progress";
 D3: "large heads, many headers, long targets"
@@ -213,8 +213,8 @@ D6: "empty DATA frames"
     => "`ENHANCE_YOUR_CALM` after 100";
 D7: "HTTP/2 windows and stream counts"
     => "100 streams, windows of 64 KiB and 1 MiB; `REFUSED_STREAM`, `FLOW_CONTROL_ERROR`";
-D8: "more connections than file descriptors"
-    => "connections are bounded below the limit of open files; at the bound clients wait in the kernel's queue";
+D8: "more connections than file descriptors, silent or slow ones by the thousand, stalled TLS handshakes"
+    => "connections are bounded below the limit of open files; at the bound the one that has been without a request longest gives way, and where all have one the next client waits; handshakes end after 10 s; without a descriptor accepting pauses";
 D9: "tokens that cost more to refuse than to send"
     => "cheap checks first: a hostile token of 64 KiB is judged within 150 ms even unoptimized; a signature is tried with four keys at most (J16)";
 D10: "overlapping ranges, odd `Accept-Encoding`, a megabyte of cookies"

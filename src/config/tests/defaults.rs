@@ -4,6 +4,7 @@ use super::*;
 use crate::identity::mapping::DEFAULT_MAX_BYTES;
 use crate::keys::plan::Timing;
 use crate::keys::source::Origin;
+use crate::proxy::listen::{ListenAddress, ProxySenders};
 use crate::proxy::{ChunkedBodies, HostHeader, TokenSource, TunnelSettings};
 use crate::telemetry::{AccessMode, Level, LogFormat};
 use crate::verify::IssuerConfig;
@@ -11,7 +12,15 @@ use crate::verify::IssuerConfig;
 #[test]
 fn the_smallest_file_has_the_documented_defaults() {
     let config = accepted(&file(""));
-    assert_eq!(config.listen, "0.0.0.0:8080".parse().unwrap());
+    assert_eq!(
+        config.listen.settings,
+        ListenSettings {
+            address: ListenAddress::Tcp("0.0.0.0:8080".parse().unwrap()),
+            tls: None,
+            proxy_protocol: ProxySenders::default(),
+            max_connections: None,
+        }
+    );
     assert_eq!(config.admin, "0.0.0.0:9464".parse().unwrap());
     assert_eq!(config.workers, None);
     assert_eq!(config.upstream.authority, "127.0.0.1:3000");

@@ -9,6 +9,7 @@ mod files;
 mod issuer_keys;
 mod issuers;
 mod laws;
+mod listen;
 mod presets;
 mod providers;
 mod settings;

@@ -64,7 +64,7 @@ shutdown: {delay: 5s, drain_timeout: 0s}
 ",
     );
     assert_eq!(config.warnings, []);
-    assert_eq!(config.listen.to_string(), "[::]:8081");
+    assert_eq!(config.listen.settings.address.to_string(), "[::]:8081");
     assert_eq!(config.admin.to_string(), "127.0.0.1:9465");
     assert_eq!(config.workers.unwrap().get(), 256);
     assert_eq!(config.upstream.authority, "app:3000");

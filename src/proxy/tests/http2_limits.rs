@@ -121,9 +121,8 @@ fn d04_resets_that_come_slowly_enough_for_the_library_end_the_connection_too() {
     let token = bearer();
     let mut sent = 0;
     for stream in (1..).step_by(2) {
-        // Before the request goes out: it may be there at once.
-        let reached = app.requests().len();
         let head = block(&get("/", &[("authorization", &token)]));
+        // Before it is sent: the application may be faster than we are.
         let reached = app.requests().len();
         if client
             .stream

@@ -12,9 +12,10 @@ use tokio::time::Instant;
 
 use super::raw_http2::*;
 use super::testing::gate;
-use crate::proxy::client::connection::{Protocol, serve};
+use crate::proxy::client::connection::serve;
+use crate::proxy::client::timed_io::ConnectionState;
 use crate::proxy::client::timed_io::{HEAD_TIMEOUT, IDLE_TIMEOUT, WRITE_STALL_TIMEOUT};
-use crate::proxy::head::forwarded::Peer;
+use crate::proxy::client::transport::{Accepted, Transport};
 use crate::proxy::listen::Phase;
 use crate::proxy::local::Worker;
 
@@ -22,7 +23,7 @@ use crate::proxy::local::Worker;
 type Came = (Duration, u8, u32, Vec<u8>);
 
 /// What the gate sends until it closes, and when that is. `first` is what the client sends at once; it never answers.
-fn until_closed(protocol: Protocol, first: &[u8]) -> (Vec<Came>, Duration) {
+fn until_closed(transport: Transport, first: &[u8]) -> (Vec<Came>, Duration) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .start_paused(true)
@@ -35,8 +36,9 @@ fn until_closed(protocol: Protocol, first: &[u8]) -> (Vec<Came>, Duration) {
         let (_told, phase) = watch::channel(Phase::Running);
         let start = Instant::now();
         client.write_all(first).await.unwrap();
-        let peer = Peer::new("127.0.0.1".parse().unwrap());
-        let serving = serve(server, protocol, peer, Rc::new(worker), phase);
+        let address = Some("127.0.0.1".parse().unwrap());
+        let accepted = Accepted::new(address, transport, ConnectionState::new(None));
+        let serving = serve(server, accepted, Rc::new(worker), phase);
         let reading = async {
             let mut frames = Vec::new();
             while let Some(frame) = read_frame(&mut client, start).await {
@@ -78,17 +80,17 @@ fn goaways(frames: &[Came]) -> Vec<u32> {
 
 #[test]
 fn d01_a_connection_that_never_asks_ends_after_the_head_timeout() {
-    for (protocol, first) in [
-        (Protocol::Unknown, &b""[..]),
-        (Protocol::Unknown, &PREFACE[..20]),
-        (Protocol::Http1, b""),
-        (Protocol::Http2, b""),
-        (Protocol::Http2, &PREFACE[..20]),
+    for (transport, first) in [
+        (Transport::Plain, &b""[..]),
+        (Transport::Plain, &PREFACE[..20]),
+        (Transport::Tls { h2: false }, b""),
+        (Transport::Tls { h2: true }, b""),
+        (Transport::Tls { h2: true }, &PREFACE[..20]),
     ] {
-        let (_, took) = until_closed(protocol, first);
+        let (_, took) = until_closed(transport, first);
         about(took, HEAD_TIMEOUT);
     }
-    let (frames, took) = until_closed(Protocol::Unknown, &opening(&[]));
+    let (frames, took) = until_closed(Transport::Plain, &opening(&[]));
     about(took, HEAD_TIMEOUT);
     assert_eq!(goaways(&frames), [NO_ERROR]);
 }
@@ -97,7 +99,7 @@ fn d01_a_connection_that_never_asks_ends_after_the_head_timeout() {
 fn d01_half_a_head_ends_after_the_head_timeout() {
     let mut half = opening(&[]);
     half.extend(frame(HEADERS, END_STREAM, 1, &block(&get("/", &[]))));
-    let (_, took) = until_closed(Protocol::Unknown, &half);
+    let (_, took) = until_closed(Transport::Plain, &half);
     about(took, HEAD_TIMEOUT);
 }
 
@@ -110,7 +112,7 @@ fn an_idle_connection_is_probed_and_told_before_it_ends() {
         1,
         &block(&get("/", &[])),
     ));
-    let (frames, took) = until_closed(Protocol::Unknown, &first);
+    let (frames, took) = until_closed(Transport::Plain, &first);
     about(took, IDLE_TIMEOUT);
     assert_eq!(goaways(&frames), [NO_ERROR]);
     let probed = frames
@@ -131,7 +133,7 @@ fn d02_a_stream_whose_answer_is_not_taken_is_reset() {
             &block(&get("/", &[])),
         ));
     }
-    let (frames, _) = until_closed(Protocol::Unknown, &first);
+    let (frames, _) = until_closed(Transport::Plain, &first);
     let resets: Vec<_> = frames.iter().filter(|f| f.1 == RST_STREAM).collect();
     assert_eq!(resets.len(), 2, "{frames:?}");
     for (at, _, _, code) in resets {
@@ -143,7 +145,7 @@ fn d02_a_stream_whose_answer_is_not_taken_is_reset() {
 
 #[test]
 fn http_2_is_not_guessed_where_tls_has_agreed_on_http_1() {
-    let (frames, took) = until_closed(Protocol::Http1, &opening(&[]));
+    let (frames, took) = until_closed(Transport::Tls { h2: false }, &opening(&[]));
     assert!(frames.is_empty(), "{frames:?}");
     assert!(took < HEAD_TIMEOUT);
 }

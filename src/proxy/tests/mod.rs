@@ -1,6 +1,8 @@
 //! The wire, over real sockets: a raw client, the gate, and an application that records every byte.
 
+mod admission;
 mod binding;
+pub(in crate::proxy) mod certificates;
 mod framing;
 mod grpc;
 mod hpack;
@@ -12,9 +14,12 @@ mod http2_time;
 mod identity;
 mod life;
 mod preflight;
+mod proxy_protocol;
 mod raw_http2;
 mod streaming;
 pub(in crate::proxy) mod testing;
+mod tls;
+mod unix;
 mod upstream;
 mod upstream_http2;
 mod upstream_tls;

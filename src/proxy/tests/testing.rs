@@ -18,7 +18,7 @@ use crate::keys::Keys;
 use crate::keys::source::Origin;
 use crate::keys::testing::config;
 use crate::policy::{Access, RouteConfig, RouteTable, StrictPaths};
-use crate::proxy::listen::{self, ConnectionLimit, Phase};
+use crate::proxy::listen::{self, ConnectionLimit, Entry, ListenAddress, Phase, ProxySenders};
 use crate::proxy::{
     ChunkedBodies, Gate, HostHeader, Protocol, TokenSettings, TokenSource, Transport,
     TunnelSettings, UpstreamSettings,
@@ -299,13 +299,16 @@ impl Running {
     }
 
     pub(in crate::proxy) fn limited(gate: Gate, limit: ConnectionLimit) -> Self {
-        let listener = listen::bind("127.0.0.1:0".parse().unwrap()).unwrap();
-        let address = listener.local_addr().unwrap();
+        Self::entered(gate, entry(limit))
+    }
+
+    pub(in crate::proxy) fn entered(gate: Gate, entry: Entry) -> Self {
+        let (listener, address) = loopback();
         let metrics = Arc::clone(&gate.metrics);
         let gate = Arc::new(ArcSwap::from_pointee(gate));
         let (phase, told) = watch::channel(Phase::Running);
         let worker =
-            listen::spawn_worker("test".to_owned(), Arc::clone(&gate), listener, limit, told)
+            listen::spawn_worker("test".to_owned(), Arc::clone(&gate), listener, entry, told)
                 .unwrap();
         Self {
             address,
@@ -366,6 +369,25 @@ impl Drop for Running {
             }
         }
     }
+}
+
+/// Nothing is asked of connections.
+pub(in crate::proxy) fn entry(limit: ConnectionLimit) -> Entry {
+    Entry {
+        limit,
+        proxy_protocol: ProxySenders::default(),
+        tls: None,
+    }
+}
+
+pub(in crate::proxy) fn loopback() -> (listen::Listener, SocketAddr) {
+    let address = ListenAddress::Tcp("127.0.0.1:0".parse().unwrap());
+    let (listener, _) = listen::bind(&address).unwrap();
+    let listen::Listener::Tcp(tcp) = &listener else {
+        panic!("not TCP");
+    };
+    let address = tcp.local_addr().unwrap();
+    (listener, address)
 }
 
 /// What a test changes before the gate starts.

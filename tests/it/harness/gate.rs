@@ -60,6 +60,28 @@ impl Gate {
         self
     }
 
+    /// Starts with this `listen`, which is told the port, and waits until it is ready.
+    pub fn listening(listen: impl Fn(u16) -> String, configuration: &str) -> Self {
+        let mut gate = Self::spawn_listening(listen, configuration);
+        eventually("the admin listener", || {
+            assert!(gate.is_alive(), "the gate did not start: {}", gate.log());
+            listens(gate.admin).then_some(())
+        });
+        eventually("readiness", || {
+            (gate.admin("/readyz").0 == 200).then_some(())
+        });
+        gate
+    }
+
+    /// As [`Self::listening`], and waits for nothing.
+    pub fn spawn_listening(listen: impl Fn(u16) -> String, configuration: &str) -> Self {
+        let launch = Launch {
+            listen: Some(&listen),
+            ..Launch::default()
+        };
+        launch.spawn(configuration)
+    }
+
     /// Waits for nothing.
     pub fn spawn(environment: &[(&str, &str)], configuration: &str) -> Self {
         let launch = Launch {
@@ -137,6 +159,8 @@ pub struct Launch<'l> {
     /// The configuration file, where it is not a scratch file, and who writes it.
     pub file: Option<&'l Path>,
     pub write: &'l dyn Fn(&str),
+    /// The configuration's `listen`, which is told the port.
+    pub listen: Option<&'l dyn Fn(u16) -> String>,
 }
 
 impl Default for Launch<'_> {
@@ -148,6 +172,7 @@ impl Default for Launch<'_> {
             ports: None,
             file: None,
             write: &|_| {},
+            listen: None,
         }
     }
 }
@@ -164,7 +189,11 @@ impl Launch<'_> {
 
     fn spawn(&self, configuration: &str) -> Gate {
         let (port, admin) = self.ports.unwrap_or_else(|| (free_port(), free_port()));
-        let text = format!("listen: 127.0.0.1:{port}\nadmin: 127.0.0.1:{admin}\n{configuration}");
+        let listen = match self.listen {
+            Some(listen) => listen(port),
+            None => format!("127.0.0.1:{port}"),
+        };
+        let text = format!("listen: {listen}\nadmin: 127.0.0.1:{admin}\n{configuration}");
         let log = scratch("log");
         let file = match self.file {
             Some(file) => {
