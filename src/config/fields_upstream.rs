@@ -95,7 +95,7 @@ static TLS: Table = Table {
     groups: &[&[
         Field::optional(
             "ca_file",
-            Kind::Text(&text::PATH),
+            Kind::Text(&text::LIVE_PATH),
             "the system's roots",
             "PEM certificates of the authorities that are trusted instead of the system's.",
         ),
@@ -107,13 +107,13 @@ static TLS: Table = Table {
         ),
         Field::optional(
             "client_certificate_file",
-            Kind::Text(&text::PATH),
+            Kind::Text(&text::LIVE_PATH),
             "none",
             "PEM certificate of the gate, for an application that asks for one; then those that lead to its authority.",
         ),
         Field::optional(
             "client_private_key_file",
-            Kind::Text(&text::PATH),
+            Kind::Text(&text::LIVE_PATH),
             "none",
             "PEM private key of that certificate, not encrypted.",
         ),

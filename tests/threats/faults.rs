@@ -134,6 +134,7 @@ MACHINE {
 "few file descriptors"
     => "fewer connections are let in; a new one takes the place of the one that has been without a request longest, and where all have one it waits":
     d08_with_few_descriptors_new_clients_take_the_places_of_idle_ones
+    d08_the_oldest_without_a_request_gives_way_and_requests_stay
     d08_where_every_place_has_a_request_the_next_client_waits_and_is_served;
 "no file descriptor left"
     => "accepting pauses 100 ms at a time, open connections go on, and it recovers":

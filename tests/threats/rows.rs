@@ -180,7 +180,7 @@ S12: "an upgrade to h2c, to several protocols, in HTTP/1.0 or with another metho
 S13: "HTTP/2 requests that become two in HTTP/1"
     => "refused or reset; what is forwarded is framed anew, and a body of another length than announced never completes";
 S14: "answers of the application with two readings, a body where none may be, a second one unasked"
-    => "502 `upstream_reset`; the connection is discarded, the client gets one answer";
+    => "502 `upstream_reset`; the connection (of HTTP/2: the stream) is discarded, the client gets one answer";
 S15: "garbage as method or target, `*`, half an HTTP/2 preface, TLS on the plain port, plain HTTP or old TLS on the port of TLS"
     => "400, or an alert";
 P1: "a query or fragment that satisfies a rule"

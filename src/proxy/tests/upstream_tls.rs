@@ -217,7 +217,7 @@ fn an_upgrade_opens_a_connection_that_speaks_http1_though_the_application_prefer
 }
 
 #[test]
-fn k11_a_certificate_that_does_not_verify_is_a_502_and_the_log_says_what_to_change() {
+fn a_certificate_that_does_not_verify_is_a_502_and_the_log_says_what_to_change() {
     let authority = Authority::new();
     let (good, expired) = (
         authority.certify(HOST, false),
