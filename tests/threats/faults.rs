@@ -132,9 +132,10 @@ CLIENTS {
 }
 MACHINE {
 "few file descriptors"
-    => "fewer connections are let in, clients wait in the kernel's queue, open connections go on":
+    => "fewer connections are let in: one without a request gives way, otherwise clients wait in the kernel's queue; requests go on":
     d08_with_few_descriptors_clients_wait_and_open_connections_go_on
-    d08_at_the_connection_limit_clients_wait_instead_of_being_turned_away;
+    d08_the_oldest_without_a_request_gives_way_and_requests_stay
+    d08_where_every_place_has_a_request_the_next_client_waits_and_is_served;
 "no file descriptor left"
     => "accepting pauses 100 ms at a time, open connections go on, and it recovers":
     d08_when_descriptors_run_out_accepting_pauses_and_recovers;
