@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use http::HeaderName;
 
+use super::http2_app::{Http2App, h2c};
 use super::raw_http2::*;
 use super::testing::{App, BOUND, Running, Written, gate, route, wait_until};
 use crate::policy::Access;
@@ -217,4 +218,46 @@ fn the_access_log_has_the_status_that_was_sent_and_grpcs() {
         assert_eq!(line["network.protocol.version"], "2");
     }
     assert_eq!(lines[0]["auth.reason"], "missing_token");
+}
+
+#[test]
+fn h06_a_call_passes_both_ways_to_an_http_2_application_with_its_trailers() {
+    // Each piece comes back as it came; then the request's trailers, and the status.
+    let app = Http2App::new(|request, mut respond| {
+        Box::pin(async move {
+            let (head, mut body) = request.into_parts();
+            assert_eq!(head.headers["te"], "trailers");
+            let answer = http::Response::builder().header("content-type", "application/grpc");
+            let mut sending = respond
+                .send_response(answer.body(()).unwrap(), false)
+                .unwrap();
+            while let Some(Ok(data)) = body.data().await {
+                let _ = body.flow_control().release_capacity(data.len());
+                sending.send_data(data, false).unwrap();
+            }
+            let came = body.trailers().await.unwrap().unwrap_or_default();
+            let names: Vec<_> = came.keys().map(HeaderName::as_str).collect();
+            let mut trailers = http::HeaderMap::new();
+            trailers.insert("grpc-status", "0".parse().unwrap());
+            trailers.insert("x-came", names.join(",").parse().unwrap());
+            sending.send_trailers(trailers).unwrap();
+        })
+    });
+    let mut settings = h2c(app.listen());
+    settings.upstream.forward_trailers = Arc::new([HeaderName::from_static("x-checksum")]);
+    let gate = Running::start(settings);
+    let mut client = Http2::to(&gate);
+    client.headers(1, &call("/a/b", &[("authorization", &bearer())]), false);
+    let mut all = Vec::new();
+    for word in [&b"one"[..], b"two", b"three"] {
+        client.data(1, word, false);
+        all.extend_from_slice(word);
+        client.until(|c| c.seen(1).body.len() >= all.len());
+        assert_eq!(client.seen(1).body, all);
+    }
+    client.headers(1, &[("x-checksum", "9"), ("x-user", "admin")], true);
+    let answer = client.answer(1);
+    assert!(answer.complete, "{answer:?}");
+    assert_eq!(answer.trailer("grpc-status"), Some("0"));
+    assert_eq!(answer.trailer("x-came"), Some("x-checksum"));
 }
