@@ -4,6 +4,7 @@
 //! what they share is immutable and swapped whole.
 
 mod assemble;
+mod certificate_watch;
 mod decryption_watch;
 #[cfg(test)]
 mod differential_tests;
@@ -13,12 +14,15 @@ mod key_watch;
 mod reload;
 mod signals;
 mod start;
+mod upstream_watch;
+mod watch;
 mod workers;
 
 use std::fmt;
 use std::path::PathBuf;
 
 pub use assemble::assemble;
+pub use watch::{Seen, look};
 
 use crate::config::Config;
 
@@ -53,13 +57,14 @@ impl fmt::Display for CannotRun {
     }
 }
 
-/// Runs the gate of `config` until a signal stops it. `file` is where the configuration came from: SIGHUP reads it again.
-pub fn run(config: Config, file: PathBuf) -> Result<(), CannotRun> {
+/// Runs the gate of `config` until a signal stops it. `file` is where the configuration came from, which is read again on SIGHUP, and when its files
+/// hold something else than was `seen` before it was read.
+pub fn run(config: Config, file: PathBuf, seen: Seen) -> Result<(), CannotRun> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| CannotRun::new(format!("cannot start: {error}")))?;
-    let ended = runtime.block_on(start::start_and_serve(config, file));
+    let ended = runtime.block_on(start::start_and_serve(config, file, seen));
     // A name look-up that hangs does not hold the process.
     runtime.shutdown_background();
     ended

@@ -17,7 +17,7 @@ const LEVELS: &[&[&str]] = &[
     &["identity", "policy"],
     &["verify"],
     &["provider", "keys"],
-    &["jose", "clock"],
+    &["jose", "clock", "net"],
 ];
 
 /// Rooms and files without I/O.
@@ -37,6 +37,8 @@ const PURE: &[&str] = &[
     "keys/snapshot/identity",
     "keys/snapshot/ignored",
     "keys/snapshot/mod",
+    "proxy/client/order",
+    "proxy/client/proxy_header",
     "proxy/head/",
 ];
 

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use http::header::SEC_WEBSOCKET_PROTOCOL;
+
 use crate::clock::Clock;
 use crate::config::{Config, IdentitySettings, IssuerSetup};
 use crate::identity::{ManagedNames, Mapping};
@@ -73,7 +75,7 @@ pub fn assemble(
         mapping,
         token: config.token,
         upstream: config.upstream,
-        tunnels: crate::proxy::TunnelSettings::default(),
+        tunnels: config.tunnels,
         trusted_proxies: config.trusted_proxies,
         cache_max_bytes: cache::DEFAULT_MAX_BYTES,
         metrics,
@@ -142,6 +144,7 @@ fn identity(
     };
     let sources = token.sources.iter().filter_map(|source| match source {
         TokenSource::Header { name, .. } => Some(name.as_str()),
+        TokenSource::Subprotocol { .. } => Some(SEC_WEBSOCKET_PROTOCOL.as_str()),
         TokenSource::Cookie { .. } | TokenSource::Query { .. } => None,
     });
     let bound = verifier.access_token_places().iter();
@@ -234,12 +237,18 @@ issuers: [{provider: cognito, region: us-east-1, user_pool_id: us-east-1_example
             r#"
 upstream: http://127.0.0.1:3000
 issuers: [{provider: auth0, domain: example.eu.auth0.com, audiences: [a]}]
-token: {sources: [{header: X-Access-Token}, {cookie: id_token}], forward: true}
+token: {sources: [{header: X-Access-Token}, {cookie: id_token}, {subprotocol: bearer}], forward: true}
 identity: {underscores: keep}
 "#,
         );
         assert!(!gate.managed.covers("X-Access-Token"));
-        for name in ["X_Access_Token", "x.access.token", "HTTP_X_ACCESS_TOKEN"] {
+        assert!(!gate.managed.covers("Sec-WebSocket-Protocol"));
+        for name in [
+            "X_Access_Token",
+            "x.access.token",
+            "HTTP_X_ACCESS_TOKEN",
+            "Sec_WebSocket_Protocol",
+        ] {
             assert!(gate.managed.covers(name), "{name}");
         }
     }

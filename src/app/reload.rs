@@ -1,4 +1,4 @@
-//! SIGHUP: another configuration takes the place of the one in use, as a whole or not at all.
+//! SIGHUP, or changed files: another configuration takes the place of the one in use, as a whole or not at all.
 
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -7,15 +7,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use tokio::sync::Notify;
 
 use super::start::view;
 use super::{assemble, key_snapshots};
 use crate::admin::Admin;
 use crate::clock::UnixTime;
-use crate::config::{self, Config, LoadOptions, Problem, Shutdown};
+use crate::config::{self, Config, ListenSettings, LoadOptions, Problem, Shutdown};
 use crate::keys::status::KeysFrom;
 use crate::keys::{KeyObserver, Keys, SnapshotEvent, SourceId};
 use crate::proxy::Gate;
+use crate::proxy::listen::ListenAddress;
 use crate::telemetry::LogSettings;
 use crate::telemetry::metrics::Freshness;
 
@@ -44,12 +46,24 @@ pub(super) struct Reloader {
     keys_within: Duration,
     fixed: Fixed,
     shutdown: Shutdown,
+    /// Notified to have the certificate's files read again.
+    reread: Arc<Notify>,
+}
+
+/// What came of a reload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reloaded {
+    InUse,
+    /// The files are no configuration that can be used.
+    Refused,
+    /// They are one, and an issuer that is new in it has no keys yet.
+    WithoutKeys,
 }
 
 /// What only a restart changes.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 struct Fixed {
-    listen: SocketAddr,
+    listen: ListenSettings,
     admin: SocketAddr,
     workers: Option<NonZeroUsize>,
     log: LogSettings,
@@ -58,7 +72,7 @@ struct Fixed {
 impl Fixed {
     fn of(config: &Config) -> Self {
         Self {
-            listen: config.listen,
+            listen: config.listen.settings.clone(),
             admin: config.admin,
             workers: config.workers,
             log: config.log,
@@ -73,11 +87,17 @@ impl Reloader {
             keys_within: KEYS_WITHIN,
             fixed: Fixed::of(config),
             shutdown: config.shutdown,
+            reread: Arc::default(),
         }
     }
 
-    pub(super) fn listen(&self) -> SocketAddr {
-        self.fixed.listen
+    /// Told at each reload.
+    pub(super) fn reread(&self) -> Arc<Notify> {
+        Arc::clone(&self.reread)
+    }
+
+    pub(super) fn listen(&self) -> &ListenAddress {
+        &self.fixed.listen.address
     }
 
     pub(super) fn admin(&self) -> SocketAddr {
@@ -90,12 +110,13 @@ impl Reloader {
 
     /// Reads the file again and puts its gate into use, once its issuers have keys. Anything wrong: the gate in use stays, and the log and
     /// the metrics say so.
-    pub(super) async fn reload(&mut self, gate: &ArcSwap<Gate>, admin: &Admin) {
+    pub(super) async fn reload(&mut self, gate: &ArcSwap<Gate>, admin: &Admin) -> Reloaded {
+        self.reread.notify_one();
         let old = gate.load_full();
         let loaded = self.replacement(&old).await;
         let at = old.clock.now().wall;
         match loaded {
-            Some((new, shutdown)) => {
+            Ok((new, shutdown)) => {
                 new.metrics.config_loaded(true, at);
                 admin.show(view(&new));
                 let metrics = Arc::clone(&new.metrics);
@@ -105,13 +126,15 @@ impl Reloader {
                 count_keys(&gate.load(), at);
                 self.shutdown = shutdown;
                 tracing::info!(file = %self.file.display(), "the configuration was reloaded");
+                Reloaded::InUse
             }
-            None => {
+            Err(why) => {
                 old.metrics.config_loaded(false, at);
                 tracing::error!(
                     file = %self.file.display(),
                     "the configuration was not reloaded: the one in use stays"
                 );
+                why
             }
         }
     }
@@ -125,14 +148,14 @@ impl Reloader {
         tokio::time::timeout(self.keys_within, ready).await.is_ok()
     }
 
-    async fn replacement(&self, old: &Gate) -> Option<(Gate, Shutdown)> {
+    async fn replacement(&self, old: &Gate) -> Result<(Gate, Shutdown), Reloaded> {
         let config = match config::load(&self.file, &LoadOptions::default()) {
             Ok(config) => config,
             Err(problems) => {
                 for problem in &problems {
                     log_problem!(error, problem);
                 }
-                return None;
+                return Err(Reloaded::Refused);
             }
         };
         warn_of(&config.warnings);
@@ -147,7 +170,7 @@ impl Reloader {
             Ok(new) => new,
             Err(error) => {
                 tracing::error!(%error, "the configuration cannot be put together");
-                return None;
+                return Err(Reloaded::Refused);
             }
         };
         new.access_log = old.access_log.clone();
@@ -156,7 +179,7 @@ impl Reloader {
         key_snapshots::take_over(&new.keys, snapshots).await;
         new.keys.start();
         if self.became_ready(&new.keys).await || !old.keys.ready() {
-            return Some((new, shutdown));
+            return Ok((new, shutdown));
         }
         for source in new.keys.status() {
             if source.required_for_ready && source.keys.is_empty() {
@@ -170,7 +193,7 @@ impl Reloader {
         }
         new.keys.stop();
         old.metrics.forget_issuers_of(&new.metrics);
-        None
+        Err(Reloaded::WithoutKeys)
     }
 }
 

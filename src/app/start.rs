@@ -1,7 +1,7 @@
 //! The order of starting: addresses first, so that a second gate on them fails before it does anything; then logs, keys, pages, workers.
 
+use std::fmt::Display;
 use std::io::{self, IsTerminal, stdout};
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::available_parallelism;
@@ -10,14 +10,17 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::net::TcpListener;
 
+use super::certificate_watch::CertificateWatch;
 use super::drain::drain;
 use super::reload::{Reloader, count_keys, warn_of};
 use super::signals::{Asked, Signals};
+use super::watch::{Seen, Watch};
 use super::workers::Workers;
-use super::{CannotRun, assemble, key_snapshots, key_watch};
+use super::{CannotRun, assemble, key_snapshots, key_watch, upstream_watch};
 use crate::admin::{self, Admin};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
+use crate::proxy::listen::{ConnectionLimit, Entry};
 use crate::proxy::{Gate, listen};
 use crate::telemetry::{AccessLog, LineWriter, LogSettings, tracing_setup};
 
@@ -25,13 +28,19 @@ use crate::telemetry::{AccessLog, LineWriter, LogSettings, tracing_setup};
 const FLUSH: Duration = Duration::from_secs(1);
 
 /// Starts everything, serves until a signal says stop, and drains.
-pub(super) async fn start_and_serve(mut config: Config, file: PathBuf) -> Result<(), CannotRun> {
+pub(super) async fn start_and_serve(
+    mut config: Config,
+    file: PathBuf,
+    seen: Seen,
+) -> Result<(), CannotRun> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let listener = listen::bind(config.listen)
-        .map_err(|error| cannot_listen("listen", config.listen, &error))?;
+    let listen = config.listen.clone();
+    let address = &listen.settings.address;
+    let (listener, path) =
+        listen::bind(address).map_err(|error| cannot_listen("listen", address, &error))?;
     let admin_listener = TcpListener::bind(config.admin)
         .await
-        .map_err(|error| cannot_listen("admin", config.admin, &error))?;
+        .map_err(|error| cannot_listen("admin", &config.admin, &error))?;
     let mut signals = Signals::new()
         .map_err(|error| CannotRun::new(format!("cannot listen for signals: {error}")))?;
     let number = worker_count(&config);
@@ -39,6 +48,7 @@ pub(super) async fn start_and_serve(mut config: Config, file: PathBuf) -> Result
     let warnings = std::mem::take(&mut config.warnings);
     let log = config.log;
     let snapshots = config.keys_snapshot_dir.clone();
+    let mut watch = Watch::new(file.clone(), seen);
     let mut reloader = Reloader::new(file, &config);
 
     let mut gate = assemble(config, Arc::clone(&clock), None)
@@ -52,7 +62,17 @@ pub(super) async fn start_and_serve(mut config: Config, file: PathBuf) -> Result
     let admin = Arc::new(Admin::new(view(&gate)));
     let gate = Arc::new(ArcSwap::from_pointee(gate));
     tokio::spawn(admin::serve(admin_listener, Arc::clone(&admin)));
-    let workers = Workers::start(number, &listener, &gate)
+    let certificate = CertificateWatch::new(&listen, gate.load().metrics.listener().clone(), clock);
+    let entry = Entry {
+        limit: ConnectionLimit::of_process(listen.settings.max_connections),
+        proxy_protocol: listen.settings.proxy_protocol.clone(),
+        tls: certificate.as_ref().map(CertificateWatch::current),
+    };
+    if listen.settings.tls.is_some() && entry.tls.is_none() {
+        // Never plain HTTP where TLS was asked for.
+        return Err(CannotRun::new("the files of `listen.tls` were not read"));
+    }
+    let workers = Workers::start(number, &listener, path, &entry, &gate)
         .map_err(|error| CannotRun::new(format!("cannot start the workers: {error}")))?;
     drop(listener);
     tracing::info!(
@@ -65,9 +85,13 @@ pub(super) async fn start_and_serve(mut config: Config, file: PathBuf) -> Result
     );
     warn_of(&warnings);
     tokio::spawn(key_watch::watch(Arc::clone(&gate)));
+    if let Some(certificate) = certificate {
+        tokio::spawn(certificate.watch(reloader.reread()));
+    }
+    tokio::spawn(upstream_watch::watch(Arc::clone(&gate)));
 
     let ended = tokio::select! {
-        () = serve(&mut reloader, &gate, &admin, &mut signals) => {
+        () = serve(&mut reloader, &mut watch, &gate, &admin, &mut signals) => {
             drain(&admin, &workers, &gate, reloader.shutdown(), &mut signals).await
         }
         () = workers.one_ended() => {
@@ -79,16 +103,24 @@ pub(super) async fn start_and_serve(mut config: Config, file: PathBuf) -> Result
     ended
 }
 
-/// Reloads when asked to, until a signal says stop; that does not wait for a reload.
+/// Reloads when asked to or when the files have changed, until a signal says stop; that does not wait for a reload.
 async fn serve(
     reloader: &mut Reloader,
+    watch: &mut Watch,
     gate: &ArcSwap<Gate>,
     admin: &Admin,
     signals: &mut Signals,
 ) {
-    while signals.next().await == Asked::Reload {
+    loop {
         tokio::select! {
-            () = reloader.reload(gate, admin) => {}
+            asked = signals.next() => match asked {
+                Asked::Stop => return,
+                Asked::Reload => watch.take_note().await,
+            },
+            () = watch.changed() => {}
+        }
+        tokio::select! {
+            reloaded = reloader.reload(gate, admin) => watch.learn(reloaded),
             () = signals.stop() => return,
         }
     }
@@ -119,11 +151,11 @@ fn worker_count(config: &Config) -> usize {
         .map_or(1, std::num::NonZeroUsize::get)
 }
 
-fn cannot_listen(key: &str, address: SocketAddr, error: &io::Error) -> CannotRun {
+fn cannot_listen(key: &str, address: &dyn Display, error: &io::Error) -> CannotRun {
     let cannot = CannotRun::new(format!("cannot listen on `{address}` (`{key}`): {error}"));
     match error.kind() {
         io::ErrorKind::AddrInUse => cannot.hint(format!(
-            "another process has this port, perhaps another gate; stop it, or change `{key}`"
+            "another process has this address, perhaps another gate; stop it, or change `{key}`"
         )),
         io::ErrorKind::PermissionDenied => {
             cannot.hint("ports below 1024 need a privilege; choose one above")

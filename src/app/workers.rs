@@ -1,8 +1,7 @@
 //! The threads that serve requests, as a group.
 
 use std::io;
-use std::net::TcpListener;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -10,7 +9,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
 use crate::proxy::Gate;
-use crate::proxy::listen::{ConnectionLimit, Phase, spawn_worker};
+use crate::proxy::listen::{BoundPath, Entry, Listener, Phase, spawn_worker};
 
 /// Between two looks whether threads have ended: a thread's end cannot be awaited.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
@@ -20,33 +19,47 @@ const LOOK_AGAIN_IDLE: Duration = Duration::from_millis(500);
 pub(super) struct Workers {
     threads: Vec<JoinHandle<()>>,
     phase: watch::Sender<Phase>,
+    /// Of a Unix socket, while it is listened on.
+    path: Mutex<Option<BoundPath>>,
 }
 
 impl Workers {
     /// `number` threads that accept from `listener`.
     pub(super) fn start(
         number: usize,
-        listener: &TcpListener,
+        listener: &Listener,
+        path: Option<BoundPath>,
+        entry: &Entry,
         gate: &Arc<ArcSwap<Gate>>,
     ) -> io::Result<Self> {
         let (phase, phases) = watch::channel(Phase::Running);
-        let limit = ConnectionLimit::of_process();
         let threads = (0..number)
             .map(|index| {
                 spawn_worker(
                     format!("worker-{index}"),
                     Arc::clone(gate),
                     listener.try_clone()?,
-                    limit.clone(),
+                    entry.clone(),
                     phases.clone(),
                 )
             })
             .collect::<io::Result<_>>()?;
-        Ok(Self { threads, phase })
+        Ok(Self {
+            threads,
+            phase,
+            path: Mutex::new(path),
+        })
     }
 
     /// No new connections; each worker ends with its last one.
     pub(super) fn drain(&self) {
+        // Whoever comes now finds nobody, instead of a socket that is not accepted from.
+        drop(
+            self.path
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take(),
+        );
         self.phase.send_replace(Phase::Draining);
     }
 

@@ -171,9 +171,9 @@ fn server(config: &Config) -> String {
     table(
         "",
         &[
-            row("listen", config.listen.to_string()),
+            row("listen", config.listen.settings.address.to_string()),
             row("admin", config.admin.to_string()),
-            row("upstream", config.upstream.authority.to_string()),
+            row("upstream", config.upstream.address()),
         ],
     )
 }
@@ -233,7 +233,7 @@ fn routes(routes: Option<&[RouteConfig]>) -> String {
             } else {
                 route.methods.join(" ")
             };
-            let access = match route.access {
+            let mut access = match route.access {
                 Access::Public {
                     pass_credentials: false,
                 } => "public".to_owned(),
@@ -248,6 +248,9 @@ fn routes(routes: Option<&[RouteConfig]>) -> String {
                     format!("needs a token with {}", rules.join(" and "))
                 }
             };
+            if route.cors_preflight && route.access == Access::Required {
+                access.push_str(", CORS preflights pass");
+            }
             vec![
                 route.path.clone(),
                 methods,
@@ -273,17 +276,22 @@ mod tests {
             methods: methods.iter().map(|m| (*m).to_owned()).collect(),
             access,
             require: vec![],
+            cors_preflight: false,
         };
         let public = Access::Public {
             pass_credentials: false,
         };
         let text = routes(Some(&[
             route("/healthz", &["GET"], public),
+            RouteConfig {
+                cors_preflight: true,
+                ..route("/api/*", &[], Access::Required)
+            },
             route("/*", &[], Access::Required),
         ]));
         assert_eq!(
             text,
-            "\nroutes\n  /healthz  GET         public\n  /*        any method  needs a token\n"
+            "\nroutes\n  /healthz  GET         public\n  /api/*    any method  needs a token, CORS preflights pass\n  /*        any method  needs a token\n"
         );
         assert_eq!(routes(None), "\nroutes\n  every path needs a token\n");
     }

@@ -75,7 +75,7 @@ pub(super) fn check_places(
             continue;
         };
         let mut sources = token.iter().flat_map(|token| &token.sources);
-        if sources.any(|source| bound::overlap(&place_of(source), &place)) {
+        if sources.any(|source| place_of(source).is_some_and(|own| bound::overlap(&own, &place))) {
             problems.error(
                 &counterpart.place,
                 Mistake::new("the token itself is looked for here (`token.sources`)").hint(
@@ -150,15 +150,17 @@ fn cannot_hold(place: &Place, counterpart: &Record) -> Option<Mistake> {
     )
 }
 
-fn place_of(source: &TokenSource) -> Place {
-    match source {
+fn place_of(source: &TokenSource) -> Option<Place> {
+    Some(match source {
         TokenSource::Header { name, scheme } => Place::Header {
             name: name.clone(),
             scheme: scheme.clone(),
         },
         TokenSource::Cookie { name, .. } => Place::Cookie { name: name.clone() },
         TokenSource::Query { name } => Place::Query { name: name.clone() },
-    }
+        // Nothing can be compared with a header that HTTP itself uses.
+        TokenSource::Subprotocol { .. } => return None,
+    })
 }
 
 fn is_written(name: &HeaderName, identity: &IdentitySettings) -> bool {

@@ -1,6 +1,7 @@
 //! From the tree to decoded values, by the tables of fields. Collects every problem instead of stopping at the first.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 
 use super::kind::{By, Field, Kind, OneOf, Presence, Preset, Table, TextKind, Variants};
 use super::near::nearest;
@@ -17,12 +18,24 @@ pub(super) fn decode(
     place: Place,
     problems: &mut Problems,
 ) -> Option<Item> {
-    let mut decoder = Decoder { problems };
+    decode_with_files(node, kind, place, problems, &mut Vec::new())
+}
+
+/// As [`decode`]; `files` gets the files that are read with the configuration, whatever is wrong elsewhere.
+pub(super) fn decode_with_files(
+    node: &Node,
+    kind: &Kind,
+    place: Place,
+    problems: &mut Problems,
+    files: &mut Vec<PathBuf>,
+) -> Option<Item> {
+    let mut decoder = Decoder { problems, files };
     decoder.item(node, kind, place)
 }
 
 struct Decoder<'p> {
     problems: &'p mut Problems,
+    files: &'p mut Vec<PathBuf>,
 }
 
 impl Decoder<'_> {
@@ -30,7 +43,7 @@ impl Decoder<'_> {
         if matches!(node.value, Value::Broken) {
             return None;
         }
-        if node.is_null() && !matches!(kind, Kind::Json | Kind::Unsupported { .. }) {
+        if node.is_null() && !matches!(kind, Kind::Json) {
             self.problems.error(
                 &place,
                 Mistake::new(format!("`{}` has no value", place.path))
@@ -49,14 +62,6 @@ impl Decoder<'_> {
                     _ => long,
                 };
                 return self.item(node, chosen, place);
-            }
-            Kind::Unsupported { hint } => {
-                self.problems.error(
-                    &place,
-                    Mistake::new(format!("`{}` is not supported by this version", place.path))
-                        .hint(*hint),
-                );
-                return None;
             }
             Kind::Json => Data::Json(json(node, &place, self.problems)?),
             Kind::JsonObject => match &node.value {
@@ -91,13 +96,7 @@ impl Decoder<'_> {
             }
             (_, Kind::Table(table)) => mistake.hint(format!(
                 "its keys are {}",
-                quoted(
-                    &table
-                        .fields()
-                        .filter(|f| f.is_supported())
-                        .map(|f| f.name)
-                        .collect::<Vec<_>>()
-                )
+                quoted(&table.fields().map(|f| f.name).collect::<Vec<_>>())
             )),
             (_, Kind::Variants(variants)) => mistake.hint(match variants.by {
                 By::Value(key) => format!("it begins with `{key}`"),
@@ -112,7 +111,14 @@ impl Decoder<'_> {
 
     fn scalar(&mut self, scalar: &Scalar, kind: &Kind, place: &Place) -> Option<Data> {
         match read_scalar(scalar, kind) {
-            Ok(data) => Some(data),
+            Ok(data) => {
+                if let (Kind::Text(of), Data::Text(path)) = (kind, &data)
+                    && of.read_with_file
+                {
+                    self.files.push(path.into());
+                }
+                Some(data)
+            }
             Err(mistake) => {
                 self.problems.error(
                     place,
@@ -380,12 +386,7 @@ impl Decoder<'_> {
         variants: Option<(&'static Variants, &'static str)>,
         place: &Place,
     ) -> Option<&'static str> {
-        let known = || {
-            fields
-                .iter()
-                .filter(|field| field.is_supported())
-                .map(|field| field.name)
-        };
+        let known = || fields.iter().map(|field| field.name);
         let name = shown(&entry.name);
         let mut meant = None;
         let mut mistake = Mistake::new(format!("unknown key `{name}`"));

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use super::fields_identity::IDENTITY;
 use super::fields_issuer::ISSUER;
+use super::fields_listen::LISTEN_KIND;
+use super::fields_upstream::UPSTREAM_KIND;
 use super::kind::{By, Field, Kind, Preset, Table, Variant, Variants};
 use super::text;
-use crate::proxy::{TokenSettings, UpstreamSettings};
+use crate::proxy::{TokenSettings, TunnelSettings};
 
 pub(super) const DEFAULT_LISTEN: &str = "0.0.0.0:8080";
 pub(super) const DEFAULT_ADMIN: &str = "0.0.0.0:9464";
@@ -16,13 +18,9 @@ pub(super) const MAX_WORKERS: u64 = 256;
 pub(super) const MAX_SHUTDOWN_DELAY: Duration = minutes(10);
 pub(super) const DEFAULT_DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 pub(super) const MAX_DRAIN_TIMEOUT: Duration = hours(1);
-/// A connection that takes longer than this is not local.
-const MAX_CONNECT_TIMEOUT: Duration = minutes(1);
-/// Long polling ends well below.
-const MAX_RESPONSE_TIMEOUT: Duration = hours(1);
-/// Longer than any application keeps an idle connection.
-const MAX_POOL_IDLE_TIMEOUT: Duration = hours(1);
-const SHORTEST: Duration = Duration::from_millis(1);
+/// A tunnel that is silent for longer is forgotten by everything on its way.
+const MAX_TUNNEL_IDLE_TIMEOUT: Duration = hours(24);
+const MIN_TUNNEL_IDLE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Below this not even a token without claims fits.
 const MIN_TOKEN_BYTES: usize = 256;
 
@@ -39,7 +37,7 @@ pub(super) static ROOT: Table = Table {
             "listen",
             LISTEN_KIND,
             Preset::Text(DEFAULT_LISTEN),
-            "Where requests come in.",
+            "Where requests come in: an address, or a mapping with `address`.",
         ),
         Field::with_default(
             "admin",
@@ -58,11 +56,14 @@ pub(super) static ROOT: Table = Table {
         ),
         Field::required(
             "upstream",
-            Kind::Either {
-                scalar: &Kind::Text(&text::UPSTREAM_URL),
-                long: &Kind::Table(&UPSTREAM),
-            },
+            UPSTREAM_KIND,
             "The application: a URL, or a mapping with `url`.",
+        ),
+        Field::optional(
+            "tunnels",
+            Kind::Table(&TUNNELS),
+            "",
+            "WebSockets: how long they may be silent, and whether they end with their token. See docs/http.md.",
         ),
         Field::required(
             "issuers",
@@ -130,75 +131,22 @@ pub(super) static ROOT: Table = Table {
     one_of: None,
 };
 
-const LISTEN_KIND: Kind = Kind::Either {
-    scalar: &Kind::Text(&text::ADDRESS),
-    long: &Kind::Table(&LISTEN),
-};
-
-static LISTEN: Table = Table {
+static TUNNELS: Table = Table {
     groups: &[&[
-        Field::required(
-            "address",
-            Kind::Text(&text::ADDRESS),
-            "IP address and port.",
-        ),
-        Field::unsupported(
-            "tls",
-            "end TLS in front of the gate, and let it listen on the pod's network only",
-        ),
-        Field::unsupported(
-            "proxy_protocol",
-            "list the load balancer under `trusted_proxies` and let it send `X-Forwarded-For`",
-        ),
-    ]],
-    one_of: None,
-};
-
-static UPSTREAM: Table = Table {
-    groups: &[&[
-        Field::required(
-            "url",
-            Kind::Text(&text::UPSTREAM_URL),
-            "`http://host:port` of the application, without a path.",
-        ),
         Field::with_default(
-            "host",
-            Kind::Text(&text::HOST),
-            Preset::Text("preserve"),
-            "The application gets the client's `Host` (`preserve`), or its own (`upstream`).",
-        ),
-        Field::with_default(
-            "chunked",
-            Kind::Text(&text::CHUNKED),
-            Preset::Text("forward"),
-            "Request bodies without `Content-Length`: sent in chunks (`forward`), or answered 411 (`refuse`), for an application that cannot read them.",
-        ),
-        Field::with_default(
-            "connect_timeout",
+            "idle_timeout",
             Kind::Duration {
-                min: SHORTEST,
-                max: MAX_CONNECT_TIMEOUT,
+                min: MIN_TUNNEL_IDLE_TIMEOUT,
+                max: MAX_TUNNEL_IDLE_TIMEOUT,
             },
-            Preset::Duration(UpstreamSettings::DEFAULT_CONNECT_TIMEOUT),
-            "Bound of a connection attempt.",
+            Preset::Duration(TunnelSettings::DEFAULT_IDLE_TIMEOUT),
+            "A WebSocket without a byte in either direction for so long is closed; pings are bytes.",
         ),
         Field::with_default(
-            "response_timeout",
-            Kind::Duration {
-                min: SHORTEST,
-                max: MAX_RESPONSE_TIMEOUT,
-            },
-            Preset::Duration(UpstreamSettings::DEFAULT_RESPONSE_TIMEOUT),
-            "From the end of the request body to the response head.",
-        ),
-        Field::with_default(
-            "pool_idle_timeout",
-            Kind::Duration {
-                min: Duration::ZERO,
-                max: MAX_POOL_IDLE_TIMEOUT,
-            },
-            Preset::Duration(UpstreamSettings::DEFAULT_POOL_IDLE_TIMEOUT),
-            "How long an idle connection is kept: less than the application keeps it.",
+            "token_expiry",
+            Kind::Text(&text::TOKEN_EXPIRY),
+            Preset::Text("close"),
+            "`close`: a WebSocket ends when a new request with its token would be refused as expired or too old. `keep`: the application minds it, or nobody.",
         ),
     ]],
     one_of: None,
@@ -284,6 +232,16 @@ static TOKEN_SOURCE: Variants = Variants {
                 "The query parameter that holds the token.",
             )]],
         },
+        &Variant {
+            name: "subprotocol",
+            title: "WebSocket subprotocol",
+            doc: "An element of `Sec-WebSocket-Protocol`, the one header of a handshake that a page's script can fill; looked at on WebSocket handshakes only.",
+            groups: &[&[Field::required(
+                "subprotocol",
+                Kind::Text(&text::SUBPROTOCOL),
+                "What stands before the token: the element is this, a dot, and the token in base64url. Kubernetes' is `base64url.bearer.authorization.k8s.io`.",
+            )]],
+        },
     ],
 };
 
@@ -320,6 +278,12 @@ static ROUTE: Table = Table {
             Kind::Text(&text::CREDENTIALS),
             Preset::Text("strip"),
             "`pass`, on a public route only: the application checks its own bearer tokens.",
+        ),
+        Field::with_default(
+            "cors_preflight",
+            Kind::Text(&text::CORS_PREFLIGHT),
+            Preset::Text("judge"),
+            "`pass`: a browser's CORS preflight (`OPTIONS` with `Origin` and `Access-Control-Request-Method`, no body, no token) reaches the application, without identity and credentials.",
         ),
         Field::optional(
             "require",

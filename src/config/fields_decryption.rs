@@ -7,7 +7,7 @@ pub(super) static DECRYPTION: Table = Table {
     groups: &[&[
         Field::optional(
             "keys_file",
-            Kind::Text(&text::PATH),
+            Kind::Text(&text::LIVE_PATH),
             "",
             "The gate's private keys: a JWK set or PEM (PKCS#8, PKCS#1, SEC 1), several for a rotation. Read again every 10s.",
         ),

@@ -162,7 +162,7 @@ pub(super) static KEYS: Table = Table {
         ),
         Field::optional(
             "jwks_file",
-            Kind::Text(&text::PATH),
+            Kind::Text(&text::LIVE_PATH),
             "",
             "A JWK set in a file, read again every `refresh_interval`.",
         ),
@@ -177,7 +177,7 @@ pub(super) static KEYS: Table = Table {
         ),
         Field::optional(
             "pem_file",
-            Kind::Text(&text::PATH),
+            Kind::Text(&text::LIVE_PATH),
             "",
             "Public keys or certificates in PEM, read again every `refresh_interval`; they fit any `kid`.",
         ),
@@ -243,7 +243,7 @@ pub(super) static KEYS: Table = Table {
         ),
         Field::optional(
             "token_file",
-            Kind::Text(&text::PATH),
+            Kind::Text(&text::LIVE_PATH),
             "none",
             "A bearer token that is sent with each fetch, read anew each time. It goes to the origin of the configured address only: not to another one that a discovery document names.",
         ),

@@ -43,10 +43,6 @@ pub(super) enum Kind {
         scalar: &'static Kind,
         long: &'static Kind,
     },
-    /// A key of the format that this version does not implement.
-    Unsupported {
-        hint: &'static str,
-    },
 }
 
 /// What a text must be.
@@ -58,6 +54,8 @@ pub(super) struct TextKind {
     /// For the JSON Schema, in its (ECMA-262) notation.
     pub pattern: Option<&'static str>,
     pub check: fn(&str) -> Result<(), Mistake>,
+    /// It is the path of a file that is read with the configuration, and by nobody again.
+    pub read_with_file: bool,
 }
 
 /// A mapping with known keys.
@@ -199,18 +197,5 @@ impl Field {
             presence: Presence::Default(preset),
             doc,
         }
-    }
-
-    pub const fn unsupported(name: &'static str, hint: &'static str) -> Self {
-        Self {
-            name,
-            kind: Kind::Unsupported { hint },
-            presence: Presence::Optional(""),
-            doc: "",
-        }
-    }
-
-    pub const fn is_supported(&self) -> bool {
-        !matches!(self.kind, Kind::Unsupported { .. })
     }
 }

@@ -13,6 +13,9 @@ mod fields_bindings;
 mod fields_decryption;
 mod fields_identity;
 mod fields_issuer;
+mod fields_listen;
+mod fields_upstream;
+mod forward_trailers;
 mod identity;
 mod issuers;
 mod key_material;
@@ -20,6 +23,7 @@ mod key_preset;
 mod key_token;
 mod keys;
 mod kind;
+mod listener;
 mod near;
 mod problem;
 mod profile;
@@ -52,6 +56,7 @@ mod token;
 mod tree;
 mod units;
 mod upstream;
+mod upstream_url;
 
 use std::collections::HashMap;
 use std::io::Read;
@@ -69,7 +74,7 @@ use crate::keys::decryption::DecryptionConfig;
 use crate::keys::source::SourceConfig;
 use crate::policy::{RouteConfig, StrictPaths};
 use crate::provider::Profile;
-use crate::proxy::{TokenSettings, UpstreamSettings};
+use crate::proxy::{TokenSettings, TunnelSettings, UpstreamSettings};
 use crate::telemetry::LogSettings;
 use crate::verify::Binding;
 
@@ -77,16 +82,18 @@ use kind::Kind;
 use problem::{Mistake, Place, Problems};
 use tree::Position;
 
+pub use listener::{Listen, ListenSettings, end_is_near, read_tls_files, shown_time};
 pub use problem::{Problem, Severity, render, to_json};
 pub use schema::schema;
 
 /// A whole, valid configuration.
 pub struct Config {
-    pub listen: SocketAddr,
+    pub listen: Listen,
     pub admin: SocketAddr,
     /// Absent: the CPU quota of the cgroup, at least 1 (`app` finds it out).
     pub workers: Option<NonZeroUsize>,
     pub upstream: UpstreamSettings,
+    pub tunnels: TunnelSettings,
     pub issuers: Vec<IssuerSetup>,
     pub token: TokenSettings,
     pub identity: IdentitySettings,
@@ -217,6 +224,18 @@ pub fn parse(text: &str, name: &str, options: &LoadOptions) -> Result<Config, Ve
     }
 }
 
+/// The files that are read with this configuration, as far as it can be understood, in its order: when one of them changes, so has the configuration.
+/// Those that the gate reads again by itself (key sets, decryption keys, tokens for fetching) are not among them.
+pub fn files_named_in(text: &str, options: &LoadOptions) -> Vec<PathBuf> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut problems = Problems::new("", text);
+    let mut files = Vec::new();
+    if let (Some(mut node), _) = tree::read(text) {
+        decode_root(&mut node, options, &mut problems, &mut files);
+    }
+    files
+}
+
 fn read_text(file: &Path) -> Result<String, (Position, Mistake)> {
     let whole = |mistake| (Position::default(), mistake);
     let cannot = |error: std::io::Error| {
@@ -253,6 +272,22 @@ fn read_text(file: &Path) -> Result<String, (Position, Mistake)> {
     })
 }
 
+/// The environment is put in, and what comes of it is decoded.
+fn decode_root(
+    node: &mut tree::Node,
+    options: &LoadOptions,
+    problems: &mut Problems,
+    files: &mut Vec<PathBuf>,
+) -> Option<record::Item> {
+    let environment = |name: &str| secret::variable(options.environment.as_ref(), name);
+    let top = Place {
+        at: node.at,
+        path: String::new(),
+    };
+    substitute::substitute(node, &top, &environment, problems);
+    decode::decode_with_files(node, &Kind::Table(&fields::ROOT), top, problems, files)
+}
+
 fn build(text: &str, options: &LoadOptions, problems: &mut Problems) -> Option<Config> {
     let (node, faults) = tree::read(text);
     let broken = !faults.is_empty();
@@ -270,25 +305,21 @@ fn build(text: &str, options: &LoadOptions, problems: &mut Problems) -> Option<C
         }
         return None;
     };
-    let environment = |name: &str| secret::variable(options.environment.as_ref(), name);
-    let top = Place {
-        at: node.at,
-        path: String::new(),
-    };
-    substitute::substitute(&mut node, &top, &environment, problems);
-    let item = decode::decode(&node, &Kind::Table(&fields::ROOT), top, problems)?;
+    let item = decode_root(&mut node, options, problems, &mut Vec::new())?;
     let root = item.record()?;
 
-    let listen = server::listen(root);
+    let listen = listener::listen(root, options, problems);
     let admin = server::admin(root);
-    let upstream = upstream::settings(root);
+    let upstream = upstream::settings(root, options, problems);
     let authority = upstream.as_ref().map(|upstream| &upstream.authority);
-    server::check_addresses(root, listen, admin, authority, problems);
+    let address = server::listen_address(root);
+    server::check_addresses(root, address, admin, authority, problems);
     let unverified_email = identity::unverified_email(root);
     let issuers = issuers::issuers(root, unverified_email, options, problems);
     let token = token::settings(root, problems);
     let identity = identity::settings(root, token.as_ref(), problems);
     bindings::check_places(root, token.as_ref(), identity.as_ref(), problems);
+    forward_trailers::check(root, token.as_ref(), identity.as_ref(), problems);
     let strict_paths = routes::strict_paths(root);
     let routes = routes::routes(root, strict_paths, problems);
     let keys_snapshot_dir = server::keys_snapshot_dir(root, &issuers, options, problems);
@@ -297,6 +328,7 @@ fn build(text: &str, options: &LoadOptions, problems: &mut Problems) -> Option<C
         admin: admin?,
         workers: server::workers(root),
         upstream: upstream?,
+        tunnels: server::tunnels(root)?,
         issuers,
         token: token?,
         identity: identity?,

@@ -116,7 +116,6 @@ pub(super) fn expected(kind: &Kind) -> String {
             "a mapping".to_owned()
         }
         Kind::Either { scalar, long } => format!("{} or {}", expected(scalar), expected(long)),
-        Kind::Unsupported { .. } => "nothing".to_owned(),
     }
 }
 

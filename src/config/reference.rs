@@ -24,9 +24,6 @@ struct Rows(String);
 
 impl Rows {
     fn field(&mut self, prefix: &str, field: &Field, note: &str) {
-        if !field.is_supported() {
-            return;
-        }
         let path = format!("{prefix}{}", field.name);
         let cell = |text: &str| text.replace('|', "\\|");
         self.0.push_str(&format!(
@@ -108,7 +105,6 @@ fn type_name(kind: &Kind) -> String {
         Kind::Map { of, .. } => format!("mapping of names to: {}", type_name(of)),
         Kind::Table(_) | Kind::Variants(_) => "mapping".to_owned(),
         Kind::Either { scalar, long } => format!("{}; or {}", type_name(scalar), type_name(long)),
-        Kind::Unsupported { .. } => String::new(),
     }
 }
 

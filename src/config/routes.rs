@@ -1,5 +1,7 @@
 //! `routes:` and `strict_paths:`.
 
+use http::Method;
+
 use super::problem::{Mistake, Problems, shown};
 use super::record::{Data, Item, Record};
 use crate::jose::json::Json;
@@ -80,6 +82,7 @@ fn check(entries: &[Entry<'_>], strict: StrictPaths, problems: &mut Problems) {
     let Ok(table) = table(&right) else {
         return;
     };
+    warn_of_preflights(&right, &table, problems);
     for (hidden, by) in table.unreachable() {
         let (Some(hidden), Some(by)) = (right.get(hidden), right.get(by)) else {
             continue;
@@ -91,6 +94,30 @@ fn check(entries: &[Entry<'_>], strict: StrictPaths, problems: &mut Problems) {
                 by.route.path, by.record.place.at.line
             )),
         );
+    }
+}
+
+/// An entry for `OPTIONS` decides about every preflight of its path.
+fn warn_of_preflights(entries: &[&Entry<'_>], table: &RouteTable, problems: &mut Problems) {
+    for entry in entries.iter().filter(|entry| entry.route.cors_preflight) {
+        // The path itself stands for what is below it.
+        let path = entry.route.path.trim_end_matches("/*");
+        let path = if path.is_empty() { "/" } else { path };
+        let Ok(decides) = table.find(&Method::OPTIONS, path) else {
+            continue;
+        };
+        let Some(by) = entries.get(decides.index()) else {
+            continue;
+        };
+        if by.route.path == entry.route.path && !by.route.cors_preflight {
+            problems.warning(
+                &entry.record.place("cors_preflight"),
+                Mistake::new("no preflight passes by this entry").hint(format!(
+                    "the entry on line {} takes every `OPTIONS` of this path; set it there",
+                    by.record.place.at.line
+                )),
+            );
+        }
     }
 }
 
@@ -109,6 +136,14 @@ fn entry<'r>(record: &'r Record, problems: &mut Problems) -> Entry<'r> {
                 .hint("add `access: public`, or take `credentials` out"),
         );
     }
+    let cors_preflight = record.text("cors_preflight") == Some("pass");
+    if cors_preflight && access != Access::Required {
+        problems.warning(
+            &record.place("cors_preflight"),
+            Mistake::new("`cors_preflight: pass` changes nothing here")
+                .hint("on this route a request without a token passes anyway; take it out"),
+        );
+    }
     let require = record
         .items("require")
         .iter()
@@ -121,6 +156,7 @@ fn entry<'r>(record: &'r Record, problems: &mut Problems) -> Entry<'r> {
         methods: record.texts("methods"),
         access,
         require,
+        cors_preflight,
     };
     Entry { record, route }
 }

@@ -25,7 +25,7 @@ pub fn schema() -> Value {
 fn object(fields: &[&'static Field], one_of: Option<&OneOf>) -> Value {
     let mut properties = Map::new();
     let mut required = Vec::new();
-    for field in fields.iter().filter(|field| field.is_supported()) {
+    for field in fields {
         properties.insert(field.name.to_owned(), property(field));
         if matches!(field.presence, Presence::Required) {
             required.push(field.name);
@@ -104,7 +104,6 @@ fn of(kind: &Kind) -> Value {
         Kind::Variants(variants) => of_variants(variants),
         Kind::Either { scalar, long } => json!({ "anyOf": [of(scalar), of(long)] }),
         // Not a property at all: see `object`.
-        Kind::Unsupported { .. } => json!(false),
     }
 }
 

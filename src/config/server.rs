@@ -1,4 +1,4 @@
-//! `listen`, `admin`, `workers`, `trusted_proxies`, `keys_snapshot_dir`, `log`, `shutdown`: the gate itself.
+//! `admin`, `workers`, `tunnels`, `trusted_proxies`, `keys_snapshot_dir`, `log`, `shutdown`: the gate itself.
 
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -13,9 +13,11 @@ use super::record::{Data, Record};
 use super::text;
 use super::{IssuerSetup, LoadOptions, Shutdown};
 use crate::keys::snapshot::examine;
+use crate::proxy::TunnelSettings;
 use crate::telemetry::{AccessMode, Level, LogFormat, LogSettings};
 
-pub(super) fn listen(root: &Record) -> Option<SocketAddr> {
+/// Of TCP only: a path collides with nothing.
+pub(super) fn listen_address(root: &Record) -> Option<SocketAddr> {
     let item = root.item("listen")?;
     let address = match &item.data {
         Data::Record(record) => record.text("address")?,
@@ -86,6 +88,19 @@ fn is_here(upstream: &Authority, own: SocketAddr) -> bool {
 pub(super) fn workers(root: &Record) -> Option<NonZeroUsize> {
     let count = usize::try_from(root.integer("workers")?).ok()?;
     NonZeroUsize::new(count)
+}
+
+pub(super) fn tunnels(root: &Record) -> Option<TunnelSettings> {
+    if root.broken("tunnels") {
+        return None;
+    }
+    let Some(record) = root.record("tunnels") else {
+        return Some(TunnelSettings::default());
+    };
+    Some(TunnelSettings {
+        idle_timeout: record.duration("idle_timeout")?,
+        outlives_token: record.text("token_expiry")? == "keep",
+    })
 }
 
 pub(super) fn trusted_proxies(root: &Record, problems: &mut Problems) -> Vec<IpNet> {

@@ -17,15 +17,36 @@ pub(super) static ANY: TextKind = free("a text", one_line);
 pub(super) static DOCUMENT: TextKind = free("a JSON text", anything);
 /// Checked where it is known whether plain http is allowed.
 pub(super) static KEY_URL: TextKind = free("an https URL", one_line);
-pub(super) static PATH: TextKind = free("the path of a file", one_line);
+/// Of a file that is read with the configuration: when it changes, so has the configuration ([`super::files_named_in`]).
+pub(super) static PATH: TextKind = TextKind {
+    read_with_file: true,
+    ..free("the path of a file", one_line)
+};
+/// Of a file that whoever uses it reads again by itself.
+pub(super) static LIVE_PATH: TextKind = free("the path of a file", one_line);
 pub(super) static DIRECTORY: TextKind = free("the path of a directory", one_line);
 pub(super) static UPSTREAM_URL: TextKind = free("a URL like `http://127.0.0.1:3000`", |text| {
-    super::upstream::authority(text).map(drop)
+    super::upstream_url::parse(text).map(drop)
+});
+pub(super) static UPSTREAM_HTTP: TextKind =
+    words("`auto`, `http1` or `http2`", &["auto", "http1", "http2"]);
+pub(super) static SERVER_NAME: TextKind = free("a host name or an IP address", |text| {
+    super::upstream_url::server_name(text).map(drop)
 });
 pub(super) static PROXY_URL: TextKind = free("a URL like `http://egress:3128`", |text| {
     super::keys::proxy(text).map(drop)
 });
 pub(super) static ADDRESS: TextKind = free("an address like `0.0.0.0:8080`", address);
+pub(super) static LISTEN_ADDRESS: TextKind = free(
+    "an address like `0.0.0.0:8080` or `unix:/run/claimgate.sock`",
+    |text| super::listener::address(text).map(drop),
+);
+pub(super) static PROXY_SENDER: TextKind = free(
+    "a network like `10.0.0.0/8`, or `unix`",
+    super::listener::proxy_sender,
+);
+pub(super) static CLIENT_CERTIFICATE: TextKind =
+    words("`required` or `optional`", &["required", "optional"]);
 pub(super) static NETWORK: TextKind = free("a network like `10.0.0.0/8`", |text| {
     network(text).map(drop)
 });
@@ -34,6 +55,7 @@ pub(super) static LABEL: TextKind = TextKind {
     choices: &[],
     pattern: Some("^[A-Za-z0-9_.-]{1,64}$"),
     check: label,
+    read_with_file: false,
 };
 pub(super) static ROUTE_NAME: TextKind = free("a text", |text| {
     one_line(text).and_then(|()| not_none(text))
@@ -45,6 +67,10 @@ pub(super) static QUERY_NAME: TextKind = free("a query parameter name", query_na
 pub(super) static SCHEME: TextKind = free("an authorization scheme like `Bearer`", |text| {
     token(text, "an authorization scheme")
 });
+pub(super) static SUBPROTOCOL: TextKind = free(
+    "a subprotocol like `base64url.bearer.authorization.k8s.io`",
+    |text| token(text, "the beginning of a subprotocol"),
+);
 pub(super) static METHOD: TextKind = free("a method like `GET`", method);
 pub(super) static ROUTE_PATH: TextKind = free("a path like `/admin/*`", one_line);
 pub(super) static ENVIRONMENT_NAME: TextKind =
@@ -69,6 +95,7 @@ pub(super) static ALGORITHM: TextKind = TextKind {
     ],
     pattern: None,
     check: algorithm,
+    read_with_file: false,
 };
 /// RFC 7518 §4.1; a test compares it with `jose::jwe`.
 pub(super) static KEY_MANAGEMENT: TextKind = TextKind {
@@ -87,6 +114,7 @@ pub(super) static KEY_MANAGEMENT: TextKind = TextKind {
     ],
     pattern: None,
     check: key_management,
+    read_with_file: false,
 };
 /// RFC 7518 §5.1; a test compares it with `jose::jwe`.
 pub(super) static ENCRYPTION: TextKind = words(
@@ -132,6 +160,8 @@ pub(super) static ACCESS: TextKind = words(
     &["required", "optional", "public"],
 );
 pub(super) static CREDENTIALS: TextKind = words("`strip` or `pass`", &["strip", "pass"]);
+pub(super) static CORS_PREFLIGHT: TextKind = words("`judge` or `pass`", &["judge", "pass"]);
+pub(super) static TOKEN_EXPIRY: TextKind = words("`close` or `keep`", &["close", "keep"]);
 pub(super) static STRICT_PATH: TextKind = words(
     "an ambiguity",
     &["semicolon", "encoded_slash", "double_slash"],
@@ -149,6 +179,7 @@ const fn free(noun: &'static str, check: fn(&str) -> Result<(), Mistake>) -> Tex
         choices: &[],
         pattern: None,
         check,
+        read_with_file: false,
     }
 }
 
@@ -158,6 +189,7 @@ const fn words(noun: &'static str, choices: &'static [&'static str]) -> TextKind
         choices,
         pattern: None,
         check: anything,
+        read_with_file: false,
     }
 }
 
@@ -199,7 +231,7 @@ fn label(text: &str) -> Result<(), Mistake> {
     }
 }
 
-fn address(text: &str) -> Result<(), Mistake> {
+pub(super) fn address(text: &str) -> Result<(), Mistake> {
     if text.parse::<SocketAddr>().is_ok() {
         return Ok(());
     }

@@ -69,6 +69,9 @@ fn source(record: &Record, problems: &mut Problems) -> Option<TokenSource> {
         "query" => Some(TokenSource::Query {
             name: record.text("query")?.to_owned(),
         }),
+        "subprotocol" => Some(TokenSource::Subprotocol {
+            prefix: record.text("subprotocol")?.to_owned(),
+        }),
         _ => None,
     }
 }
@@ -113,6 +116,19 @@ fn same_place(left: &TokenSource, right: &TokenSource) -> bool {
         }
         (TokenSource::Cookie { name, .. }, TokenSource::Cookie { name: other, .. })
         | (TokenSource::Query { name }, TokenSource::Query { name: other }) => name == other,
+        // One that begins with the other would find a look-alike in each of its tokens.
+        (
+            TokenSource::Subprotocol { prefix },
+            TokenSource::Subprotocol {
+                prefix: other_prefix,
+            },
+        ) => {
+            let (one, other) = (
+                prefix.to_ascii_lowercase(),
+                other_prefix.to_ascii_lowercase(),
+            );
+            one.contains(&other) || other.contains(&one)
+        }
         _ => false,
     }
 }

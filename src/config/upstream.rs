@@ -1,136 +1,226 @@
 //! `upstream:`, the application.
 
-use http::uri::Authority;
+use std::sync::Arc;
 
-use super::problem::{Mistake, shown};
-use super::record::{Data, Record};
-use crate::proxy::{ChunkedBodies, HostHeader, UpstreamSettings};
+use rustls_pki_types::ServerName;
 
-const DEFAULT_PORT: u16 = 80;
+use super::problem::{Mistake, Place, Problems};
+use super::record::{Data, Item, Record};
+use super::upstream_url::{self, UpstreamUrl};
+use super::{LoadOptions, forward_trailers, secret};
+use crate::proxy::{
+    ChunkedBodies, HostHeader, Protocol, TlsFiles, TlsMaterial, TlsMistake, TlsPems, Transport,
+    UpstreamSettings, UpstreamTls,
+};
 
-pub(super) fn settings(root: &Record) -> Option<UpstreamSettings> {
+/// What a socket is called where an authority is needed.
+const SOCKET_AUTHORITY: http::uri::Authority = http::uri::Authority::from_static("localhost");
+
+pub(super) fn settings(
+    root: &Record,
+    options: &LoadOptions,
+    problems: &mut Problems,
+) -> Option<UpstreamSettings> {
     let item = root.item("upstream")?;
-    match &item.data {
-        Data::Text(url) => Some(UpstreamSettings {
-            authority: authority(url).ok()?,
-            host: HostHeader::default(),
-            chunked: ChunkedBodies::default(),
-            connect_timeout: UpstreamSettings::DEFAULT_CONNECT_TIMEOUT,
-            response_timeout: UpstreamSettings::DEFAULT_RESPONSE_TIMEOUT,
-            pool_idle_timeout: UpstreamSettings::DEFAULT_POOL_IDLE_TIMEOUT,
-        }),
-        Data::Record(record) => Some(UpstreamSettings {
-            authority: authority(record.text("url")?).ok()?,
-            host: match record.text("host")? {
-                "upstream" => HostHeader::Upstream,
-                _ => HostHeader::Preserve,
-            },
-            chunked: match record.text("chunked")? {
-                "refuse" => ChunkedBodies::Refuse,
-                _ => ChunkedBodies::Forward,
-            },
-            connect_timeout: record.duration("connect_timeout")?,
-            response_timeout: record.duration("response_timeout")?,
-            pool_idle_timeout: record.duration("pool_idle_timeout")?,
-        }),
-        _ => None,
-    }
+    let record = match &item.data {
+        Data::Text(url) => {
+            let (authority, transport, protocol) =
+                application(url, &item.place, None, options, problems)?;
+            return Some(UpstreamSettings {
+                authority,
+                transport,
+                protocol,
+                host: HostHeader::default(),
+                chunked: ChunkedBodies::default(),
+                connect_timeout: UpstreamSettings::DEFAULT_CONNECT_TIMEOUT,
+                response_timeout: UpstreamSettings::DEFAULT_RESPONSE_TIMEOUT,
+                pool_idle_timeout: UpstreamSettings::DEFAULT_POOL_IDLE_TIMEOUT,
+                forward_trailers: Arc::default(),
+            });
+        }
+        Data::Record(record) => record,
+        _ => return None,
+    };
+    // Without an address the files can be looked at all the same.
+    let url = record.text("url").unwrap_or_default();
+    let place = record.place("url");
+    let (authority, transport, protocol) =
+        application(url, &place, Some(record), options, problems)?;
+    Some(UpstreamSettings {
+        authority,
+        transport,
+        protocol,
+        host: match record.text("host")? {
+            "upstream" => HostHeader::Upstream,
+            _ => HostHeader::Preserve,
+        },
+        chunked: match record.text("chunked")? {
+            "refuse" => ChunkedBodies::Refuse,
+            _ => ChunkedBodies::Forward,
+        },
+        connect_timeout: record.duration("connect_timeout")?,
+        response_timeout: record.duration("response_timeout")?,
+        pool_idle_timeout: record.duration("pool_idle_timeout")?,
+        forward_trailers: forward_trailers::names(record),
+    })
 }
 
-/// `host:port` of `http://host[:port]`, the port written out.
-pub(super) fn authority(url: &str) -> Result<Authority, Mistake> {
-    let mistake = || Mistake::new(format!("`{}` cannot be an upstream", shown(url)));
-    let example = "write `http://host:port`, as in `http://127.0.0.1:3000`";
-    if url.starts_with("unix:") {
-        return Err(unsupported("unix:"));
-    }
-    let Some((scheme, rest)) = url.split_once("://") else {
-        return Err(mistake().hint(example));
+/// The authority, what is under HTTP, and which HTTP.
+fn application(
+    url: &str,
+    place: &Place,
+    record: Option<&Record>,
+    options: &LoadOptions,
+    problems: &mut Problems,
+) -> Option<(http::uri::Authority, Transport, Protocol)> {
+    // Each part reports by itself, so that one mistake does not hide another.
+    let tls = match record {
+        Some(record) if record.broken("tls") => None,
+        Some(record) => tls_files(record.record("tls"), options, problems),
+        None => tls_files(None, options, problems),
     };
-    match scheme {
-        "http" => {}
-        "https" | "h2c" | "h2" => return Err(unsupported(&format!("{scheme}://"))),
-        _ => return Err(mistake().hint(example)),
-    }
-    let rest = rest.strip_suffix('/').unwrap_or(rest);
-    if rest.contains('@') {
-        // The part before the sign may be a password.
-        return Err(Mistake::new("an upstream URL cannot hold a user or password").hint(example));
-    }
-    if rest.contains(['/', '?', '#']) {
-        return Err(
-            mistake().hint("take the path and query away: the gate forwards the request's own")
+    let url = upstream_url::parse(url).ok()?;
+    let asked = record.map_or(Some("auto"), |record| record.text("http"))?;
+    let protocol = match (asked, &url) {
+        ("http1", UpstreamUrl::H2c(_)) => {
+            if let Some(record) = record {
+                problems.error(
+                    &record.place("http"),
+                    Mistake::new("`h2c` is HTTP/2, and `http` says `http1`")
+                        .hint("write `http://` in `url`, or take `http` out"),
+                );
+            }
+            return None;
+        }
+        ("http2", _) | (_, UpstreamUrl::H2c(_)) => Protocol::Http2,
+        ("http1", _) => Protocol::Http1,
+        _ => Protocol::Auto,
+    };
+    if let Some(record) = record
+        && record.given("tls")
+        && !matches!(url, UpstreamUrl::Https(_))
+    {
+        problems.error(
+            &record.place("tls"),
+            Mistake::new("`tls` is for an `https` upstream only")
+                .hint("write `https://` in `url`, or take `tls` out"),
         );
+        return None;
     }
-    let authority: Authority = rest.parse().map_err(|_| mistake().hint(example))?;
-    let bare_host = authority
-        .host()
-        .trim_start_matches('[')
-        .trim_end_matches(']');
-    if bare_host.is_empty() {
-        return Err(mistake().hint(example));
-    }
-    let port = match rest.strip_prefix(authority.host()) {
-        Some("") => DEFAULT_PORT,
-        Some(port) => port
-            .strip_prefix(':')
-            .and_then(|port| port.parse().ok())
-            .filter(|port| *port > 0)
-            .ok_or_else(|| {
-                mistake().hint(format!("the port is a number from 1 to 65535; {example}"))
-            })?,
-        None => return Err(mistake().hint(example)),
+    let (authority, transport) = match url {
+        UpstreamUrl::Http(authority) | UpstreamUrl::H2c(authority) => (authority, Transport::Tcp),
+        UpstreamUrl::Unix(path) => (SOCKET_AUTHORITY, Transport::Unix(path)),
+        UpstreamUrl::Https(authority) => {
+            let name = server_name(record, &authority, place, problems)?;
+            let (files, material) = tls?;
+            let tls = UpstreamTls::new(name, files, material);
+            (authority, Transport::Tls(Arc::new(tls)))
+        }
     };
-    format!("{}:{port}", authority.host())
-        .parse()
-        .map_err(|_| mistake().hint(example))
+    Some((authority, transport, protocol))
 }
 
-fn unsupported(what: &str) -> Mistake {
-    Mistake::new(format!(
-        "`{what}` upstreams are not supported by this version"
-    ))
-    .hint("the application must speak plain HTTP/1.1 on `http://host:port`, best on the pod's loopback")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_upstream_is_a_plain_http_authority() {
-        for (url, expected) in [
-            ("http://127.0.0.1:3000", "127.0.0.1:3000"),
-            ("http://app:3000/", "app:3000"),
-            ("http://app", "app:80"),
-            ("http://[::1]:3000", "[::1]:3000"),
-        ] {
-            assert_eq!(authority(url).unwrap().as_str(), expected, "{url}");
+/// `server_name`, or the host of the URL.
+fn server_name(
+    record: Option<&Record>,
+    authority: &http::uri::Authority,
+    place: &Place,
+    problems: &mut Problems,
+) -> Option<ServerName<'static>> {
+    if let Some(tls) = record.and_then(|record| record.record("tls")) {
+        if tls.broken("server_name") {
+            return None;
+        }
+        if let Some(name) = tls.text("server_name") {
+            return upstream_url::server_name(name).ok();
         }
     }
-
-    #[test]
-    fn everything_else_is_refused_with_a_hint() {
-        for (url, word) in [
-            ("https://app:443", "not supported"),
-            ("h2c://app:3000", "not supported"),
-            ("unix:/run/app.sock", "not supported"),
-            ("http://user:hunter2@app:3000", "user or password"),
-            ("http://app:3000/base", "cannot be"),
-            ("http://app?x=1", "cannot be"),
-            ("http://app:0", "cannot be"),
-            ("http://app:99999", "cannot be"),
-            ("http://app:", "cannot be"),
-            ("http://", "cannot be"),
-            ("http://:3000", "cannot be"),
-            ("app:3000", "cannot be"),
-            ("http://a b:1", "cannot be"),
-            ("ftp://app", "cannot be"),
-        ] {
-            let mistake = authority(url).unwrap_err();
-            assert!(mistake.message.contains(word), "{url}: {mistake:?}");
-            assert!(mistake.hint.is_some(), "{url}");
-            assert!(!mistake.message.contains("hunter2"));
+    match upstream_url::server_name(authority.host()) {
+        Ok(name) => Some(name),
+        Err(mistake) => {
+            problems.error(
+                place,
+                mistake.hint("give the name of its certificate as `tls.server_name`"),
+            );
+            None
         }
+    }
+}
+
+/// What the files hold; nothing is read of them with `--no-files`.
+fn tls_files(
+    tls: Option<&Record>,
+    options: &LoadOptions,
+    problems: &mut Problems,
+) -> Option<(TlsFiles, TlsMaterial)> {
+    const CERTIFICATE: &str = "client_certificate_file";
+    const KEY: &str = "client_private_key_file";
+    let mut files = TlsFiles::default();
+    let mut pems = TlsPems::default();
+    if let Some(tls) = tls {
+        let mut read = |name: &str| {
+            let item = tls.item(name)?;
+            let text = item.text()?;
+            match options.read_files {
+                false => Some(Vec::new()),
+                true => secret::read_file(text)
+                    .map_err(|mistake| problems.error(&item.place, item.redact(mistake)))
+                    .ok(),
+            }
+        };
+        let (ca, certificate, key) = (read("ca_file"), read(CERTIFICATE), read(KEY));
+        for (name, other) in [(CERTIFICATE, KEY), (KEY, CERTIFICATE)] {
+            if tls.given(name) && !tls.given(other) && !tls.broken(other) {
+                problems.error(
+                    &tls.place(name),
+                    Mistake::new(format!("`{name}` without `{other}`"))
+                        .hint("a certificate and its key are needed together"),
+                );
+            }
+        }
+        let complete = [("ca_file", &ca), (CERTIFICATE, &certificate), (KEY, &key)]
+            .iter()
+            .all(|(name, read)| tls.given(name) == read.is_some());
+        let path = |name: &str| tls.text(name).map(Into::into);
+        files.ca = path("ca_file");
+        files.identity = path(CERTIFICATE).zip(path(KEY));
+        if options.read_files {
+            // What could be read is judged, though another file could not.
+            pems.ca = ca;
+            pems.identity = certificate.zip(key);
+        }
+        if tls.given(CERTIFICATE) != tls.given(KEY) || !complete || tls.has_broken() {
+            let _ = judged(tls, &pems, problems);
+            return None;
+        }
+        return judged(tls, &pems, problems).map(|material| (files, material));
+    }
+    let material = TlsMaterial::read(&pems).ok()?;
+    Some((files, material))
+}
+
+fn judged(tls: &Record, pems: &TlsPems, problems: &mut Problems) -> Option<TlsMaterial> {
+    let mistakes = match TlsMaterial::read(pems) {
+        Ok(material) => return Some(material),
+        Err(mistakes) => mistakes,
+    };
+    for mistake in mistakes {
+        let (name, why) = match &mistake {
+            TlsMistake::Ca(why) => ("ca_file", why),
+            TlsMistake::Certificate(why) => ("client_certificate_file", why),
+            TlsMistake::Key(why) => ("client_private_key_file", why),
+        };
+        if let Some(item) = tls.item(name) {
+            problems.error(&item.place, item.redact(in_file(item, why)));
+        }
+    }
+    None
+}
+
+fn in_file(item: &Item, why: &str) -> Mistake {
+    let mistake = Mistake::from_message(why, "a file of PEM is needed");
+    Mistake {
+        message: format!("`{}`: {}", item.shown, mistake.message),
+        hint: mistake.hint,
     }
 }

@@ -85,6 +85,7 @@ fn entry(path: &str, methods: &[&str], access: Access) -> RouteConfig {
         methods: methods.iter().map(|method| (*method).to_owned()).collect(),
         access,
         require: Vec::new(),
+        cors_preflight: false,
     }
 }
 

@@ -1,4 +1,5 @@
-//! As much DER (X.690) as it takes to find a key in an SPKI, a certificate, a PKCS#1, PKCS#8 or SEC 1 key, and to write a PKCS#8 key.
+//! As much DER (X.690) as it takes to find a key in an SPKI, a certificate, a PKCS#1, PKCS#8 or SEC 1 key, to see when a certificate ends, and to
+//! write a PKCS#8 key.
 
 pub const SEQUENCE: u8 = 0x30;
 pub const INTEGER: u8 = 0x02;
@@ -32,6 +33,16 @@ impl<'d> Reader<'d> {
         match self.next_value()? {
             (found, contents) if found == tag => Ok(contents),
             _ => Err(NotDer),
+        }
+    }
+
+    /// The tag and contents of the next value, which must have one of these tags.
+    pub fn expect_one_of(&mut self, tags: &[u8]) -> Result<(u8, &'d [u8]), NotDer> {
+        let (tag, contents) = self.next_value()?;
+        if tags.contains(&tag) {
+            Ok((tag, contents))
+        } else {
+            Err(NotDer)
         }
     }
 

@@ -30,4 +30,5 @@ pub mod pem_map;
 mod public_default;
 pub mod public_jwk;
 mod spki;
+pub mod validity;
 mod weak;

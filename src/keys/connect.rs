@@ -1,7 +1,6 @@
 //! A connection to an issuer, directly or through a forward proxy, ready for one request.
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -19,6 +18,7 @@ use tokio_rustls::TlsConnector;
 use super::FetchResult;
 use super::fetch::{FetchError, FetchLimits, FetchSettings, printable};
 use super::url::{KeyUrl, bare_host};
+use crate::net::dial::DialError;
 
 /// A connection that takes one request. Dropping it closes the connection.
 pub(super) struct Channel {
@@ -87,32 +87,30 @@ fn proxy_address(proxy: &http::Uri) -> Result<(&str, u16), FetchError> {
     }
 }
 
-/// Tries each address of `host` in turn; each may take its share of the time that is left.
 async fn dial(host: &str, port: u16, deadline: Instant) -> Result<TcpStream, FetchError> {
     let place = format!("{host}:{port}");
     let failed = |what: String| FetchError::new(FetchResult::ConnectFailed, what);
-    let addresses: Vec<SocketAddr> = tokio::net::lookup_host((host, port))
+    let silent = |what: String| FetchError::new(FetchResult::Timeout, what);
+    crate::net::dial::dial(host, port, deadline)
         .await
-        .map_err(|error| failed(format!("`{host}` cannot be resolved: {}", plain(&error))))?
-        .collect();
-    let mut last = failed(format!("`{host}` has no address"));
-    for (tried, address) in addresses.iter().enumerate() {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let share = left / u32::try_from(addresses.len() - tried).unwrap_or(1).max(1);
-        last = match tokio::time::timeout(share, TcpStream::connect(address)).await {
-            Ok(Ok(socket)) => return Ok(socket),
-            Ok(Err(error)) => failed(format!(
+        .map_err(|error| match error {
+            DialError::SlowLookup => silent(format!(
+                "`{host}` cannot be resolved: no answer from the name service"
+            )),
+            DialError::Lookup(error) => {
+                failed(format!("`{host}` cannot be resolved: {}", plain(&error)))
+            }
+            DialError::NoAddress => failed(format!("`{host}` has no address")),
+            DialError::Refused(address, error) => failed(format!(
                 "no connection to `{place}` ({}): {}",
                 address.ip(),
                 plain(&error)
             )),
-            Err(_) => FetchError::new(
-                FetchResult::Timeout,
-                format!("no connection to `{place}` ({}): no answer", address.ip()),
-            ),
-        };
-    }
-    Err(last)
+            DialError::Silent(address) => silent(format!(
+                "no connection to `{place}` ({}): no answer",
+                address.ip()
+            )),
+        })
 }
 
 async fn shake_hands(

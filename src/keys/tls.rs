@@ -4,9 +4,9 @@ use std::sync::{Arc, OnceLock};
 
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::CertificateDer;
-use rustls_pki_types::pem::PemObject;
 
 use super::snapshot::sha256;
+use crate::net::roots;
 
 /// Whom a fetch trusts, and what is to be compared of it.
 #[derive(Clone)]
@@ -19,12 +19,7 @@ pub struct Trust {
 /// TLS with the system's roots (`SSL_CERT_FILE`, then the system's store, then the built-in ones). Read once.
 pub fn system_roots() -> Trust {
     static SHARED: OnceLock<Arc<ClientConfig>> = OnceLock::new();
-    let shared = SHARED.get_or_init(|| {
-        // `SSL_CERT_FILE` and `SSL_CERT_DIR` are looked at in there.
-        trusting(roots_or_built_in(
-            rustls_native_certs::load_native_certs().certs,
-        ))
-    });
+    let shared = SHARED.get_or_init(|| trusting(roots::system()));
     Trust {
         client: Arc::clone(shared),
         roots: None,
@@ -33,23 +28,9 @@ pub fn system_roots() -> Trust {
 
 /// TLS that trusts exactly the certificates of this PEM text.
 pub fn only_roots(pem: &[u8]) -> Result<Trust, String> {
-    let mut roots = RootCertStore::empty();
-    let mut certificates = Vec::new();
-    for certificate in CertificateDer::pem_slice_iter(pem) {
-        let certificate = certificate.map_err(|_| "not valid PEM".to_owned())?;
-        let number = roots.len() + 1;
-        roots
-            .add(certificate.clone())
-            .map_err(|_| format!("certificate {number} cannot be read as X.509"))?;
-        certificates.push(certificate);
-    }
-    if roots.is_empty() {
-        return Err(
-            "no certificate in it\nhint: it must hold `-----BEGIN CERTIFICATE-----`".to_owned(),
-        );
-    }
+    let (roots, certificates) = roots::only(pem)?;
     Ok(Trust {
-        client: trusting(roots),
+        client: trusting(Arc::new(roots)),
         roots: Some(digest(certificates)),
     })
 }
@@ -65,23 +46,12 @@ fn digest(mut certificates: Vec<CertificateDer<'_>>) -> Arc<str> {
     sha256(&bytes).into()
 }
 
-/// A store may hold certificates that cannot be roots; they are left out. Mozilla's built-in ones when nothing is left:
-/// an image from scratch has no store.
-fn roots_or_built_in(certificates: Vec<CertificateDer<'static>>) -> RootCertStore {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(certificates);
-    if roots.is_empty() {
-        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-    }
-    roots
-}
-
 /// TLS 1.2 and 1.3 with aws-lc-rs, said explicitly: no process-wide default is read or set.
 #[expect(
     clippy::expect_used,
     reason = "the provider supports both versions; it does not depend on any input"
 )]
-fn trusting(roots: RootCertStore) -> Arc<ClientConfig> {
+fn trusting(roots: Arc<RootCertStore>) -> Arc<ClientConfig> {
     let provider = rustls::crypto::aws_lc_rs::default_provider();
     let mut tls = ClientConfig::builder_with_provider(Arc::new(provider))
         .with_safe_default_protocol_versions()
@@ -112,16 +82,6 @@ mod tests {
             assert!(only_roots(bad.as_bytes()).is_err());
         }
         assert!(only_roots(pem.get(..pem.len() / 2).unwrap().as_bytes()).is_err());
-    }
-
-    #[test]
-    fn without_a_system_store_the_built_in_roots_are_trusted() {
-        assert_eq!(
-            roots_or_built_in(Vec::new()).len(),
-            webpki_roots::TLS_SERVER_ROOTS.len()
-        );
-        let one = rcgen::generate_simple_self_signed(["a.example".to_owned()]).unwrap();
-        assert_eq!(roots_or_built_in(vec![one.cert.der().clone()]).len(), 1);
     }
 
     #[test]

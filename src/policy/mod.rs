@@ -5,6 +5,7 @@
 
 pub mod path;
 mod pattern;
+mod preflight;
 mod readings;
 pub mod route;
 pub mod rule;

@@ -33,6 +33,8 @@ pub struct RouteConfig {
     pub methods: Vec<String>,
     pub access: Access,
     pub require: Vec<Rule>,
+    /// CORS preflights reach the application.
+    pub cors_preflight: bool,
 }
 
 /// One entry of the table. Entries of one path are routes of their own: they may differ in name, access and rules.
@@ -44,6 +46,7 @@ pub struct Route {
     methods: Vec<String>,
     access: Access,
     require: Vec<Rule>,
+    cors_preflight: bool,
 }
 
 /// Immutable. A path's entries stand together, where the first of them stood.
@@ -62,7 +65,7 @@ struct PathEntries {
     entries: Vec<usize>,
 }
 
-/// The proof that a route lets this request through. Only [`Route::admit`] makes one.
+/// The proof that a route lets this request through. Only [`Route::admit`] and [`Route::admit_preflight`] make one.
 pub struct Permit<'t> {
     token: Option<&'t VerifiedToken>,
 }
@@ -108,6 +111,18 @@ impl Route {
         }
     }
 
+    pub fn passes_preflight(&self) -> bool {
+        self.cors_preflight
+    }
+
+    /// For a CORS preflight, which nobody has a token for. Where the route does not let it through: `MissingToken`.
+    pub fn admit_preflight(&self) -> Result<Permit<'static>, Rejection> {
+        match self.cors_preflight {
+            true => Ok(Permit { token: None }),
+            false => Err(Rejection::MissingToken),
+        }
+    }
+
     /// GET covers HEAD (RFC 9110 §9.3.2: the same, without the content).
     fn covers(&self, method: &str) -> bool {
         self.methods.is_empty()
@@ -119,7 +134,7 @@ impl Route {
 
     /// The only kind of route on which an allowed ambiguity cannot win anything: a token is needed and no claim decides.
     fn needs_a_token_and_nothing_else(&self) -> bool {
-        self.access == Access::Required && self.require.is_empty()
+        self.access == Access::Required && self.require.is_empty() && !self.cors_preflight
     }
 }
 
@@ -133,6 +148,7 @@ impl RouteTable {
                 methods: Vec::new(),
                 access: Access::Required,
                 require: Vec::new(),
+                cors_preflight: false,
             }],
             paths: Vec::new(),
             strict: None,
@@ -273,6 +289,7 @@ impl RouteTable {
             methods: config.methods,
             access: config.access,
             require: config.require,
+            cors_preflight: config.cors_preflight,
         });
         match self.paths.iter_mut().find(|path| path.pattern == pattern) {
             Some(path) => path.entries.push(entry),
@@ -364,6 +381,7 @@ mod tests {
             methods: methods.iter().map(|method| (*method).to_owned()).collect(),
             access,
             require: Vec::new(),
+            cors_preflight: false,
         }
     }
     fn guarded(path: &str, methods: &[&str]) -> RouteConfig {

@@ -23,12 +23,17 @@ pub(super) struct Account {
     started: Instant,
     method: Method,
     uri: Uri,
-    pub(super) client: IpAddr,
+    /// None behind a Unix socket.
+    pub(super) client: Option<IpAddr>,
     trace_id: Option<[u8; 32]>,
     route: Option<(usize, Arc<str>)>,
     token: Option<Arc<VerifiedToken>>,
     seen: Seen,
     pub(super) status: Option<u16>,
+    /// `grpc-status`, the gate's own or the application's.
+    pub(super) grpc_status: Option<u32>,
+    /// Of HTTP, as the client speaks it.
+    pub(super) protocol: Option<&'static str>,
     /// How long the answer took; none: until now.
     answered_in: Option<Duration>,
     decision: Decision,
@@ -42,7 +47,7 @@ impl Account {
         method: Method,
         uri: Uri,
         headers: &HeaderMap,
-        client: IpAddr,
+        client: Option<IpAddr>,
     ) -> Self {
         local.gate.metrics.request_started();
         Self {
@@ -56,6 +61,8 @@ impl Account {
             token: None,
             seen: Seen::default(),
             status: None,
+            grpc_status: None,
+            protocol: None,
             answered_in: None,
             decision: Decision::Deny,
             reason: None,
@@ -122,6 +129,11 @@ impl Account {
     pub(super) fn tunnel_opened(&mut self) {
         self.status = Some(101);
         self.answered_in = Some(self.started.elapsed());
+        self.detail = Some("the client was gone before the tunnel began".to_owned());
+    }
+
+    /// Until something else is known: whoever drops a tunnel stops the gate.
+    pub(super) fn tunnel_begun(&mut self) {
         self.detail = Some("the tunnel was cut when the gate stopped".to_owned());
     }
 
@@ -173,7 +185,9 @@ impl Drop for Account {
                 path: Some(self.uri.path()),
                 route: self.route.as_ref().map(|(_, name)| &**name),
                 status: self.status,
-                client: Some(self.client),
+                grpc_status: self.grpc_status,
+                protocol: self.protocol,
+                client: self.client,
                 duration,
                 decision: self.decision,
                 reason: self.reason,
@@ -192,7 +206,12 @@ impl Drop for Account {
 }
 
 /// A request that hyper answered, or gave up, before there was one: counted, with what is known of it.
-pub(super) fn unreadable_request(local: &Local, client: IpAddr, status: Option<u16>, why: &str) {
+pub(super) fn unreadable_request(
+    local: &Local,
+    client: Option<IpAddr>,
+    status: Option<u16>,
+    why: &str,
+) {
     let gate = &local.gate;
     let (decision, reason) = (Decision::Deny, Some(Reason::BadRequest));
     gate.metrics.request_finished(RequestOutcome {
@@ -209,7 +228,9 @@ pub(super) fn unreadable_request(local: &Local, client: IpAddr, status: Option<u
                 path: None,
                 route: None,
                 status,
-                client: Some(client),
+                grpc_status: None,
+                protocol: None,
+                client,
                 duration: Duration::ZERO,
                 decision,
                 reason,

@@ -9,7 +9,7 @@ use arc_swap::ArcSwap;
 use super::Gate;
 use crate::keys::KeyLookup;
 use crate::proxy::head::source::FoundToken;
-use crate::proxy::upstream::pool::Pool;
+use crate::proxy::upstream::channels::Channels;
 use crate::verify::{Counterparts, Outcome, Presented, TokenCache};
 
 /// One worker's view of the gate that is in force.
@@ -21,7 +21,7 @@ pub(super) struct Worker {
 /// A gate with this worker's token cache and connections to the application. A new configuration starts with new ones.
 pub(super) struct Local {
     pub(super) gate: Arc<Gate>,
-    pub(super) pool: Pool,
+    pub(super) channels: Rc<Channels>,
     cache: RefCell<TokenCache>,
     /// What of `cache` the gauge of entries knows.
     told_entries: Cell<i64>,
@@ -52,7 +52,7 @@ impl Worker {
 impl Local {
     fn new(gate: Arc<Gate>) -> Self {
         Self {
-            pool: Pool::new(gate.upstream.pool_idle_timeout),
+            channels: Channels::new(&gate.upstream),
             cache: RefCell::new(TokenCache::new(gate.cache_max_bytes)),
             told_entries: Cell::new(0),
             gate,

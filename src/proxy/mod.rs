@@ -5,10 +5,11 @@
 //! * `outgoing` writes the head for the application; only it makes what [`upstream`] sends,
 //! * `tunnel` is what an upgraded connection becomes,
 //! * `request_body` and `response_body` are what streams through,
-//! * `respond` builds every answer of the gate's own, `account` tells telemetry once.
+//! * `respond` builds every answer of the gate's own (`grpc` says it as gRPC does), `account` tells telemetry once.
 
 mod account;
 mod client;
+mod grpc;
 mod head;
 mod local;
 mod outgoing;
@@ -23,9 +24,12 @@ mod tunnel;
 mod upstream;
 
 pub use client::listen;
-pub use head::{bound, cross_site, source};
+pub use head::{bound, cross_site, preflight, source};
 pub use tunnel::TunnelSettings;
+pub use upstream::tls::{REREAD_INTERVAL, Reread, UpstreamTls};
+pub use upstream::tls_files::{TlsFiles, TlsMaterial, TlsMistake, TlsPems};
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -57,8 +61,10 @@ pub struct Gate {
 /// `upstream:` of the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UpstreamSettings {
-    /// `host:port` of a plain HTTP/1.1 application.
+    /// `host:port`; for a socket, `localhost`.
     pub authority: http::uri::Authority,
+    pub transport: Transport,
+    pub protocol: Protocol,
     /// The application gets the client's Host, or its own authority.
     pub host: HostHeader,
     pub chunked: ChunkedBodies,
@@ -67,6 +73,30 @@ pub struct UpstreamSettings {
     pub response_timeout: Duration,
     /// How long an idle connection is kept: below any usual keep-alive.
     pub pool_idle_timeout: Duration,
+    /// Request trailers that reach the application. Never managed names; a check of the configuration sees to it.
+    pub forward_trailers: Arc<[http::HeaderName]>,
+}
+
+/// What is under HTTP, by the scheme of `upstream.url`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// `http` and `h2c`.
+    Tcp,
+    /// `https`.
+    Tls(Arc<UpstreamTls>),
+    /// `unix`.
+    Unix(PathBuf),
+}
+
+/// `upstream.http`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Protocol {
+    /// What the application chooses in the TLS handshake; without TLS, HTTP/1.1.
+    #[default]
+    Auto,
+    Http1,
+    /// Without TLS: with prior knowledge (RFC 9113 §3.3).
+    Http2,
 }
 
 /// `upstream.chunked`: request bodies whose length the client does not say. RFC 9112 §6.1 wants every HTTP/1.1 server to read them, but some
@@ -88,6 +118,18 @@ pub enum HostHeader {
 }
 
 impl UpstreamSettings {
+    /// The application, as a person writes it.
+    pub fn address(&self) -> String {
+        match &self.transport {
+            Transport::Tcp => self.authority.to_string(),
+            Transport::Tls(_) => format!("https://{}", self.authority),
+            Transport::Unix(path) => format!("unix:{}", path.display()),
+        }
+    }
+
+    /// RFC 9110 §4.2.
+    pub const HTTP_PORT: u16 = 80;
+    pub const HTTPS_PORT: u16 = 443;
     /// The application is beside the gate: who does not connect within it is down. At most 1 min.
     pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
     /// Below the 60 s after which common load balancers give up, so that the answer is the gate's. At most 1 h.
@@ -136,5 +178,9 @@ pub enum TokenSource {
     },
     Query {
         name: String,
+    },
+    /// An element of Sec-WebSocket-Protocol: the prefix, a dot, and the token in base64url. Only on WebSocket handshakes.
+    Subprotocol {
+        prefix: String,
     },
 }

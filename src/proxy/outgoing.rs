@@ -1,13 +1,15 @@
 //! From the client's head to the application's, in steps that cannot be skipped: only a [`Clean`] head becomes an [`Outgoing`] request, and
 //! only with a [`Permit`].
 
-use http::header::{CONTENT_LENGTH, EXPECT, HOST, TE, TRAILER, TRANSFER_ENCODING, UPGRADE};
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, EXPECT, HOST, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+};
 use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Uri, Version};
 
 use super::request_body::RequestBody;
-use super::{ChunkedBodies, Gate, HostHeader};
+use super::{ChunkedBodies, Gate, HostHeader, UpstreamSettings};
 use crate::identity::ManagedNames;
 use crate::policy::{Access, Permit, Route};
 use crate::proxy::head::credentials::{self, Kept};
@@ -15,6 +17,7 @@ use crate::proxy::head::forwarded::Forwarded;
 use crate::proxy::head::source::FoundToken;
 use crate::proxy::head::target::Target;
 use crate::proxy::head::websocket::{self, Handshake};
+use crate::proxy::upstream::TakesTrailers;
 use crate::verify::{Counterparts, Rejection};
 
 /// A head without hop-by-hop headers, managed names and their look-alikes. Its credentials are still in it.
@@ -22,6 +25,7 @@ pub(super) struct Clean {
     method: Method,
     headers: HeaderMap,
     target: Target,
+    takes_trailers: bool,
     /// How many lines hygiene removed.
     pub(super) stripped: usize,
     /// The client asks for a WebSocket.
@@ -35,12 +39,14 @@ impl Clean {
         managed: &ManagedNames,
     ) -> Result<Self, Rejection> {
         let mut headers = head.headers;
+        let takes_trailers = takes_trailers(&headers);
         let upgrades = websocket::is_asked_for(&head.method, head.version, &headers);
         let stripped = managed.clean(&mut headers)?;
         Ok(Self {
             method: head.method,
             headers,
             target,
+            takes_trailers,
             stripped,
             upgrades,
         })
@@ -81,7 +87,7 @@ impl Outgoing {
     /// Writes the head that the application gets. `permit` was given for the token in `sent`, when there is one.
     pub(super) fn write(
         clean: Clean,
-        body: RequestBody,
+        mut body: RequestBody,
         gate: &Gate,
         route: &Route,
         permit: &Permit<'_>,
@@ -92,6 +98,7 @@ impl Outgoing {
             method,
             mut headers,
             target,
+            takes_trailers,
             stripped: _,
             upgrades,
         } = clean;
@@ -123,7 +130,8 @@ impl Outgoing {
             None => upstream_host(gate)?,
         };
         headers.insert(HOST, host);
-        frame(&mut headers, &method, &body, gate.upstream.chunked)?;
+        body.pass_trailers(&gate.upstream.forward_trailers);
+        frame(&mut headers, &method, &body, &gate.upstream)?;
         let handshake = match upgrades {
             true => Some(Handshake::read(&headers, !body.is_empty())?),
             false => None,
@@ -136,12 +144,24 @@ impl Outgoing {
                 headers.insert(name, value);
             }
         }
+        let mut head = parts(method, path_and_query, headers)?;
+        if takes_trailers {
+            head.extensions.insert(TakesTrailers);
+        }
         Ok(Self {
-            head: parts(method, path_and_query, headers)?,
+            head,
             body,
             handshake,
         })
     }
+}
+
+/// RFC 9110 §10.1.4: of what `TE` lists, trailers are the one thing that is passed on, and made anew.
+fn takes_trailers(headers: &HeaderMap) -> bool {
+    let lines = headers.get_all(TE).iter();
+    lines
+        .flat_map(|line| line.as_bytes().split(|byte| *byte == b','))
+        .any(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"trailers"))
 }
 
 fn upstream_host(gate: &Gate) -> Result<HeaderValue, Rejection> {
@@ -153,7 +173,7 @@ fn frame(
     headers: &mut HeaderMap,
     method: &Method,
     body: &RequestBody,
-    chunked: ChunkedBodies,
+    settings: &UpstreamSettings,
 ) -> Result<(), Rejection> {
     for name in [
         CONTENT_LENGTH,
@@ -174,7 +194,7 @@ fn frame(
         Some(length) => {
             headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
         }
-        None if chunked == ChunkedBodies::Refuse => {
+        None if settings.chunked == ChunkedBodies::Refuse => {
             return Err(Rejection::BadRequest {
                 status: 411,
                 why: "the request has a body, but no `Content-Length`".to_owned(),
@@ -183,6 +203,12 @@ fn frame(
         // hyper would leave out the body of a GET whose length is unknown.
         None => {
             headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+            // Some servers take such a body for the next request of a kept connection (uWSGI's `http11-socket`): this one is not kept.
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+            // Only announced trailers are written.
+            for name in &*settings.forward_trailers {
+                headers.append(TRAILER, HeaderValue::from(name.clone()));
+            }
         }
     }
     Ok(())

@@ -1,14 +1,17 @@
-//! The client's request body on its way to the application: streamed, without trailers (threat H6), never shortened in silence (S8).
+//! The client's request body on its way to the application: streamed, without trailers but those that the configuration names (threat H6), never
+//! shortened in silence (S8).
 
 use std::cell::Cell;
 use std::fmt;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::{HeaderMap, HeaderName};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::Instant;
@@ -51,6 +54,8 @@ pub(super) struct BodyProgress {
     /// The application would take more, the client has not sent it.
     pub(super) waiting_for_client: Cell<bool>,
     pub(super) fault: Cell<Option<BodyFault>>,
+    /// A gRPC call: both sides may be silent for as long as the client's own deadline allows.
+    pub(super) patient: bool,
 }
 
 /// The body, as hyper's client sends it. An error makes hyper drop the connection to the application in the middle of the message.
@@ -66,11 +71,13 @@ struct Stream {
     progress: Rc<BodyProgress>,
     stall: Timer,
     ended: bool,
+    /// Names of trailers that go on.
+    trailers: Arc<[HeaderName]>,
 }
 
 impl RequestBody {
-    /// Starts the request numbered next on `connection`.
-    pub(super) fn start(inner: Incoming, connection: &Link) -> Self {
+    /// Starts the request numbered next on `connection`. `patient`: its client may be silent.
+    pub(super) fn start(inner: Incoming, connection: &Link, patient: bool) -> Self {
         let request = connection.request_started(!inner.is_end_stream());
         if inner.is_end_stream() {
             return Self::empty();
@@ -79,6 +86,7 @@ impl RequestBody {
             last: Cell::new(Instant::now()),
             waiting_for_client: Cell::new(false),
             fault: Cell::new(None),
+            patient,
         };
         Self {
             stream: Some(Stream {
@@ -88,12 +96,20 @@ impl RequestBody {
                 progress: Rc::new(progress),
                 stall: Timer::default(),
                 ended: false,
+                trailers: Arc::default(),
             }),
         }
     }
 
     pub(super) fn empty() -> Self {
         Self { stream: None }
+    }
+
+    /// These trailers go on, when they come.
+    pub(super) fn pass_trailers(&mut self, names: &Arc<[HeaderName]>) {
+        if let Some(stream) = &mut self.stream {
+            stream.trailers = Arc::clone(names);
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -137,8 +153,14 @@ impl Stream {
                 }
                 Poll::Ready(Some(Ok(frame)))
             }
-            // Trailers are the end of a body; they are not forwarded.
-            Poll::Ready(Some(Ok(_)) | None) => {
+            // Trailers are the end of a body.
+            Poll::Ready(Some(Ok(frame))) => {
+                self.end(true);
+                let trailers = frame.into_trailers().unwrap_or_default();
+                let passed = passed(trailers, &self.trailers);
+                Poll::Ready((!passed.is_empty()).then(|| Ok(Frame::trailers(passed))))
+            }
+            Poll::Ready(None) => {
                 self.end(true);
                 Poll::Ready(None)
             }
@@ -149,6 +171,9 @@ impl Stream {
             Poll::Pending => {
                 if !self.progress.waiting_for_client.replace(true) {
                     self.progress.last.set(Instant::now());
+                }
+                if self.progress.patient {
+                    return Poll::Pending;
                 }
                 let deadline = self.progress.last.get() + BODY_STALL_TIMEOUT;
                 ready!(self.stall.poll(cx, deadline));
@@ -190,6 +215,20 @@ impl Body for RequestBody {
             None => SizeHint::with_exact(0),
         }
     }
+}
+
+/// What of the trailers goes on: every line of a name that is in the list.
+fn passed(mut trailers: HeaderMap, names: &[HeaderName]) -> HeaderMap {
+    let mut passed = HeaderMap::new();
+    for name in names {
+        if let http::header::Entry::Occupied(lines) = trailers.entry(name) {
+            let (name, values) = lines.remove_entry_mult();
+            for value in values {
+                passed.append(name.clone(), value);
+            }
+        }
+    }
+    passed
 }
 
 /// hyper says what failed only through the error inside: bad chunks are an `io::Error`, `InvalidInput` or `InvalidData`; what is wrong with an
@@ -245,6 +284,14 @@ mod tests {
         request: &'static str,
         after: impl FnOnce(tokio::io::DuplexStream) -> F,
     ) -> (Result<Bytes, BodyFault>, Duration) {
+        read_with(false, request, after)
+    }
+
+    fn read_with<F: Future<Output = ()>>(
+        patient: bool,
+        request: &'static str,
+        after: impl FnOnce(tokio::io::DuplexStream) -> F,
+    ) -> (Result<Bytes, BodyFault>, Duration) {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .start_paused(true)
@@ -252,11 +299,11 @@ mod tests {
             .unwrap();
         runtime.block_on(async {
             let (mut client, server) = tokio::io::duplex(1024);
-            let connection = Link::Http1(ConnectionState::new());
+            let connection = Link::Http1(ConnectionState::new(None));
             let result = Cell::new(None);
             let start = Instant::now();
             let service = service_fn(|incoming: http::Request<Incoming>| {
-                let body = RequestBody::start(incoming.into_body(), &connection);
+                let body = RequestBody::start(incoming.into_body(), &connection, patient);
                 async {
                     let read = body.collect().await.map(|all| all.to_bytes());
                     result.set(Some((read, start.elapsed())));
@@ -302,6 +349,39 @@ mod tests {
         });
         assert_eq!(read.unwrap(), "half!xxxxx");
         assert!(took > BODY_STALL_TIMEOUT * 4);
+    }
+
+    #[test]
+    fn a_grpc_call_may_be_silent_for_as_long_as_it_likes() {
+        let hour = Duration::from_secs(3600);
+        let (read, took) = read_with(true, HALF, |mut client| async move {
+            tokio::time::sleep(hour).await;
+            client.write_all(b"other").await.unwrap();
+            waits(client).await;
+        });
+        assert_eq!(read.unwrap(), "half!other");
+        assert!(took >= hour);
+    }
+
+    #[test]
+    fn h06_of_trailers_only_those_of_the_list_go_on() {
+        let mut trailers = HeaderMap::new();
+        for (name, value) in [
+            ("x-a", "1"),
+            ("x-a", "2"),
+            ("x-user", "admin"),
+            ("x-b", "3"),
+        ] {
+            trailers.append(name, value.parse().unwrap());
+        }
+        let names = ["x-a", "x-b", "x-c"].map(HeaderName::from_static);
+        let passed = super::passed(trailers, &names);
+        let lines: Vec<_> = passed
+            .iter()
+            .map(|(n, v)| (n.as_str(), v.as_bytes()))
+            .collect();
+        let wanted: [(&str, &[u8]); 3] = [("x-a", b"1"), ("x-a", b"2"), ("x-b", b"3")];
+        assert_eq!(lines, wanted);
     }
 
     #[test]

@@ -1,9 +1,10 @@
-//! The only builder of the gate's own answers: `application/problem+json` (RFC 9457) with the RFC 6750 challenge.
+//! The only builder of the gate's own answers: `application/problem+json` (RFC 9457), or a gRPC status, with the RFC 6750 challenge.
 
 use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 
+use super::grpc;
 use super::upstream::Failure;
 use crate::verify::{Reason, Rejection};
 
@@ -11,10 +12,19 @@ use crate::verify::{Reason, Rejection};
 const ALLOWED_METHODS: HeaderValue =
     HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
 
+/// In which words the client is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Words {
+    Http,
+    /// The request is a gRPC call.
+    Grpc,
+}
+
 /// The answer to a refused request. After a request that was not acceptable the connection closes: what follows on it cannot be trusted.
-pub(super) fn refusal(rejection: &Rejection) -> Response<Bytes> {
+pub(super) fn refusal(rejection: &Rejection, words: Words) -> Response<Bytes> {
     let status = StatusCode::from_u16(rejection.status()).unwrap_or(StatusCode::BAD_REQUEST);
-    let mut response = problem(status, Some(rejection.reason()), &rejection.client_detail());
+    let (reason, detail) = (Some(rejection.reason()), rejection.client_detail());
+    let mut response = problem(status, reason, &detail);
     let headers = response.headers_mut();
     if let Some(challenge) = rejection.challenge()
         && let Ok(value) = HeaderValue::try_from(challenge)
@@ -30,40 +40,51 @@ pub(super) fn refusal(rejection: &Rejection) -> Response<Bytes> {
     if matches!(rejection, Rejection::BadRequest { .. }) {
         close(&mut response);
     }
-    response
+    said(response, words, reason, &detail)
 }
 
 /// 502 or 504: the application's doing.
-pub(super) fn upstream_failure(failure: &Failure) -> Response<Bytes> {
-    match failure {
-        Failure::Client(fault) => refusal(&fault.rejection()),
-        Failure::Unreachable(_) => problem(
+pub(super) fn upstream_failure(failure: &Failure, words: Words) -> Response<Bytes> {
+    let (status, reason, detail) = match failure {
+        Failure::Client(fault) => return refusal(&fault.rejection(), words),
+        Failure::Unreachable(_) => (
             StatusCode::BAD_GATEWAY,
-            Some(Reason::UpstreamUnreachable),
+            Reason::UpstreamUnreachable,
             "the application cannot be reached",
         ),
-        Failure::Reset(_) => problem(
+        Failure::Reset(_) => (
             StatusCode::BAD_GATEWAY,
-            Some(Reason::UpstreamReset),
+            Reason::UpstreamReset,
             "the application closed the connection without a usable answer",
         ),
-        Failure::Timeout => problem(
+        Failure::Timeout => (
             StatusCode::GATEWAY_TIMEOUT,
-            Some(Reason::UpstreamTimeout),
+            Reason::UpstreamTimeout,
             "the application did not answer in time",
         ),
-    }
+    };
+    let response = problem(status, Some(reason), detail);
+    said(response, words, Some(reason), detail)
 }
 
 /// 500: a bug of ours, in one request.
-pub(super) fn internal_error() -> Response<Bytes> {
-    let mut response = problem(
-        StatusCode::INTERNAL_SERVER_ERROR,
-        None,
-        "the gate failed at this request; its log says where",
-    );
+pub(super) fn internal_error(words: Words) -> Response<Bytes> {
+    let detail = "the gate failed at this request; its log says where";
+    let mut response = problem(StatusCode::INTERNAL_SERVER_ERROR, None, detail);
     close(&mut response);
-    response
+    said(response, words, None, detail)
+}
+
+fn said(
+    response: Response<Bytes>,
+    words: Words,
+    reason: Option<Reason>,
+    detail: &str,
+) -> Response<Bytes> {
+    match words {
+        Words::Http => response,
+        Words::Grpc => grpc::trailers_only(response, reason.map(Reason::name), detail),
+    }
 }
 
 /// Tells the client, and hyper, that the connection ends after this answer.

@@ -8,15 +8,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 use tokio::time::Instant;
 
 use super::account::Account;
+use super::grpc;
 use super::local::Local;
 use super::timer::Timer;
 use super::upstream::Ticket;
 use crate::proxy::client::link::Link;
-use crate::proxy::upstream::pool::Connection;
+use crate::proxy::upstream::answer::AnswerBody;
+use crate::proxy::upstream::channels::Channel;
 use crate::telemetry::metrics::UpstreamOutcome;
 use crate::verify::Reason;
 
@@ -129,7 +130,13 @@ impl Body for Reply {
                 }
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(data) => this.rest = data,
-                    Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
+                    Err(other) => {
+                        let status = other.trailers_ref().and_then(grpc::status_of);
+                        if let (Some(_), Some(account)) = (status, &mut this.account) {
+                            account.grpc_status = status;
+                        }
+                        return Poll::Ready(Some(Ok(other)));
+                    }
                 },
             }
         }
@@ -159,11 +166,14 @@ impl Body for Reply {
 
 /// The application's answer. Its connection goes back to the pool at the end, and closes when this is dropped before.
 pub(super) struct Download {
-    inner: Incoming,
+    inner: AnswerBody,
     local: Rc<Local>,
-    connection: Option<Connection>,
+    /// None: the answer of HTTP/2 has its part of a connection itself.
+    channel: Option<Channel>,
     ticket: Ticket,
     ended: bool,
+    /// It broke off, and hyper is told at the next poll.
+    broken: Option<DownloadFault>,
     /// When this began to wait for the application. While the client is the slow one, nobody waits.
     waiting_since: Option<Instant>,
     /// None: an event stream.
@@ -173,18 +183,19 @@ pub(super) struct Download {
 
 impl Download {
     pub(super) fn new(
-        inner: Incoming,
+        inner: AnswerBody,
         local: Rc<Local>,
-        connection: Connection,
+        channel: Option<Channel>,
         ticket: Ticket,
         streams: bool,
     ) -> Self {
         let mut download = Self {
             inner,
             local,
-            connection: Some(connection),
+            channel,
             ticket,
             ended: false,
+            broken: None,
             waiting_since: None,
             stall_timeout: (!streams).then_some(DOWNLOAD_STALL_TIMEOUT),
             stall: Timer::default(),
@@ -198,8 +209,8 @@ impl Download {
     fn end(&mut self) {
         self.ended = true;
         self.ticket.outcome = UpstreamOutcome::Answered;
-        if let Some(connection) = self.connection.take() {
-            self.local.pool.put(connection);
+        if let Some(channel) = self.channel.take() {
+            self.local.channels.put(channel);
         }
     }
 
@@ -210,7 +221,10 @@ impl Download {
         if self.ended {
             return Poll::Ready(None);
         }
-        match Pin::new(&mut self.inner).poll_frame(cx) {
+        if let Some(fault) = self.broken {
+            return Poll::Ready(Some(Err(fault)));
+        }
+        match self.inner.poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
                 self.waiting_since = None;
                 if self.inner.is_end_stream() {
@@ -224,14 +238,22 @@ impl Download {
             }
             Poll::Ready(Some(Err(_))) => {
                 self.ticket.outcome = UpstreamOutcome::Reset;
-                Poll::Ready(Some(Err(DownloadFault::Reset)))
+                self.break_off(DownloadFault::Reset, cx)
             }
             Poll::Pending => {
                 ready!(self.poll_stall(cx));
                 self.ticket.outcome = UpstreamOutcome::Timeout;
-                Poll::Ready(Some(Err(DownloadFault::Stalled)))
+                self.break_off(DownloadFault::Stalled, cx)
             }
         }
+    }
+
+    /// hyper drops what it has not written yet when a body fails, the head too. A client whose kept connection closes without a byte takes it for an idle
+    /// one, and a browser sends even a `POST` again: so hyper gets one turn to write what there is.
+    fn break_off<T>(&mut self, fault: DownloadFault, cx: &mut Context<'_>) -> Poll<T> {
+        self.broken = Some(fault);
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
     fn poll_stall(&mut self, cx: &mut Context<'_>) -> Poll<()> {

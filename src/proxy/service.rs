@@ -17,16 +17,19 @@ use hyper::body::Incoming;
 use tokio::time::{Instant, timeout};
 
 use super::account::Account;
-use super::head::{fields, target};
+use super::head::fields;
+use super::head::target::{self, Target};
 use super::local::{Local, Worker};
 use super::outgoing::{Clean, Outgoing, Sent};
 use super::request_body::RequestBody;
+use super::respond::{self, Words};
 use super::response_body::Reply;
 use super::tunnel::Tunnel;
 use super::upstream::{self, Answer, Failure};
-use super::{bound, cross_site, respond};
+use super::{bound, cross_site, grpc, preflight};
 use crate::keys::SourceId;
-use crate::policy::Access;
+use crate::policy::{Access, Route};
+use crate::proxy::Gate;
 use crate::proxy::client::link::Link;
 use crate::proxy::head::forwarded::{Forwarded, Peer};
 use crate::proxy::head::source::{self, FoundToken};
@@ -60,7 +63,11 @@ impl From<Rejection> for Stop {
 pub(super) async fn answer(client: &Client, request: Request<Incoming>) -> Response<Reply> {
     let local = client.worker.current();
     let (head, body) = request.into_parts();
-    let body = RequestBody::start(body, &client.connection);
+    let words = match grpc::is_call(&head) {
+        true => Words::Grpc,
+        false => Words::Http,
+    };
+    let body = RequestBody::start(body, &client.connection, words == Words::Grpc);
     let had_body = !body.is_empty();
     let mut account = Account::open(
         &local,
@@ -69,6 +76,7 @@ pub(super) async fn answer(client: &Client, request: Request<Incoming>) -> Respo
         &head.headers,
         client.peer.address,
     );
+    account.protocol = protocol(head.version);
     let walked = unless_it_panics(walk(&local, &client.peer, head, body, &mut account)).await;
     let mut response = match walked {
         Some(Ok(Answer::Switched(head, application))) => {
@@ -79,26 +87,28 @@ pub(super) async fn answer(client: &Client, request: Request<Incoming>) -> Respo
         }
         Some(Ok(Answer::Ordinary(mut response))) => {
             account.status = Some(response.status().as_u16());
+            account.grpc_status = grpc::status_of(response.headers());
             client.connection.before_answer(&mut response, false);
             return response.map(|body| Reply::application(body, account, &client.connection));
         }
         Some(Err(Stop::Refused(rejection))) => {
             account.refused(&rejection);
-            respond::refusal(&rejection)
+            respond::refusal(&rejection, words)
         }
         Some(Err(Stop::Failed(failure))) => {
             account.upstream_failed(&failure);
-            respond::upstream_failure(&failure)
+            respond::upstream_failure(&failure, words)
         }
         None => {
             tracing::error!("a panic ended one request; the gate goes on");
             client.worker.start_anew();
             account.failed_inside();
-            respond::internal_error()
+            respond::internal_error(words)
         }
     };
     client.connection.before_answer(&mut response, had_body);
     account.status = Some(response.status().as_u16());
+    account.grpc_status = grpc::status_of(response.headers());
     response.map(|body| Reply::own(body, account, &client.connection))
 }
 
@@ -119,7 +129,11 @@ async fn walk(
 
     tidied?;
     let target = target::check(&head)?;
-    let route = gate.routes.find(&head.method, target.path())?;
+    let preflight = find_preflight(gate, &head, &target, !body.is_empty());
+    let route = match preflight {
+        Some(route) => route,
+        None => gate.routes.find(&head.method, target.path())?,
+    };
     account.routed(route);
 
     // Looked for before hygiene, which may remove the header that it is in, and judged after it.
@@ -150,7 +164,10 @@ async fn walk(
             Some(token)
         }
     };
-    let permit = route.admit(verified.as_deref())?;
+    let permit = match preflight {
+        Some(route) => route.admit_preflight()?,
+        None => route.admit(verified.as_deref())?,
+    };
     account.admitted();
     let sent = Sent {
         token: found.as_ref(),
@@ -160,6 +177,19 @@ async fn walk(
     upstream::forward(local, outgoing)
         .await
         .map_err(Stop::Failed)
+}
+
+/// The route that lets a CORS preflight through. One with a token is not of a browser's making: it is judged like any request.
+fn find_preflight<'g>(
+    gate: &'g Gate,
+    head: &Parts,
+    target: &Target,
+    has_body: bool,
+) -> Option<&'g Route> {
+    let wanted = preflight::method_asked_for(&head.method, &head.headers, has_body)?;
+    let route = gate.routes.find_preflight(target.path(), &wanted)?;
+    let token = source::find(&gate.token, &head.headers, target.query());
+    matches!(token, Ok(None)).then_some(route)
 }
 
 /// Judges the token; for an unknown key waits once for the issuer's keys, and judges again if they may have changed.
@@ -190,6 +220,16 @@ async fn fetched_anew(local: &Local, source: SourceId, kid: Option<&str>) -> boo
     timeout(KEYS_WAIT, local.gate.keys.refetch(source, kid))
         .await
         .unwrap_or(false)
+}
+
+/// `network.protocol.version` of OpenTelemetry.
+fn protocol(version: Version) -> Option<&'static str> {
+    match version {
+        Version::HTTP_10 => Some("1.0"),
+        Version::HTTP_11 => Some("1.1"),
+        Version::HTTP_2 => Some("2"),
+        _ => None,
+    }
 }
 
 /// Runs one request; a panic in it is none of the other requests' business.

@@ -21,6 +21,10 @@ pub struct AccessRecord<'r> {
     pub path: Option<&'r str>,
     pub route: Option<&'r str>,
     pub status: Option<u16>,
+    /// `grpc-status`, for the member `rpc.grpc.status_code`, which is there only for gRPC calls.
+    pub grpc_status: Option<u32>,
+    /// `1.0`, `1.1` or `2`.
+    pub protocol: Option<&'static str>,
     pub client: Option<IpAddr>,
     pub duration: Duration,
     pub decision: Decision,
@@ -117,6 +121,12 @@ fn json(record: &AccessRecord<'_>, time: i64) -> String {
         }
         None => line.push_str(",\"http.response.status_code\":null"),
     }
+    member(
+        &mut line,
+        "network.protocol.version",
+        record.protocol,
+        MAX_WORD,
+    );
     match record.client {
         Some(client) => {
             let _ = write!(line, ",\"client.address\":\"{client}\"");
@@ -140,6 +150,9 @@ fn json(record: &AccessRecord<'_>, time: i64) -> String {
     member(&mut line, "jwt.kid", record.kid, MAX_WORD);
     member(&mut line, "jwt.alg", record.alg, MAX_WORD);
     member(&mut line, "trace_id", record.trace_id, MAX_WORD);
+    if let Some(status) = record.grpc_status {
+        let _ = write!(line, ",\"rpc.grpc.status_code\":{status}");
+    }
     if record.detail.is_some() {
         member(&mut line, "detail", record.detail, MAX_DETAIL);
     }
@@ -186,7 +199,9 @@ fn text(record: &AccessRecord<'_>, time: i64) -> String {
         record.decision.name()
     );
     let client = record.client.map(|client| client.to_string());
+    let grpc_status = record.grpc_status.map(|status| status.to_string());
     for (name, value) in [
+        ("grpc_status", grpc_status.as_deref()),
         ("reason", record.reason.map(Reason::name)),
         ("route", record.route),
         ("issuer", record.issuer),
@@ -224,7 +239,7 @@ mod tests {
     use super::super::writer::tests::kept;
     use super::*;
 
-    const MEMBERS: [&str; 16] = [
+    const MEMBERS: [&str; 18] = [
         "timestamp",
         "level",
         "message",
@@ -232,6 +247,7 @@ mod tests {
         "url.path",
         "http.route",
         "http.response.status_code",
+        "network.protocol.version",
         "client.address",
         "duration_ms",
         "auth.decision",
@@ -240,6 +256,7 @@ mod tests {
         "jwt.kid",
         "jwt.alg",
         "trace_id",
+        "rpc.grpc.status_code",
         "detail",
     ];
 
@@ -249,6 +266,8 @@ mod tests {
             path: None,
             route: None,
             status: None,
+            grpc_status: None,
+            protocol: None,
             client: None,
             duration: Duration::from_micros(1_234),
             decision: Decision::Allow,
@@ -281,14 +300,15 @@ mod tests {
     #[test]
     fn every_member_is_there_and_null_when_unknown() {
         let line = read(&json(&unknown(), 0));
-        for name in &MEMBERS[..15] {
+        for name in &MEMBERS[..16] {
             assert!(line.contains_key(*name), "{name}");
         }
-        assert_eq!(line.len(), 15);
+        assert_eq!(line.len(), 16);
         for name in [
             "url.path",
             "http.route",
             "http.response.status_code",
+            "network.protocol.version",
             "client.address",
             "auth.reason",
             "auth.issuer",
@@ -323,7 +343,7 @@ mod tests {
         let line = read(&json(&record, 1_790_170_386_042));
         assert_eq!(
             line.keys().map(String::as_str).collect::<Vec<_>>().len(),
-            16
+            17
         );
         for (name, expected) in [
             ("timestamp", "2026-09-23T13:33:06.042Z"),
@@ -409,7 +429,7 @@ mod tests {
             let record = AccessRecord { path: Some(&path), kid: Some(&kid), detail: Some(&detail), ..unknown() };
             let line = json(&record, 0);
             prop_assert!(!line.chars().any(char::is_control));
-            prop_assert_eq!(read(&line).len(), 16);
+            prop_assert_eq!(read(&line).len(), 17);
             prop_assert!(!text(&record, 0).chars().any(char::is_control));
         }
     }

@@ -10,6 +10,7 @@ use prometheus::{Encoder, Histogram, IntCounter, IntGauge, Registry, TextEncoder
 use super::families::Families;
 pub use super::key_metrics::Freshness;
 use super::key_metrics::KeyMetrics;
+use super::listener_metrics::ListenerMetrics;
 use super::request_counters::RequestCounters;
 use crate::clock::UnixTime;
 use crate::keys::{FetchResult, KeyObserver, SnapshotEvent, SourceId};
@@ -91,6 +92,7 @@ pub struct Metrics {
     log_lines_dropped: IntCounter,
     reload_successful: IntGauge,
     reload_success_time: IntGauge,
+    listener: ListenerMetrics,
     keys: Arc<KeyMetrics>,
 }
 
@@ -185,6 +187,7 @@ impl Metrics {
                 "claimgate_config_last_reload_success_timestamp_seconds",
                 "When the configuration in use was loaded, in seconds since 1970.",
             ),
+            listener: ListenerMetrics::new(&families),
             keys: Arc::new(KeyMetrics::new(&families, issuers)),
             registry: families.registry(),
         })
@@ -230,6 +233,10 @@ impl Metrics {
 
     pub fn connection_closed(&self) {
         self.connections.dec();
+    }
+
+    pub fn listener(&self) -> &ListenerMetrics {
+        &self.listener
     }
 
     pub fn tunnel_opened(&self) {
@@ -344,7 +351,7 @@ mod tests {
             .to_owned()
     }
 
-    const FAMILIES: [(&str, &str); 29] = [
+    const FAMILIES: [(&str, &str); 30] = [
         ("claimgate_requests_total", "counter"),
         ("claimgate_request_duration_seconds", "histogram"),
         ("claimgate_verify_duration_seconds", "histogram"),
@@ -352,6 +359,7 @@ mod tests {
         ("claimgate_upstream_request_duration_seconds", "histogram"),
         ("claimgate_requests_in_flight", "gauge"),
         ("claimgate_connections", "gauge"),
+        ("claimgate_connections_dropped_total", "counter"),
         ("claimgate_headers_stripped_total", "counter"),
         ("claimgate_token_cache_hits_total", "counter"),
         ("claimgate_token_cache_misses_total", "counter"),

@@ -5,12 +5,14 @@ pub mod access_log;
 pub mod escape;
 mod families;
 mod key_metrics;
+mod listener_metrics;
 pub mod metrics;
 mod request_counters;
 pub mod tracing_setup;
 pub mod writer;
 
 pub use access_log::{AccessLog, AccessRecord};
+pub use listener_metrics::{Dropped, ListenerMetrics};
 pub use metrics::Metrics;
 pub use writer::LineWriter;
 

@@ -235,6 +235,7 @@ fn metrics_are_there_from_the_start() {
         "claimgate_upstream_request_duration_seconds",
         "claimgate_requests_in_flight",
         "claimgate_connections",
+        "claimgate_tunnels",
         "claimgate_headers_stripped_total",
         "claimgate_token_cache_hits_total",
         "claimgate_token_cache_misses_total",

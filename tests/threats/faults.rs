@@ -112,7 +112,8 @@ APPLICATION {
     a_dead_reused_connection_is_tried_again_once_for_a_safe_request
     a_dead_reused_connection_is_not_tried_again_with_a_body_or_an_unsafe_method
     a_started_answer_is_not_tried_again
-    an_application_that_closes_after_each_answer_loses_no_request;
+    an_application_that_closes_after_each_answer_loses_no_request
+    no_post_is_sent_twice_and_no_get_is_lost_when_the_application_closes_at_random;
 "is killed under load"
     => "502 while it is away, served within a second when it is back":
     an_application_that_is_killed_under_load_costs_502_and_a_new_one_serves_at_once;
@@ -145,11 +146,30 @@ MACHINE {
     => "a warning":
     a_disk_that_fails_is_told_and_tried_again_and_nothing_else_notices
     a_directory_that_cannot_be_used_is_a_warning_and_never_a_failure;
+"the configuration changes under load: a swapped mount, or SIGHUP"
+    => "taken as a whole, no request is lost; a file is taken when two looks 5 s apart see the same":
+    a_swapped_mount_is_taken_as_a_whole_and_a_bad_one_is_told_once_and_not_taken
+    each_content_is_tried_once_and_not_before_it_stood_still
+    a_swapped_link_is_seen_in_the_file_and_in_those_that_it_names
+    a_good_file_takes_over_as_a_whole
+    no_request_is_lost_while_the_configuration_is_reloaded;
+"the new configuration, or a file that it names, is half written or wrong"
+    => "the one in use stays; one entry in the log for each content; `claimgate_config_last_reload_successful` 0":
+    a_swapped_mount_is_taken_as_a_whole_and_a_bad_one_is_told_once_and_not_taken
+    a_key_file_that_is_half_written_at_a_reload_changes_nothing
+    a_bad_file_changes_nothing;
+"an issuer of the new configuration has no keys"
+    => "the one in use stays; tried again every minute":
+    a_file_whose_new_issuer_has_no_keys_changes_nothing
+    what_only_lacked_keys_is_tried_again_after_a_while_and_what_was_refused_is_not;
 "SIGTERM with requests, uploads and downloads under way"
     => "no new connection, not ready, what is under way ends, exit 0":
     sigterm_lets_requests_uploads_and_downloads_end_and_takes_no_new_ones
     test_sigterm_under_load_fails_no_request
     a_connection_that_the_kernel_let_in_before_the_drain_is_served;
+"a new gate takes over the port of one that stops, under load"
+    => "connections are refused for the moment in between; no request that was let in fails, and with `keys_snapshot_dir` the new one has its keys at once":
+    no_request_is_lost_when_one_gate_takes_over_from_another;
 "`shutdown.drain_timeout` is over"
     => "the rest is cut and never looks whole, exit 0":
     what_is_not_done_when_the_drain_is_over_is_cut_and_never_looks_whole;

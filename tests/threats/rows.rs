@@ -130,11 +130,11 @@ H2: "look-alikes: `_`, `.`, `~` for `-`, any case, `HTTP_` names"
 H3: "repeated and comma-joined identity headers"
     => "one line, the gate's own";
 H4: "HTTP/2 pseudo-headers, upper-case names, `:authority` beside `Host`"
-    => "not yet: no HTTP/2";
+    => "400 `bad_request`, or the stream or connection is reset (`PROTOCOL_ERROR`); cookies of several lines are one";
 H5: "`Connection` that names an identity header, Host, Authorization or framing"
     => "400 `bad_request`; other hop-by-hop headers are removed before identity is set";
 H6: "identity in request trailers"
-    => "trailers and `Trailer` do not arrive";
+    => "trailers and `Trailer` do not arrive, but for the names of `upstream.forward_trailers`, none of which can say who asks";
 H7: "CR, LF, NUL, TAB in claims"
     => "403 `claims_unusable`";
 H8: "claims beyond ASCII, `%41`, code points whose low bytes are CR LF"
@@ -173,16 +173,16 @@ S9: "HTTP/1.0 with `Transfer-Encoding`, HTTP/0.9, odd versions"
     => "400";
 S10: "`Host` missing, twice, invalid, other than the target's"
     => "400";
-S11: "bytes behind an upgrade or CONNECT; an application that switches unasked"
-    => "what follows is judged as a request: 401 `missing_token`; CONNECT is 405; 502 `upstream_reset`";
-S12: "an upgrade to h2c"
-    => "`Upgrade` and `HTTP2-Settings` are not passed on";
+S11: "bytes behind a WebSocket handshake or CONNECT; an answer that is no 101 taken for one; an application that switches unasked, or to something else"
+    => "early bytes wait for the application's 101; without one they are judged as a request: 401 `missing_token`; a 101 that is not this handshake's is 502 `upstream_reset`; CONNECT is 405; a tunnel ends with its token";
+S12: "an upgrade to h2c, to several protocols, in HTTP/1.0 or with another method"
+    => "`Upgrade` is written anew for WebSocket alone; else it and `HTTP2-Settings` are not passed on, and a 101 is 502";
 S13: "HTTP/2 requests that become two in HTTP/1"
-    => "not yet: no HTTP/2";
+    => "refused or reset; what is forwarded is framed anew, and a body of another length than announced never completes";
 S14: "answers of the application with two readings, a body where none may be, a second one unasked"
-    => "502 `upstream_reset`; the connection is discarded, the client gets one answer";
-S15: "garbage as method or target, `*`, the HTTP/2 preface, TLS on the plain port"
-    => "400";
+    => "502 `upstream_reset`; the connection (of HTTP/2: the stream) is discarded, the client gets one answer";
+S15: "garbage as method or target, `*`, half an HTTP/2 preface, TLS on the plain port, plain HTTP or old TLS on the port of TLS"
+    => "400, or an alert";
 P1: "a query or fragment that satisfies a rule"
     => "400, or 401: only the path decides";
 P2: "dot segments, raw and encoded"
@@ -195,26 +195,26 @@ P5: "matrix parameters (`;`)"
     => "400";
 P6: "the absolute form of a target"
     => "400, or 401 by its path";
-P7: "OPTIONS, TRACE, lower case, override headers"
-    => "405 `bad_request` for TRACE and CONNECT; no method is free, override headers are removed";
+P7: "OPTIONS, TRACE, lower case, override headers; what is made to look like a CORS preflight"
+    => "405 `bad_request` for TRACE and CONNECT; no method is free, override headers are removed; a preflight passes only where a route says so, alone and without identity";
 P8: "a health checker's User-Agent or address as a way past"
     => "401 `missing_token`; health pages are on a listener of their own";
 D1: "silent connections, slow heads, idle keep-alive"
-    => "closed 10 s after accept, or after the first byte of a next head; when idle after 75 s";
+    => "closed 10 s after accept (PROXY header and TLS handshake included), or after the first byte of a next head; when idle after 75 s";
 D2: "slow bodies, slow readers, machines that vanish"
     => "408, or closed, after 30 s without progress";
 D3: "large heads, many headers, long targets"
     => "431 beyond 100 headers or `token.max_bytes` + 16 KiB, 414 `bad_request` beyond 8 KiB of target";
 D4: "rapid reset of HTTP/2 streams"
-    => "not yet: no HTTP/2";
+    => "`ENHANCE_YOUR_CALM`, or closed after 200 requests given up; the requests to the application are cancelled";
 D5: "floods of CONTINUATION, SETTINGS, PING; header compression bombs"
-    => "not yet: no HTTP/2";
+    => "`ENHANCE_YOUR_CALM` or closed; a head over the limit is a 431";
 D6: "empty DATA frames"
-    => "not yet: no HTTP/2";
+    => "`ENHANCE_YOUR_CALM` after 100";
 D7: "HTTP/2 windows and stream counts"
-    => "not yet: no HTTP/2";
-D8: "more connections than file descriptors"
-    => "connections are bounded below the limit of open files; at the bound clients wait in the kernel's queue";
+    => "100 streams, windows of 64 KiB and 1 MiB; `REFUSED_STREAM`, `FLOW_CONTROL_ERROR`";
+D8: "more connections than file descriptors, silent or slow ones by the thousand, stalled TLS handshakes"
+    => "connections are bounded below the limit of open files; at the bound the one that has been without a request longest gives way, and where all have one the next client waits; handshakes end after 10 s; without a descriptor accepting pauses";
 D9: "tokens that cost more to refuse than to send"
     => "cheap checks first: a hostile token of 64 KiB is judged within 150 ms even unoptimized; a signature is tried with four keys at most (J16)";
 D10: "overlapping ranges, odd `Accept-Encoding`, a megabyte of cookies"
@@ -227,8 +227,8 @@ B3: "two `Authorization` lines"
     => "400 `ambiguous_token`";
 B4: "four ways from a public path to a guarded one"
     => "400 or 401, nothing at the application";
-B5: "a WebSocket upgrade with a request behind it"
-    => "401 `missing_token` for the second; it never rides on the first";
+B5: "a WebSocket handshake with a request behind it"
+    => "401 `missing_token` for the second, unless the application opens the tunnel: then it is bytes in it";
 B6: "`Expect: 100-continue` without a token"
     => "401 `missing_token`, no 100, closed";
 B7: "a request as body of a GET"
@@ -240,7 +240,7 @@ B9: "HTTP/1.0 with both framings"
 B10: "an absolute target with another `Host`"
     => "400";
 B11: "HTTP/2 with prior knowledge"
-    => "not yet: no HTTP/2";
+    => "judged and forwarded like any other request";
 B12: "a request without a token behind one with it"
     => "401 `missing_token` for the second";
 }

@@ -9,7 +9,7 @@ use crate::clock::Moment;
 use crate::identity::HeaderLines;
 use crate::keys::{KeyLookup, SourceId};
 use crate::policy::{Access, Route};
-use crate::proxy::{Gate, bound, cross_site, source};
+use crate::proxy::{Gate, bound, cross_site, preflight, source};
 use crate::verify::{Decision, Outcome, Presented, Reason, Rejection, VerifiedToken};
 
 /// What is asked.
@@ -90,6 +90,9 @@ struct Walk<'w> {
 impl<'w> Walk<'w> {
     /// The lines of a verified identity; none when the request goes through without one.
     fn walk(&mut self) -> Result<Option<HeaderLines>, Rejection> {
+        if let Some(route) = self.find_preflight() {
+            return self.let_preflight_through(route).map(|()| None);
+        }
         let route = self.find_route()?;
         self.clean_headers()?;
         let public = matches!(route.map(Route::access), Some(Access::Public { .. }));
@@ -118,6 +121,42 @@ impl<'w> Walk<'w> {
                 Ok(None)
             }
         }
+    }
+
+    /// As the gate finds it, without knowing whether there is a body.
+    fn find_preflight(&self) -> Option<&'w Route> {
+        let Question {
+            method,
+            headers,
+            target,
+            token,
+            ..
+        } = self.question;
+        let path = target.as_deref()?;
+        let path = path.split_once('?').map_or(path, |(path, _)| path);
+        let wanted = preflight::method_asked_for(method, headers, false)?;
+        let route = self.gate.routes.find_preflight(path, &wanted)?;
+        let found = source::find(&self.gate.token, headers, self.query());
+        (token.is_none() && found == Ok(None)).then_some(route)
+    }
+
+    fn let_preflight_through(&mut self, route: &Route) -> Result<(), Rejection> {
+        let name = route.name();
+        self.route = Some(Arc::clone(name));
+        let why = "a CORS preflight carries none";
+        self.steps
+            .pass(ROUTE, format!("`{name}` lets CORS preflights through"));
+        self.clean_headers()?;
+        self.steps.skip(TOKEN, why);
+        self.steps.skip_token_checks(why);
+        match route.admit_preflight() {
+            Ok(_) => self
+                .steps
+                .pass(ACCESS, format!("route `{name}` lets it through")),
+            Err(rejection) => return Err(self.refuse(ACCESS, rejection)),
+        }
+        self.steps.skip(IDENTITY, "no identity is known");
+        Ok(())
     }
 
     fn find_route(&mut self) -> Result<Option<&'w Route>, Rejection> {
@@ -457,6 +496,50 @@ routes:
         let refused = judged(&gate, &question);
         assert_eq!(refused.reason, Some(Reason::BadRequest));
         assert_eq!(failed(&refused), ["request"]);
+    }
+
+    #[test]
+    fn p07_a_preflight_is_let_through_where_the_gate_lets_it() {
+        let gate = gate("routes:\n  - {path: /api/*, cors_preflight: pass}\n  - {path: /*}\n");
+        let mut preflight = question(None, Some("/api/x"));
+        preflight.method = Method::OPTIONS;
+        assert_eq!(judged(&gate, &preflight).reason, Some(Reason::MissingToken));
+        let wanted = "DELETE".parse().unwrap();
+        preflight
+            .headers
+            .insert("origin", "https://page.example".parse().unwrap());
+        preflight
+            .headers
+            .insert("access-control-request-method", wanted);
+        let judgement = judged(&gate, &preflight);
+        assert_eq!(judgement.decision, Decision::Public);
+        assert_eq!(judgement.route.as_deref(), Some("/api/*"));
+        assert!(failed(&judgement).is_empty());
+        preflight.target = Some("/other".to_owned());
+        assert_eq!(judged(&gate, &preflight).reason, Some(Reason::MissingToken));
+        preflight.target = Some("/api/x".to_owned());
+        preflight.token = Some("x".to_owned());
+        assert_eq!(
+            judged(&gate, &preflight).reason,
+            Some(Reason::MalformedToken)
+        );
+    }
+
+    #[test]
+    fn a_token_among_the_subprotocols_is_found_on_a_handshake() {
+        let gate = gate("token: {sources: [{subprotocol: bearer}]}\n");
+        let token = crate::jose::base64url::encode(good().unwrap().as_bytes());
+        let mut question = question(None, Some("/"));
+        let offered = format!("chat, bearer.{token}").parse().unwrap();
+        question.headers.insert("sec-websocket-protocol", offered);
+        assert_eq!(judged(&gate, &question).reason, Some(Reason::MissingToken));
+        question
+            .headers
+            .insert("upgrade", "websocket".parse().unwrap());
+        question
+            .headers
+            .insert("connection", "Upgrade".parse().unwrap());
+        assert_eq!(judged(&gate, &question).decision, Decision::Allow);
     }
 
     #[test]

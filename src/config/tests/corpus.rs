@@ -136,14 +136,62 @@ const MISTAKES: &[(&str, usize, &str, &str)] = &[
     (
         "listen: {address: 0.0.0.0:8080, tls: {certificate_file: x}}\n",
         1,
-        "`listen.tls` is not supported by this version",
-        "end TLS",
+        "`private_key_file` is missing",
+        "PEM: the certificate's private key",
     ),
     (
-        "listen:\n  address: 0.0.0.0:8080\n  proxy_protocol: [10.0.0.0/8]\n",
+        "listen:\n  address: 0.0.0.0:8080\n  tls:\n    certificate_file: a\n    private_key_file: b\n    client_certificate: optional\n",
+        6,
+        "`client_certificate` has no effect",
+        "name the file with the roots",
+    ),
+    (
+        "listen:\n  address: 0.0.0.0:8080\n  tls: {certificate_file: a, private_key_file: b, client_ca_file: c, client_certificate: maybe}\n",
         3,
-        "`listen.proxy_protocol` is not supported",
-        "trusted_proxies",
+        "maybe",
+        "`required`",
+    ),
+    (
+        "listen:\n  address: 0.0.0.0:8080\n  proxy_protocol: [unix]\n",
+        3,
+        "not a Unix socket",
+        "networks of the load balancers",
+    ),
+    (
+        "listen:\n  address: unix:/run/claimgate.sock\n  proxy_protocol: [10.0.0.0/8]\n",
+        3,
+        "`10.0.0.0/8` names nobody",
+        "write `[unix]`",
+    ),
+    (
+        "listen:\n  address: 0.0.0.0:8080\n  proxy_protocol: []\n",
+        3,
+        "`listen.proxy_protocol` is empty",
+        "at least one",
+    ),
+    (
+        "listen:\n  address: 0.0.0.0:8080\n  proxy_protocol: [10.0.0.1/8]\n",
+        3,
+        "bits beyond its prefix",
+        "did you mean `10.0.0.0/8`?",
+    ),
+    (
+        "listen:\n  address: 0.0.0.0:8080\n  max_connections: 0\n",
+        3,
+        "0",
+        "1",
+    ),
+    (
+        "listen: unix:run/claimgate.sock\n",
+        1,
+        "cannot be listened on",
+        "absolute path",
+    ),
+    (
+        "listen: unix:///run/claimgate.sock\n",
+        1,
+        "cannot be listened on",
+        "absolute path",
     ),
     (
         "listen: {adress: 0.0.0.0:8080}\n",
@@ -179,7 +227,7 @@ const MISTAKES: &[(&str, usize, &str, &str)] = &[
     (
         "token: {sources: [{scheme: Bearer}]}\n",
         1,
-        "one of `header`, `cookie`, `query` is needed",
+        "one of `header`, `cookie`, `query`, `subprotocol` is needed",
         "",
     ),
     (
@@ -298,7 +346,44 @@ const MISTAKES: &[(&str, usize, &str, &str)] = &[
         "already a token source",
         "another name",
     ),
+    // WebSockets.
+    (
+        "tunnels: {idle_timeout: 0s}\n",
+        1,
+        "out of bounds",
+        "from 1s",
+    ),
+    (
+        "tunnels: {token_expiry: ignore}\n",
+        1,
+        "expected `close` or `keep`, found `ignore`",
+        "one of `close`",
+    ),
+    (
+        "token: {sources: [{subprotocol: 'a b'}]}\n",
+        1,
+        "not the beginning of a subprotocol",
+        "without spaces",
+    ),
+    (
+        "token:\n  sources:\n    - {subprotocol: bearer}\n    - {subprotocol: x.Bearer}\n",
+        4,
+        "listed twice",
+        "keep one",
+    ),
+    (
+        "token: {sources: [{header: Sec-WebSocket-Protocol}]}\n",
+        1,
+        "cannot hold a token",
+        "",
+    ),
     // Routes.
+    (
+        "routes: [{path: /a, cors_preflight: allow}]\n",
+        1,
+        "expected `judge` or `pass`, found `allow`",
+        "one of `judge`",
+    ),
     ("routes: []\n", 1, "`routes` is empty", "at least one"),
     ("routes: [{name: a}]\n", 1, "`path` is missing", "`/admin`"),
     (
@@ -530,6 +615,21 @@ fn warnings_do_not_refuse() {
             "routes:\n  - {path: /*}\n  - {path: /a}\n",
             8,
             "no request can reach",
+        ),
+        (
+            "routes:\n  - {path: /*, access: public, cors_preflight: pass}\n",
+            7,
+            "changes nothing here",
+        ),
+        (
+            "routes:\n  - {path: /*, access: optional, cors_preflight: pass}\n",
+            7,
+            "changes nothing here",
+        ),
+        (
+            "routes:\n  - {path: /a/*, methods: [GET], cors_preflight: pass}\n  - {path: /a/*, methods: [OPTIONS]}\n",
+            7,
+            "no preflight passes by this entry",
         ),
     ] {
         let config = accepted(&file(part));

@@ -4,14 +4,23 @@ use super::*;
 use crate::identity::mapping::DEFAULT_MAX_BYTES;
 use crate::keys::plan::Timing;
 use crate::keys::source::Origin;
-use crate::proxy::{ChunkedBodies, HostHeader, TokenSource};
+use crate::proxy::listen::{ListenAddress, ProxySenders};
+use crate::proxy::{ChunkedBodies, HostHeader, TokenSource, TunnelSettings};
 use crate::telemetry::{AccessMode, Level, LogFormat};
 use crate::verify::IssuerConfig;
 
 #[test]
 fn the_smallest_file_has_the_documented_defaults() {
     let config = accepted(&file(""));
-    assert_eq!(config.listen, "0.0.0.0:8080".parse().unwrap());
+    assert_eq!(
+        config.listen.settings,
+        ListenSettings {
+            address: ListenAddress::Tcp("0.0.0.0:8080".parse().unwrap()),
+            tls: None,
+            proxy_protocol: ProxySenders::default(),
+            max_connections: None,
+        }
+    );
     assert_eq!(config.admin, "0.0.0.0:9464".parse().unwrap());
     assert_eq!(config.workers, None);
     assert_eq!(config.upstream.authority, "127.0.0.1:3000");
@@ -96,6 +105,7 @@ fn an_empty_section_has_the_same_defaults() {
 issuers:
   - {provider: oidc, issuer: https://id.example.com, audiences: [api], keys: {}}
 token: {}
+tunnels: {}
 identity: {}
 strict_paths: {}
 log: {}
@@ -104,6 +114,9 @@ shutdown: {}
     );
     assert_eq!(absent.upstream, empty.upstream);
     assert_eq!(absent.token, empty.token);
+    assert_eq!(absent.tunnels, empty.tunnels);
+    assert_eq!(absent.tunnels, TunnelSettings::default());
+    assert!(!absent.tunnels.outlives_token);
     assert_eq!(absent.identity.max_bytes, empty.identity.max_bytes);
     assert_eq!(absent.identity.underscores, empty.identity.underscores);
     assert_eq!(empty.identity.headers, None);

@@ -5,14 +5,17 @@ mod corpus;
 mod decryption;
 mod defaults;
 mod examples;
+mod files;
 mod issuer_keys;
 mod issuers;
 mod laws;
+mod listen;
 mod presets;
 mod providers;
 mod settings;
 mod sources;
 mod together;
+mod upstream;
 
 use std::collections::HashMap;
 use std::path::PathBuf;

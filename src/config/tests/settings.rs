@@ -26,6 +26,8 @@ upstream:
   connect_timeout: 1ms
   response_timeout: 1h
   pool_idle_timeout: 0s
+  forward_trailers: [X-Checksum]
+tunnels: {idle_timeout: 24h, token_expiry: keep}
 issuers:
   - name: a
     provider: oidc
@@ -46,6 +48,7 @@ token:
     - {cookie: id_token, cross_site: allow}
     - {query: access_token}
     - {header: X-Amzn-Oidc-Data}
+    - {subprotocol: bearer}
   forward: true
   max_bytes: 65536
 identity:
@@ -54,14 +57,14 @@ identity:
   strip: [X-Legacy]
 trusted_proxies: [10.0.0.0/8, '::1']
 keys_snapshot_dir: /var/lib/claimgate
-routes: [{path: /*}]
+routes: [{path: /*, cors_preflight: pass}]
 strict_paths: {allow: [semicolon, double_slash]}
 log: {level: debug, format: json, access: denied}
 shutdown: {delay: 5s, drain_timeout: 0s}
 ",
     );
     assert_eq!(config.warnings, []);
-    assert_eq!(config.listen.to_string(), "[::]:8081");
+    assert_eq!(config.listen.settings.address.to_string(), "[::]:8081");
     assert_eq!(config.admin.to_string(), "127.0.0.1:9465");
     assert_eq!(config.workers.unwrap().get(), 256);
     assert_eq!(config.upstream.authority, "app:3000");
@@ -70,6 +73,9 @@ shutdown: {delay: 5s, drain_timeout: 0s}
     assert_eq!(config.upstream.connect_timeout, Duration::from_millis(1));
     assert_eq!(config.upstream.response_timeout, Duration::from_secs(3600));
     assert_eq!(config.upstream.pool_idle_timeout, Duration::ZERO);
+    assert_eq!(config.tunnels.idle_timeout, Duration::from_secs(86_400));
+    assert!(config.tunnels.outlives_token);
+    assert_eq!(&*config.upstream.forward_trailers, ["x-checksum"]);
     let snapshots = config.keys_snapshot_dir.as_ref().unwrap();
     assert_eq!(snapshots, Path::new("/var/lib/claimgate"));
     let issuer = &config.issuers[0];
@@ -104,6 +110,9 @@ shutdown: {delay: 5s, drain_timeout: 0s}
                 name: http::HeaderName::from_static("x-amzn-oidc-data"),
                 scheme: None
             },
+            TokenSource::Subprotocol {
+                prefix: "bearer".to_owned()
+            },
         ]
     );
     assert!(config.token.forward);
@@ -117,6 +126,7 @@ shutdown: {delay: 5s, drain_timeout: 0s}
         .map(ToString::to_string)
         .collect();
     assert_eq!(networks, ["10.0.0.0/8", "::1/128"]);
+    assert!(config.routes.as_ref().unwrap()[0].cors_preflight);
     assert!(config.strict_paths.semicolon && config.strict_paths.double_slash);
     assert!(!config.strict_paths.encoded_slash);
     assert_eq!(config.log.level, Level::Debug);
@@ -246,4 +256,39 @@ fn h12_no_proxy_is_trusted_by_default_and_trusting_all_is_said_aloud() {
 fn options_do_not_print_the_environment() {
     let options = with_environment(&[("SECRET", "hunter2")]);
     assert!(!format!("{options:?}").contains("hunter2"));
+}
+
+#[test]
+fn h06_no_trailer_can_say_who_asks_or_how_the_request_is_read() {
+    let names = [
+        "X-Auth-Subject",
+        "x-auth.subject",
+        "X-Mapped",
+        "X-Legacy",
+        "X-Forwarded-For",
+        "Authorization",
+        "Cookie",
+        "Content-Length",
+        "Transfer-Encoding",
+        "Host",
+        "Trailer",
+        "X-Token",
+        "x_sum",
+    ];
+    let text = format!(
+        "upstream:\n  url: http://app:3000\n  forward_trailers:\n    - X-Checksum\n    - {}\n\
+         issuers: [{{provider: oidc, issuer: 'https://a.example.com', audiences: [x]}}]\n\
+         token: {{sources: [{{header: X-Token}}]}}\n\
+         identity: {{headers: {{X-Mapped: sub}}, strip: [X-Legacy]}}\n",
+        names.join("\n    - ")
+    );
+    let problems = refused(&text);
+    let lines: Vec<usize> = problems.iter().map(|problem| problem.line).collect();
+    let wanted: Vec<usize> = (0..names.len()).map(|place| place + 5).collect();
+    assert_eq!(lines, wanted, "{}", rendered(&problems));
+    assert!(
+        problems
+            .iter()
+            .all(|p| p.message.contains("cannot be a trailer"))
+    );
 }

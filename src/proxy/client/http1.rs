@@ -74,10 +74,13 @@ pub(in crate::proxy) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
             let mut io = parts.io.into_inner().into_inner();
             match client.tunnel.take() {
                 // The timers of `TimedIo` are those of HTTP.
-                Some(tunnel) => tokio::select! {
-                    () = tunnel.run(io.into_stream(), parts.read_buf) => {}
-                    () = aborted(&mut phase) => {}
-                },
+                Some(tunnel) => {
+                    state.becomes_tunnel();
+                    tokio::select! {
+                        () = tunnel.run(io.into_stream(), parts.read_buf) => {}
+                        () = aborted(&mut phase) => {}
+                    }
+                }
                 None => {
                     let _ = io.shutdown().await;
                 }
@@ -94,7 +97,7 @@ async fn aborted(phase: &mut watch::Receiver<Phase>) {
 }
 
 /// Counts what hyper answered, or dropped, before the service saw a request.
-fn tell(worker: &Worker, peer: IpAddr, state: &ConnectionState, error: &hyper::Error) {
+fn tell(worker: &Worker, peer: Option<IpAddr>, state: &ConnectionState, error: &hyper::Error) {
     if error.is_parse() {
         let status = if error.is_parse_too_large() { 431 } else { 400 };
         account::unreadable_request(&worker.current(), peer, Some(status), &error.to_string());

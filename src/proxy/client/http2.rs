@@ -54,7 +54,7 @@ pub(in crate::proxy) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     mut phase: watch::Receiver<Phase>,
 ) {
     let address = peer.address;
-    let streams = Streams::new(before.accepted(), !first.is_empty());
+    let streams = Streams::new(before, !first.is_empty());
     let tasks = StreamTasks::new(&streams);
     let max_head = worker.current().gate.token.max_head();
     let max_header_list = u32::try_from(max_head.saturating_add(HEADER_LIST_BESIDE_HEAD));

@@ -1,36 +1,34 @@
 //! Workers: each a thread with its own runtime, all accepting from one socket that was bound once.
 
-use std::cell::Cell;
 use std::io;
-use std::net::{SocketAddr, TcpListener as StdListener};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::LocalOptions;
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::time::timeout_at;
 
-use super::connection::{self, Protocol};
+use super::admission::Admission;
+use super::connection;
+use super::entry::{Opened, Progress};
+use super::listener::{Accepting, Client};
+use super::open::Open;
+use super::refused::{Ledger, Refused};
+use super::timed_io::{ConnectionState, HEAD_TIMEOUT};
+use super::transport::{Accepted, Transport};
 use crate::proxy::Gate;
-use crate::proxy::head::forwarded::Peer;
 use crate::proxy::local::Worker;
+use crate::telemetry::Dropped;
 
-/// Client connections, all workers together, when the process may open enough files.
-pub const MAX_CONNECTIONS: usize = 10_000;
-/// File descriptors that are left for everything that is not a client's connection: key fetches, the admin listener, logs.
-const RESERVED_DESCRIPTORS: usize = 64;
-/// Connections that wait in the kernel; Linux cuts it to `net.core.somaxconn`.
-const BACKLOG: i32 = 4096;
-/// After a failed accept (no file descriptor, no memory): long enough not to spin, short enough not to be noticed.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+pub use super::admission::ConnectionLimit;
+pub use super::entry::{Entry, ProxySenders};
+pub use super::listener::{ListenAddress, Listener, bind};
+pub use super::tls;
+pub use super::unix_path::BoundPath;
 
-/// Both sides of a silent event stream: a machine that vanished without a word is noticed after about three minutes (with Linux's nine probes).
-pub(in crate::proxy) const KEEPALIVE: socket2::TcpKeepalive = socket2::TcpKeepalive::new()
-    .with_time(Duration::from_secs(60))
-    .with_interval(Duration::from_secs(15));
+pub(in crate::proxy) use super::listener::KEEPALIVE;
 
 /// What the workers are told by whoever runs them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,59 +40,6 @@ pub enum Phase {
     Aborting,
 }
 
-/// The bound on open client connections, shared by the workers. At the bound nothing is accepted: the kernel lets clients wait.
-#[derive(Clone, Debug)]
-pub struct ConnectionLimit(Arc<Semaphore>);
-
-impl ConnectionLimit {
-    pub fn new(connections: usize) -> Self {
-        let connections = connections.clamp(1, Semaphore::MAX_PERMITS);
-        Self(Arc::new(Semaphore::new(connections)))
-    }
-
-    /// [`MAX_CONNECTIONS`], or fewer where the process may not open enough files: each client can need a connection to the application too.
-    pub fn of_process() -> Self {
-        let descriptors = std::fs::read_to_string("/proc/self/limits")
-            .ok()
-            .and_then(|limits| open_files(&limits));
-        Self::new(descriptors.map_or(MAX_CONNECTIONS, |limit| {
-            (limit.saturating_sub(RESERVED_DESCRIPTORS) / 2).min(MAX_CONNECTIONS)
-        }))
-    }
-}
-
-/// The soft limit of `Max open files` in proc_pid_limits(5).
-fn open_files(limits: &str) -> Option<usize> {
-    let line = limits
-        .lines()
-        .find_map(|line| line.strip_prefix("Max open files"))?;
-    line.split_whitespace().next()?.parse().ok()
-}
-
-/// The listening socket: bound once, so that a second gate on the same port does not start.
-///
-/// # Errors
-/// The address is in use, or not ours.
-pub fn bind(address: SocketAddr) -> io::Result<StdListener> {
-    let socket = socket2::Socket::new(
-        socket2::Domain::for_address(address),
-        socket2::Type::STREAM,
-        Some(socket2::Protocol::TCP),
-    )?;
-    // A gate that starts again does not wait for the last one's connections to be forgotten.
-    socket.set_reuse_address(true)?;
-    if address.is_ipv6() {
-        // `[::]` is every address, IPv4 too.
-        socket.set_only_v6(false)?;
-    }
-    // Accepted sockets inherit it.
-    socket.set_tcp_keepalive(&KEEPALIVE)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    socket.set_nonblocking(true)?;
-    Ok(socket.into())
-}
-
 /// Starts one worker on `listener` (a `try_clone` of the bound socket). It ends when it was told to drain and its last connection has ended, or when it
 /// was told to abort; the sender of `phase` gone means abort. A new value in `gate` is used from the next request on.
 ///
@@ -103,8 +48,8 @@ pub fn bind(address: SocketAddr) -> io::Result<StdListener> {
 pub fn spawn_worker(
     name: String,
     gate: Arc<ArcSwap<Gate>>,
-    listener: StdListener,
-    limit: ConnectionLimit,
+    listener: Listener,
+    entry: Entry,
     phase: watch::Receiver<Phase>,
 ) -> io::Result<JoinHandle<()>> {
     let runtime_is_up = std::sync::mpsc::sync_channel(1);
@@ -116,7 +61,7 @@ pub fn spawn_worker(
         match runtime {
             Ok(runtime) => {
                 let _ = report.send(Ok(()));
-                runtime.block_on(run(gate, listener, limit, phase));
+                runtime.block_on(run(gate, listener, entry, phase));
             }
             Err(error) => {
                 let _ = report.send(Err(error));
@@ -130,35 +75,62 @@ pub fn spawn_worker(
     }
 }
 
+/// What every connection of one worker needs.
+struct Reception {
+    worker: Rc<Worker>,
+    entry: Entry,
+    admission: Rc<Admission>,
+    open: Rc<Open>,
+    ledger: Ledger,
+}
+
 async fn run(
     gate: Arc<ArcSwap<Gate>>,
-    listener: StdListener,
-    limit: ConnectionLimit,
+    listener: Listener,
+    entry: Entry,
     mut phase: watch::Receiver<Phase>,
 ) {
-    let worker = Rc::new(Worker::new(gate));
-    let open = Rc::new(Open::default());
-    let listener = match TcpListener::from_std(listener) {
+    let reception = Rc::new(Reception {
+        worker: Rc::new(Worker::new(gate)),
+        admission: Rc::new(entry.limit.admission()),
+        entry,
+        open: Rc::default(),
+        ledger: Ledger::default(),
+    });
+    let listener = match Accepting::new(listener) {
         Ok(listener) => listener,
         Err(error) => {
             tracing::error!(%error, "a worker cannot use the listening socket");
             return;
         }
     };
+    tokio::task::spawn_local(give_way(Rc::clone(&reception)));
+    let mut held = None;
     let told = loop {
         tokio::select! {
             biased;
             told = not_running(&mut phase) => break told,
-            (stream, peer, permit) = accept(&listener, &limit) => {
-                serve(stream, peer, &worker, &open, &phase, permit);
+            // Accepted before there is room: nobody gives way to a client that is not there.
+            client = accept(&listener, &mut held) => held = Some(client),
+        }
+        tokio::select! {
+            biased;
+            told = not_running(&mut phase) => break told,
+            place = reception.admission.place() => {
+                if let Some(client) = held.take() {
+                    serve(&reception, client, place, &phase);
+                }
             }
         }
     };
     if told == Phase::Draining {
         // Who has been let in by the kernel already is served; its connection is told to drain at once, which lets one request through.
         phase.mark_changed();
-        for (stream, peer, permit) in waiting(listener, &limit) {
-            serve(stream, peer, &worker, &open, &phase, permit);
+        for client in held.into_iter().chain(listener.waiting()) {
+            let Some(place) = reception.admission.free_place() else {
+                break;
+            };
+            serve(&reception, client, place, &phase);
         }
         phase.mark_unchanged();
     }
@@ -170,7 +142,7 @@ async fn run(
         }
     };
     tokio::select! {
-        () = open.none_left() => {}
+        () = reception.open.none_left() => {}
         () = aborted => {}
     }
 }
@@ -183,142 +155,159 @@ async fn not_running(phase: &mut watch::Receiver<Phase>) -> Phase {
     }
 }
 
-async fn accept(
-    listener: &TcpListener,
-    limit: &ConnectionLimit,
-) -> (TcpStream, SocketAddr, OwnedSemaphorePermit) {
-    loop {
-        let Ok(permit) = Arc::clone(&limit.0).acquire_owned().await else {
-            // The semaphore is never closed.
-            return std::future::pending().await;
-        };
-        match listener.accept().await {
-            Ok((stream, peer)) => return (stream, peer, permit),
-            Err(error) if is_of_one_connection(&error) => {}
-            Err(error) => {
-                tracing::warn!(%error, "cannot accept a connection; trying again in {ACCEPT_PAUSE:?}");
-                drop(permit);
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-            }
-        }
+/// The client that waits for room already, or the next one.
+async fn accept(listener: &Accepting, held: &mut Option<Client>) -> Client {
+    match held.take() {
+        Some(client) => client,
+        None => listener.accept().await,
     }
 }
 
-/// The connections that wait at a listener which closes.
-fn waiting(
-    listener: TcpListener,
-    limit: &ConnectionLimit,
-) -> impl Iterator<Item = (TcpStream, SocketAddr, OwnedSemaphorePermit)> {
-    let listener = listener.into_std().ok();
-    std::iter::from_fn(move || {
-        let permit = Arc::clone(&limit.0).try_acquire_owned().ok()?;
-        let (stream, peer) = listener.as_ref()?.accept().ok()?;
-        stream.set_nonblocking(true).ok()?;
-        Some((TcpStream::from_std(stream).ok()?, peer, permit))
-    })
-}
-
-/// accept(2): the client was gone before it was accepted.
-fn is_of_one_connection(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::ConnectionAborted
-            | io::ErrorKind::ConnectionReset
-            | io::ErrorKind::ConnectionRefused
-    )
+/// Ends connections for others as long as the worker runs.
+async fn give_way(reception: Rc<Reception>) {
+    loop {
+        let ended = reception.admission.give_way().await;
+        let gate = &reception.worker.current().gate;
+        gate.metrics.listener().dropped(Dropped::GaveWay, ended);
+    }
 }
 
 fn serve(
-    stream: TcpStream,
-    peer: SocketAddr,
-    worker: &Rc<Worker>,
-    open: &Rc<Open>,
+    reception: &Rc<Reception>,
+    (socket, address): Client,
+    place: OwnedSemaphorePermit,
     phase: &watch::Receiver<Phase>,
-    permit: OwnedSemaphorePermit,
 ) {
-    let counted = open.enter(worker);
-    let (worker, phase) = (Rc::clone(worker), phase.clone());
-    tokio::task::spawn_local(async move {
-        // Answers are written whole; waiting for acknowledgements only delays them.
-        let _ = stream.set_nodelay(true);
-        let peer = Peer::new(peer.ip());
-        connection::serve(stream, Protocol::Unknown, peer, worker, phase).await;
-        drop(counted);
-        drop(permit);
-    });
-}
-
-/// The connections of one worker.
-#[derive(Default)]
-struct Open {
-    count: Cell<usize>,
-    none_left: Notify,
-}
-
-impl Open {
-    fn enter(self: &Rc<Self>, worker: &Worker) -> Counted {
-        let gate = Arc::clone(&worker.current().gate);
-        gate.metrics.connection_opened();
-        self.count.set(self.count.get().saturating_add(1));
-        Counted {
-            open: Rc::clone(self),
-            gate,
-        }
-    }
-
-    async fn none_left(&self) {
-        while self.count.get() > 0 {
-            self.none_left.notified().await;
-        }
-    }
-}
-
-struct Counted {
-    open: Rc<Open>,
-    gate: Arc<Gate>,
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.gate.metrics.connection_closed();
-        let left = self.open.count.get().saturating_sub(1);
-        self.open.count.set(left);
-        if left == 0 {
-            self.open.none_left.notify_one();
-        }
-    }
+    let counted = reception.open.enter(&reception.worker);
+    let seat = reception.admission.seat(place, Some(counted));
+    let state = ConnectionState::new(Some(Rc::clone(&seat)));
+    let (worker, phase) = (Rc::clone(&reception.worker), phase.clone());
+    let task = if reception.entry.is_free_for(address) {
+        tokio::task::spawn_local(async move {
+            let accepted = Accepted::new(address, Transport::Plain, state);
+            connection::serve(socket, accepted, worker, phase).await;
+        })
+    } else {
+        let reception = Rc::clone(reception);
+        tokio::task::spawn_local(async move {
+            let mut progress = Progress {
+                address,
+                on_timeout: Dropped::TlsTimeout,
+            };
+            // Boxed, so that what a handshake needs is given back after it.
+            let passing = Box::pin(reception.entry.pass(socket, &mut progress));
+            let deadline = state.accepted() + HEAD_TIMEOUT;
+            let passed = timeout_at(deadline, passing).await;
+            let address = progress.address;
+            let passed = passed
+                .unwrap_or_else(|_| Err(Refused::new(progress.on_timeout, "it took too long")));
+            match passed {
+                Ok((opened, transport)) => {
+                    let accepted = Accepted::new(address, transport, state);
+                    match opened {
+                        Opened::Plain(socket) => {
+                            Box::pin(connection::serve(socket, accepted, worker, phase)).await;
+                        }
+                        Opened::Tls(stream) => {
+                            Box::pin(connection::serve(stream, accepted, worker, phase)).await;
+                        }
+                    }
+                }
+                Err(refused) => {
+                    let gate = &worker.current().gate;
+                    reception.ledger.count(gate, address, &refused);
+                }
+            }
+        })
+    };
+    seat.served_by(task.abort_handle());
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpStream;
+    use std::time::Duration;
+
+    use tokio::time::Instant;
+
     use super::*;
+    use crate::proxy::tests::certificates::{Authority, files, settings};
+    use crate::proxy::tests::testing::{App, entry, gate, loopback};
 
-    #[test]
-    fn d08_the_limit_of_open_files_is_read_from_proc() {
-        let limits = "Limit                     Soft Limit           Hard Limit           Units     \n\
-                      Max processes             30000                30000                processes \n\
-                      Max open files            1024                 524288               files     \n";
-        assert_eq!(open_files(limits), Some(1024));
-        assert_eq!(
-            open_files("Max open files            unlimited            unlimited            files"),
-            None
-        );
-        assert_eq!(open_files(""), None);
+    /// A worker whose clock stands still and jumps to its next timer, and a client that has sent `bytes` and waits. After how long it is dropped.
+    fn dropped_after(entry: Entry, bytes: &[u8], reason: &str) -> Duration {
+        let app = App::plain();
+        let gate = gate(app.address, None);
+        let metrics = Arc::clone(&gate.metrics);
+        let (listener, address) = loopback();
+        let (_phase, told) = watch::channel(Phase::Running);
+        let shows = |line: String| {
+            let text = String::from_utf8(metrics.render()).unwrap();
+            text.lines().any(|l| l == line)
+        };
+        let mut client = TcpStream::connect(address).unwrap();
+        client.write_all(bytes).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .start_paused(true)
+            .build_local(LocalOptions::default())
+            .unwrap();
+        let took = runtime.block_on(async {
+            let gate = Arc::new(ArcSwap::from_pointee(gate));
+            tokio::task::spawn_local(run(gate, listener, entry, told));
+            while !shows("claimgate_connections 1".to_owned()) {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            let start = Instant::now();
+            let dropped = format!("claimgate_connections_dropped_total{{reason=\"{reason}\"}} 1");
+            while !shows(dropped.clone()) {
+                assert!(start.elapsed() < 10 * HEAD_TIMEOUT, "in vain: {dropped}");
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            start.elapsed()
+        });
+        drop(runtime);
+        let _nothing_or_reset = client.read(&mut [0; 1]);
+        took
+    }
+
+    fn about_the_head_timeout(took: Duration) {
+        let wanted =
+            HEAD_TIMEOUT - Duration::from_millis(50)..HEAD_TIMEOUT + Duration::from_millis(500);
+        assert!(wanted.contains(&took), "{took:?}");
     }
 
     #[test]
-    fn d02_a_client_whose_machine_vanished_is_noticed_though_nothing_is_said() {
-        let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
-        listener.set_nonblocking(false).unwrap();
-        let _client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let (accepted, _) = listener.accept().unwrap();
-        assert!(socket2::SockRef::from(&accepted).keepalive().unwrap());
+    fn d08_a_tls_handshake_that_stalls_ends_ten_seconds_after_accept() {
+        let authority = Authority::new("one");
+        let files = files(&authority.pair("gate.example"), None);
+        let tls = tls::ServerTls::new(&settings(None), &files).unwrap();
+        let entry = Entry {
+            tls: Some(Arc::new(tls::CurrentTls::new(&tls))),
+            ..entry(ConnectionLimit::new(10))
+        };
+        // Nothing; the beginning of a record.
+        for bytes in [&b""[..], &[0x16, 3, 1, 2, 0, 1, 0]] {
+            about_the_head_timeout(dropped_after(entry.clone(), bytes, "tls_timeout"));
+        }
     }
 
     #[test]
-    fn a_second_gate_on_the_same_port_does_not_start() {
-        let first = bind("127.0.0.1:0".parse().unwrap()).unwrap();
-        let error = bind(first.local_addr().unwrap()).unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+    fn d01_a_proxy_header_that_stalls_ends_ten_seconds_after_accept() {
+        let entry = Entry {
+            proxy_protocol: ProxySenders {
+                networks: vec!["127.0.0.0/8".parse().unwrap()],
+                unix: false,
+            },
+            ..entry(ConnectionLimit::new(10))
+        };
+        for bytes in [
+            &b""[..],
+            b"PROXY TCP4 203.0.113.9 ",
+            b"\r\n\r\n\0\r\nQUIT\n\x21\x11",
+        ] {
+            about_the_head_timeout(dropped_after(entry.clone(), bytes, "proxy_header_timeout"));
+        }
     }
 }

@@ -13,9 +13,10 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use crate::proxy::client::admission::Seat;
 use crate::proxy::client::frames::{Allowance, FrameMeter};
 use crate::proxy::client::timed_io::{
-    HEAD_TIMEOUT, IDLE_TIMEOUT, LAST_REQUEST_WAIT, WRITE_STALL_TIMEOUT, Watch,
+    ConnectionState, HEAD_TIMEOUT, IDLE_TIMEOUT, LAST_REQUEST_WAIT, WRITE_STALL_TIMEOUT, Watch,
 };
 use crate::proxy::timer::Timer;
 
@@ -24,6 +25,8 @@ pub(in crate::proxy) struct Streams {
     open: Cell<usize>,
     /// When the last open stream ended; before the first, when the connection was accepted.
     quiet_since: Cell<Instant>,
+    /// The connection's place under the cap: kept while a stream is open.
+    seat: Option<Rc<Seat>>,
     /// There has been a request.
     served: Cell<bool>,
     draining_since: Cell<Option<Instant>>,
@@ -39,10 +42,11 @@ pub(in crate::proxy) struct Streams {
 
 impl Streams {
     /// `preface_read`: those bytes do not come through the socket again.
-    pub(in crate::proxy) fn new(accepted: Instant, preface_read: bool) -> Rc<Self> {
+    pub(in crate::proxy) fn new(before: &ConnectionState, preface_read: bool) -> Rc<Self> {
         Rc::new(Self {
             open: Cell::new(0),
-            quiet_since: Cell::new(accepted),
+            quiet_since: Cell::new(before.accepted()),
+            seat: before.seat().cloned(),
             served: Cell::new(false),
             draining_since: Cell::new(None),
             socket_waited: Cell::new(None),
@@ -181,6 +185,9 @@ impl Open {
     fn new(stream: &Rc<Stream>) -> Self {
         let of = &stream.of;
         of.open.set(of.open.get().saturating_add(1));
+        if let Some(seat) = &of.seat {
+            seat.request_began();
+        }
         Self(Rc::clone(stream))
     }
 }
@@ -195,6 +202,9 @@ impl Drop for Open {
         }
         let left = of.open.get().saturating_sub(1);
         of.open.set(left);
+        if let Some(seat) = &of.seat {
+            seat.request_ended();
+        }
         if left == 0 {
             of.quiet_since.set(Instant::now());
             of.changed.notify_one();

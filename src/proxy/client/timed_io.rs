@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
+use crate::proxy::client::admission::Seat;
 use crate::proxy::timer::Timer;
 
 /// From accept, or from the first byte of a later request, to the end of its head. Slow heads hold a connection, never a request.
@@ -37,6 +38,8 @@ pub(in crate::proxy) trait Watch {
     fn read_timed_out(&self);
     /// The peer takes no bytes now.
     fn write_waits(&self);
+    /// The HTTP library has nothing left to write.
+    fn all_written(&self) {}
     /// The connection closes although the client may still be sending.
     fn lingers(&self) -> bool;
 }
@@ -58,14 +61,24 @@ pub(in crate::proxy) struct ConnectionState {
     draining: Cell<bool>,
     /// Which request of the connection is being handled: a body can outlive its answer.
     request: Cell<u64>,
+    /// Not all of the answer is in the hands of the kernel.
+    unwritten: Cell<bool>,
+    /// The seat counts a request.
+    seat_is_kept: Cell<bool>,
+    /// The connection's place under the cap; none in tests of this file.
+    seat: Option<Rc<Seat>>,
 }
 
 impl ConnectionState {
-    pub(in crate::proxy) fn new() -> Rc<Self> {
+    /// From now on the client has [`HEAD_TIMEOUT`] for its first head, and for whatever must come before it.
+    pub(in crate::proxy) fn new(seat: Option<Rc<Seat>>) -> Rc<Self> {
         let accepted = Instant::now();
         Rc::new(Self {
             accepted,
             read_deadline: Cell::new(Some(accepted + HEAD_TIMEOUT)),
+            unwritten: Cell::new(false),
+            seat_is_kept: Cell::new(false),
+            seat,
             mid_head: Cell::new(false),
             head_timed_out: Cell::new(false),
             response_open: Cell::new(false),
@@ -82,6 +95,12 @@ impl ConnectionState {
 
     /// A head is complete. Returns the request's number on this connection.
     pub(in crate::proxy) fn request_started(&self, has_body: bool) -> u64 {
+        self.unwritten.set(true);
+        if let Some(seat) = &self.seat
+            && !self.seat_is_kept.replace(true)
+        {
+            seat.request_began();
+        }
         self.request.set(self.request.get().wrapping_add(1));
         self.read_deadline.set(None);
         self.mid_head.set(false);
@@ -120,6 +139,33 @@ impl ConnectionState {
                 IDLE_TIMEOUT
             };
             self.read_deadline.set(Some(Instant::now() + idle));
+            self.may_give_way();
+        }
+    }
+
+    /// Neither a request nor the rest of its answer is on the connection: under pressure it may be closed.
+    fn may_give_way(&self) {
+        if !self.response_open.get()
+            && !self.body_open.get()
+            && !self.unwritten.get()
+            && let Some(seat) = &self.seat
+            && self.seat_is_kept.replace(false)
+        {
+            seat.request_ended();
+        }
+    }
+
+    /// The connection's place under the cap.
+    pub(in crate::proxy) fn seat(&self) -> Option<&Rc<Seat>> {
+        self.seat.as_ref()
+    }
+
+    /// From here on the connection is a tunnel, which keeps its place as a request does.
+    pub(in crate::proxy) fn becomes_tunnel(&self) {
+        if let Some(seat) = &self.seat
+            && !self.seat_is_kept.replace(true)
+        {
+            seat.request_began();
         }
     }
 
@@ -171,6 +217,12 @@ impl Watch for ConnectionState {
 
     fn write_waits(&self) {}
 
+    fn all_written(&self) {
+        if !self.response_open.get() && self.unwritten.replace(false) {
+            self.may_give_way();
+        }
+    }
+
     fn lingers(&self) -> bool {
         self.lingers.get() || self.mid_head.get()
     }
@@ -212,11 +264,11 @@ impl<S, W: Watch> TimedIo<S, W> {
     }
 
     /// Watches for a peer that takes nothing.
-    fn after_write(
+    fn after_write<T>(
         &mut self,
         cx: &mut Context<'_>,
-        result: Poll<io::Result<usize>>,
-    ) -> Poll<io::Result<usize>> {
+        result: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
         if result.is_ready() {
             self.write_deadline = None;
             return result;
@@ -283,13 +335,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin, W: Watch> AsyncWrite for TimedIo<S, W> {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
+        let this = self.get_mut();
+        // TLS keeps what it could not write yet, and writes it here.
+        let result = Pin::new(&mut this.stream).poll_flush(cx);
+        let result = ready!(this.after_write(cx, result));
+        if result.is_ok() {
+            this.state.all_written();
+        }
+        Poll::Ready(result)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if this.linger.is_none() {
-            ready!(Pin::new(&mut this.stream).poll_shutdown(cx))?;
+            let result = Pin::new(&mut this.stream).poll_shutdown(cx);
+            ready!(this.after_write(cx, result))?;
             if !this.state.lingers() {
                 return Poll::Ready(Ok(()));
             }
@@ -362,7 +422,7 @@ mod tests {
     fn d01_a_silent_connection_ends_after_the_head_timeout() {
         run(async {
             let (_client, server) = tokio::io::duplex(64);
-            let state = ConnectionState::new();
+            let state = ConnectionState::new(None);
             let mut io = TimedIo::new(server, state.clone());
             about(fails_after(&mut io).await, HEAD_TIMEOUT);
             assert!(!state.head_timed_out());
@@ -373,7 +433,7 @@ mod tests {
     fn d01_a_slow_head_ends_ten_seconds_after_accept_however_often_bytes_come() {
         run(async {
             let (mut client, server) = tokio::io::duplex(64);
-            let state = ConnectionState::new();
+            let state = ConnectionState::new(None);
             let mut io = TimedIo::new(server, state.clone());
             let drip = async {
                 loop {
@@ -395,7 +455,7 @@ mod tests {
     fn d01_an_idle_connection_is_kept_for_75_s_and_the_next_head_has_10_s_again() {
         run(async {
             let (mut client, server) = tokio::io::duplex(64);
-            let state = ConnectionState::new();
+            let state = ConnectionState::new(None);
             let mut io = TimedIo::new(server, state.clone());
             state.request_started(false);
             state.response_ended();
@@ -412,7 +472,7 @@ mod tests {
     fn a_request_in_flight_has_no_read_timer() {
         run(async {
             let (_client, server) = tokio::io::duplex(64);
-            let state = ConnectionState::new();
+            let state = ConnectionState::new(None);
             let mut io = TimedIo::new(server, state.clone());
             state.request_started(true);
             state.response_ended();
@@ -426,7 +486,7 @@ mod tests {
     fn d02_a_client_that_reads_nothing_is_cut_after_the_write_stall() {
         run(async {
             let (_client, server) = tokio::io::duplex(8);
-            let state = ConnectionState::new();
+            let state = ConnectionState::new(None);
             state.request_started(false);
             let mut io = TimedIo::new(server, state);
             let start = Instant::now();
@@ -436,11 +496,59 @@ mod tests {
         });
     }
 
+    /// As TLS: takes every byte, and cannot get rid of them.
+    struct Clogged;
+
+    impl AsyncRead for Clogged {
+        fn poll_read(
+            self: Pin<&mut Self>,
+            _cx: &mut Context<'_>,
+            _buffer: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+    }
+
+    impl AsyncWrite for Clogged {
+        fn poll_write(
+            self: Pin<&mut Self>,
+            _cx: &mut Context<'_>,
+            data: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            Poll::Ready(Ok(data.len()))
+        }
+        fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+        fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+    }
+
+    #[test]
+    fn d02_what_tls_has_taken_but_the_client_does_not_is_cut_after_the_write_stall() {
+        run(async {
+            for closes in [false, true] {
+                let state = ConnectionState::new(None);
+                state.request_started(false);
+                let mut io = TimedIo::new(Clogged, state);
+                io.write_all(&[0; 64]).await.unwrap();
+                let start = Instant::now();
+                let ended = match closes {
+                    false => io.flush().await,
+                    true => io.shutdown().await,
+                };
+                assert_eq!(ended.unwrap_err().kind(), io::ErrorKind::TimedOut);
+                about(start.elapsed(), WRITE_STALL_TIMEOUT);
+            }
+        });
+    }
+
     #[test]
     fn after_a_refused_body_the_rest_is_read_but_not_for_ever() {
         run(async {
             let (_client, server) = tokio::io::duplex(64);
-            let state = ConnectionState::new();
+            let state = ConnectionState::new(None);
             let request = state.request_started(true);
             state.request_body_ended(request, false);
             let mut io = TimedIo::new(server, state);

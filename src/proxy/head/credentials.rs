@@ -5,6 +5,7 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::proxy::head::source::{FoundToken, bears, decoded, same_name, split_pair};
+use crate::proxy::head::subprotocol;
 use crate::proxy::{TokenSettings, TokenSource};
 use crate::verify::{Place, Rejection};
 
@@ -38,6 +39,9 @@ pub(in crate::proxy) fn strip(
             }
             TokenSource::Cookie { name, .. } => strip_cookie(headers, name, token.is_some()),
             TokenSource::Query { name } => strip_parameter(path_and_query, name, token.is_some())?,
+            TokenSource::Subprotocol { prefix } => {
+                subprotocol::strip(headers, prefix, token.is_some());
+            }
         }
     }
     for place in bound {

@@ -35,19 +35,27 @@ pub(in crate::proxy) struct Forwarded {
 /// The other end of a client's connection.
 #[derive(Clone, Debug)]
 pub(in crate::proxy) struct Peer {
-    /// As people write it: an IPv4 address that came through an IPv6 socket is IPv4.
-    pub(in crate::proxy) address: IpAddr,
+    /// As people write it: an IPv4 address that came through an IPv6 socket is IPv4. None behind a Unix socket.
+    pub(in crate::proxy) address: Option<IpAddr>,
     /// The same, written once for all requests of the connection.
     text: HeaderValue,
+    /// Its connection is `https`.
+    over_tls: bool,
 }
 
 impl Peer {
-    pub(in crate::proxy) fn new(address: IpAddr) -> Self {
-        let address = address.to_canonical();
-        // An address is always a header value; `unknown` is what RFC 7239 §6.2 has for none.
-        let text = HeaderValue::try_from(address.to_string())
+    pub(in crate::proxy) fn new(address: Option<IpAddr>, over_tls: bool) -> Self {
+        let address = address.map(|address| address.to_canonical());
+        // An address is always a header value. `unknown` is what RFC 7239 §6.2 has for none: an application that found no line at all would take
+        // the gate for the client, and the gate is local.
+        let text = address
+            .and_then(|address| HeaderValue::try_from(address.to_string()).ok())
             .unwrap_or(HeaderValue::from_static("unknown"));
-        Self { address, text }
+        Self {
+            address,
+            text,
+            over_tls,
+        }
     }
 }
 
@@ -62,7 +70,7 @@ impl Forwarded {
             if headers.contains_key(PROTO) && !TOLD_OF_UNTRUSTED_PROTO.swap(true, Ordering::Relaxed)
             {
                 tracing::warn!(
-                    peer = %peer.address,
+                    peer = peer.text.to_str().unwrap_or_default(),
                     "a peer outside `trusted_proxies` sends X-Forwarded-Proto; it is replaced (said once). \
                      hint: name the load balancer's network in `trusted_proxies`"
                 );
@@ -89,24 +97,28 @@ impl Forwarded {
     }
 
     /// The client's address for the log: of what trusted proxies told, the last address that is not one of them.
-    pub(in crate::proxy) fn client(&self, trusted_proxies: &[IpNet]) -> IpAddr {
-        let mut client = self.peer.address;
+    pub(in crate::proxy) fn client(&self, trusted_proxies: &[IpNet]) -> Option<IpAddr> {
+        let mut client = self.peer.address?;
         let chain = self.chain.as_ref().and_then(|c| c.to_str().ok());
         for hop in chain.unwrap_or_default().rsplit(',') {
             let Some(address) = address_of(hop.trim()) else {
                 break;
             };
             client = address.to_canonical();
-            if !is_trusted(client, trusted_proxies) {
+            if !is_trusted(Some(client), trusted_proxies) {
                 break;
             }
         }
-        client
+        Some(client)
     }
 
     /// Writes the lines; hygiene has removed whatever the client sent.
     pub(in crate::proxy) fn write(self, headers: &mut HeaderMap, host: Option<&HeaderValue>) {
-        let Peer { address, text } = self.peer;
+        let Peer {
+            address,
+            text,
+            over_tls,
+        } = self.peer;
         let chain = match self.chain {
             Some(before) => {
                 let chain = [before.as_bytes(), b", ", text.as_bytes()].concat();
@@ -115,14 +127,15 @@ impl Forwarded {
             None => Some(text),
         };
         insert(headers, FOR, chain);
-        let proto = self.proto.unwrap_or(HeaderValue::from_static("http"));
+        let own = if over_tls { "https" } else { "http" };
+        let proto = self.proto.unwrap_or(HeaderValue::from_static(own));
         insert(headers, PROTO, Some(proto));
         insert(headers, HOST, self.host.or_else(|| host.cloned()));
         if self.trusted {
             for (name, value) in PASSED.into_iter().zip(self.passed) {
                 insert(headers, name, value);
             }
-            if let Some(standard) = self.standard {
+            if let (Some(standard), Some(address)) = (self.standard, address) {
                 let element = match address {
                     IpAddr::V4(v4) => format!(", for={v4}"),
                     IpAddr::V6(v6) => format!(", for=\"[{v6}]\""),
@@ -134,8 +147,9 @@ impl Forwarded {
     }
 }
 
-fn is_trusted(peer: IpAddr, trusted_proxies: &[IpNet]) -> bool {
-    trusted_proxies.iter().any(|net| net.contains(&peer))
+/// A peer without an address is in no network.
+fn is_trusted(peer: Option<IpAddr>, trusted_proxies: &[IpNet]) -> bool {
+    peer.is_some_and(|peer| trusted_proxies.iter().any(|net| net.contains(&peer)))
 }
 
 fn insert(headers: &mut HeaderMap, name: HeaderName, value: Option<HeaderValue>) {
@@ -190,10 +204,10 @@ mod tests {
     ];
 
     fn after(peer: &str, trusted: &[&str]) -> (Vec<String>, String) {
-        let peer = Peer::new(peer.parse().unwrap());
+        let peer = Peer::new(Some(peer.parse().unwrap()), false);
         let trusted: Vec<IpNet> = trusted.iter().map(|t| t.parse().unwrap()).collect();
         let read = Forwarded::read(&headers(SENT), &peer, &trusted);
-        let client = read.client(&trusted).to_string();
+        let client = read.client(&trusted).unwrap().to_string();
         let mut clean = HeaderMap::new();
         read.write(&mut clean, Some(&HeaderValue::from_static("app")));
         let mut lines: Vec<String> = clean
@@ -241,7 +255,7 @@ mod tests {
 
     #[test]
     fn an_unreadable_chain_ends_the_search_for_the_client() {
-        let peer = Peer::new("10.0.0.8".parse().unwrap());
+        let peer = Peer::new(Some("10.0.0.8".parse().unwrap()), false);
         let trusted: Vec<IpNet> = vec!["10.0.0.0/8".parse().unwrap()];
         for (chain, client) in [
             ("evil, 10.0.0.7", "10.0.0.7"),
@@ -250,7 +264,27 @@ mod tests {
             ("", "10.0.0.8"),
         ] {
             let read = Forwarded::read(&headers(&[("x-forwarded-for", chain)]), &peer, &trusted);
-            assert_eq!(read.client(&trusted).to_string(), client, "{chain}");
+            assert_eq!(
+                read.client(&trusted).unwrap().to_string(),
+                client,
+                "{chain}"
+            );
         }
+    }
+
+    #[test]
+    fn h12_a_peer_without_an_address_is_unknown_and_never_trusted() {
+        let everybody: Vec<IpNet> = vec!["0.0.0.0/0".parse().unwrap(), "::/0".parse().unwrap()];
+        let read = Forwarded::read(&headers(SENT), &Peer::new(None, true), &everybody);
+        assert_eq!(read.client(&everybody), None);
+        let mut clean = HeaderMap::new();
+        read.write(&mut clean, None);
+        assert_eq!(
+            clean,
+            headers(&[
+                ("x-forwarded-for", "unknown"),
+                ("x-forwarded-proto", "https")
+            ])
+        );
     }
 }

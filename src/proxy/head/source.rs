@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use http::header::COOKIE;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+use crate::proxy::head::{subprotocol, websocket};
 use crate::proxy::{TokenSettings, TokenSource};
 use crate::verify::Rejection;
 
@@ -33,16 +34,22 @@ pub fn find(
     let mut found: Option<FoundToken> = None;
     for (index, source) in settings.sources.iter().enumerate() {
         let token = match source {
-            TokenSource::Header { name, scheme } => in_header(headers, name, scheme.as_deref())?,
-            TokenSource::Cookie { name, .. } => in_cookies(headers, name)?,
-            TokenSource::Query { name } => in_query(query, name)?,
+            TokenSource::Header { name, scheme } => {
+                in_header(headers, name, scheme.as_deref())?.map(str::to_owned)
+            }
+            TokenSource::Cookie { name, .. } => in_cookies(headers, name)?.map(str::to_owned),
+            TokenSource::Query { name } => in_query(query, name)?.map(str::to_owned),
+            TokenSource::Subprotocol { prefix } if websocket::names_it(headers) => {
+                subprotocol::find(headers, prefix)?
+            }
+            TokenSource::Subprotocol { .. } => None,
         };
         let Some(token) = token else { continue };
         if found.is_some() {
             return Err(ambiguous("tokens in more than one place"));
         }
         found = Some(FoundToken {
-            token: token.to_owned(),
+            token,
             source: index,
         });
     }

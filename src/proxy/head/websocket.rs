@@ -19,12 +19,16 @@ const MAX_KEY: usize = 128;
 
 /// Whether this request asks for a WebSocket, and can get one: asked before hygiene, which takes `Connection` and `Upgrade` away. HTTP/1.0
 /// cannot upgrade, and HTTP/2 does it in another way (RFC 8441), which is not offered.
-pub fn is_asked_for(method: &Method, version: Version, headers: &HeaderMap) -> bool {
+pub(in crate::proxy) fn is_asked_for(
+    method: &Method,
+    version: Version,
+    headers: &HeaderMap,
+) -> bool {
     *method == Method::GET && version == Version::HTTP_11 && names_it(headers)
 }
 
 /// `Connection: upgrade` and one `Upgrade: websocket`, in any case.
-fn names_it(headers: &HeaderMap) -> bool {
+pub(in crate::proxy) fn names_it(headers: &HeaderMap) -> bool {
     let mut protocols = headers.get_all(UPGRADE).iter();
     let one = match (protocols.next(), protocols.next()) {
         (Some(protocol), None) => protocol.as_bytes().eq_ignore_ascii_case(b"websocket"),

@@ -219,6 +219,11 @@ fn h04_s13_what_h2_lets_through_and_has_two_readings_is_refused_by_the_gate() {
     );
     let long = format!("/{}", "a".repeat(8 * 1024));
     each_ends_in(Fate::Refused(414), &[("a long path", get(&long, &[]))]);
+
+    let app = App::plain();
+    let gate = Running::before(&app);
+    let mut client = Http2::to(&gate);
+    client.get(1, "/", &[("host", "b")]).is(400, "bad_request");
 }
 
 #[test]

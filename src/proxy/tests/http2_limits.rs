@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::time::Instant;
 
 use super::raw_http2::*;
-use super::testing::{App, BOUND, PUBLIC, Running, gate, get as get_1, route, wait_until};
+use super::testing::{App, BOUND, PUBLIC, Running, gate, get as get_1, route};
 
 const REFUSED_STREAM: u32 = 0x7;
 
@@ -122,6 +122,8 @@ fn d04_resets_that_come_slowly_enough_for_the_library_end_the_connection_too() {
     let mut sent = 0;
     for stream in (1..).step_by(2) {
         let head = block(&get("/", &[("authorization", &token)]));
+        // Before it is sent: the application may be faster than we are.
+        let reached = app.requests().len();
         if client
             .stream
             .write_all(&frame(HEADERS, END_HEADERS | END_STREAM, stream, &head))
@@ -129,7 +131,6 @@ fn d04_resets_that_come_slowly_enough_for_the_library_end_the_connection_too() {
         {
             break;
         }
-        let reached = app.requests().len();
         let start = Instant::now();
         while app.requests().len() == reached && !ended(&mut client) {
             assert!(start.elapsed() < BOUND, "neither the request nor the end");

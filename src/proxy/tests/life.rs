@@ -44,22 +44,6 @@ fn a_new_gate_counts_from_the_next_request_on() {
 }
 
 #[test]
-fn d08_at_the_connection_limit_clients_wait_instead_of_being_turned_away() {
-    let app = App::plain();
-    let gate = Running::limited(gate(app.address, None), ConnectionLimit::new(1));
-    let mut first = gate.connect();
-    first.write(get("/", &bearer()));
-    assert_eq!(first.answer().status, 200);
-    let mut second = gate.connect();
-    second.write(get("/", &bearer()));
-    first.write(get("/", &bearer()));
-    assert_eq!(first.answer().status, 200);
-    assert_eq!(app.requests().len(), 2, "the second client's request waits");
-    drop(first);
-    assert_eq!(second.answer().status, 200);
-}
-
-#[test]
 fn a_drain_finishes_what_is_in_flight_and_closes_the_rest() {
     let (release, released) = std::sync::mpsc::channel::<()>();
     let released = std::sync::Mutex::new(released);
@@ -166,20 +150,6 @@ fn an_abort_ends_everything_now() {
     gate.tell(Phase::Aborting);
     gate.join();
     assert_eq!(busy.rest(), b"");
-}
-
-/// What is written to it, readable from outside.
-#[derive(Clone, Default)]
-struct Written(Arc<std::sync::Mutex<Vec<u8>>>);
-
-impl std::io::Write for Written {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
 }
 
 #[test]
@@ -384,18 +354,17 @@ fn a_connection_that_the_kernel_let_in_before_the_drain_is_served() {
 
 #[test]
 fn two_workers_share_one_socket_and_both_drain() {
-    use crate::proxy::listen::{bind, spawn_worker};
+    use crate::proxy::listen::spawn_worker;
     let app = App::plain();
     let shared = Arc::new(arc_swap::ArcSwap::from_pointee(gate(app.address, None)));
-    let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
-    let address = listener.local_addr().unwrap();
-    let limit = ConnectionLimit::new(100);
+    let (listener, address) = loopback();
+    let entry = entry(ConnectionLimit::new(100));
     let (phase, told) = tokio::sync::watch::channel(Phase::Running);
     let workers: Vec<_> = (0..2)
         .map(|n| {
             let own = listener.try_clone().unwrap();
             let name = format!("worker-{n}");
-            spawn_worker(name, Arc::clone(&shared), own, limit.clone(), told.clone()).unwrap()
+            spawn_worker(name, Arc::clone(&shared), own, entry.clone(), told.clone()).unwrap()
         })
         .collect();
     drop(listener);

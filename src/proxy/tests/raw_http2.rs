@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
 
 use super::hpack::{Decoder, Fields, literal};
 use super::testing::{BOUND, Running};
@@ -194,21 +193,6 @@ impl Http2 {
     /// Reads until the gate closes.
     pub(in crate::proxy) fn rest(&mut self) {
         self.until(|_| false);
-    }
-
-    /// Whether nothing comes for a while. Only for what must not happen.
-    pub(in crate::proxy) fn is_silent_for(&mut self, time: Duration) -> bool {
-        self.stream.set_read_timeout(Some(time)).unwrap();
-        let mut byte = [0];
-        let silent = match self.stream.peek(&mut byte) {
-            Ok(_) => false,
-            Err(error) => matches!(
-                error.kind(),
-                std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut
-            ),
-        };
-        self.stream.set_read_timeout(Some(BOUND)).unwrap();
-        silent
     }
 
     fn read_frame(&mut self) {

@@ -18,9 +18,10 @@ use crate::keys::Keys;
 use crate::keys::source::Origin;
 use crate::keys::testing::config;
 use crate::policy::{Access, RouteConfig, RouteTable, StrictPaths};
-use crate::proxy::listen::{self, ConnectionLimit, Phase};
+use crate::proxy::listen::{self, ConnectionLimit, Entry, ListenAddress, Phase, ProxySenders};
 use crate::proxy::{
-    ChunkedBodies, Gate, HostHeader, TokenSettings, TokenSource, TunnelSettings, UpstreamSettings,
+    ChunkedBodies, Gate, HostHeader, Protocol, TokenSettings, TokenSource, Transport,
+    TunnelSettings, UpstreamSettings,
 };
 use crate::telemetry::Metrics;
 use crate::verify::testing;
@@ -298,13 +299,16 @@ impl Running {
     }
 
     pub(in crate::proxy) fn limited(gate: Gate, limit: ConnectionLimit) -> Self {
-        let listener = listen::bind("127.0.0.1:0".parse().unwrap()).unwrap();
-        let address = listener.local_addr().unwrap();
+        Self::entered(gate, entry(limit))
+    }
+
+    pub(in crate::proxy) fn entered(gate: Gate, entry: Entry) -> Self {
+        let (listener, address) = loopback();
         let metrics = Arc::clone(&gate.metrics);
         let gate = Arc::new(ArcSwap::from_pointee(gate));
         let (phase, told) = watch::channel(Phase::Running);
         let worker =
-            listen::spawn_worker("test".to_owned(), Arc::clone(&gate), listener, limit, told)
+            listen::spawn_worker("test".to_owned(), Arc::clone(&gate), listener, entry, told)
                 .unwrap();
         Self {
             address,
@@ -367,6 +371,25 @@ impl Drop for Running {
     }
 }
 
+/// Nothing is asked of connections.
+pub(in crate::proxy) fn entry(limit: ConnectionLimit) -> Entry {
+    Entry {
+        limit,
+        proxy_protocol: ProxySenders::default(),
+        tls: None,
+    }
+}
+
+pub(in crate::proxy) fn loopback() -> (listen::Listener, SocketAddr) {
+    let address = ListenAddress::Tcp("127.0.0.1:0".parse().unwrap());
+    let (listener, _) = listen::bind(&address).unwrap();
+    let listen::Listener::Tcp(tcp) = &listener else {
+        panic!("not TCP");
+    };
+    let address = tcp.local_addr().unwrap();
+    (listener, address)
+}
+
 /// What a test changes before the gate starts.
 pub(in crate::proxy) fn gate(app: SocketAddr, routes: Option<Vec<RouteConfig>>) -> Gate {
     let clock: Arc<dyn Clock> = Arc::new(TestClock);
@@ -412,11 +435,14 @@ pub(in crate::proxy) fn gate(app: SocketAddr, routes: Option<Vec<RouteConfig>>) 
         },
         upstream: UpstreamSettings {
             authority: app.to_string().parse().unwrap(),
+            transport: Transport::Tcp,
+            protocol: Protocol::Auto,
             host: HostHeader::Preserve,
             chunked: ChunkedBodies::default(),
             connect_timeout: UpstreamSettings::DEFAULT_CONNECT_TIMEOUT,
             response_timeout: UpstreamSettings::DEFAULT_RESPONSE_TIMEOUT,
             pool_idle_timeout: Duration::from_secs(600),
+            forward_trailers: Arc::default(),
         },
         tunnels: TunnelSettings::default(),
         trusted_proxies: Vec::new(),
@@ -434,6 +460,7 @@ pub(in crate::proxy) fn route(path: &str, access: Access) -> RouteConfig {
         methods: Vec::new(),
         access,
         require: Vec::new(),
+        cors_preflight: false,
     }
 }
 
@@ -560,4 +587,18 @@ pub(in crate::proxy) fn get(path: &str, lines: &str) -> String {
 
 pub(in crate::proxy) fn bearer() -> String {
     format!("Authorization: Bearer {}\r\n", testing::good(""))
+}
+
+/// What is written to it, readable from outside.
+#[derive(Clone, Default)]
+pub(in crate::proxy) struct Written(pub(in crate::proxy) Arc<Mutex<Vec<u8>>>);
+
+impl Write for Written {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }

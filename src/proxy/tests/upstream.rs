@@ -254,6 +254,98 @@ fn s14_an_answer_with_two_readings_is_a_502() {
 }
 
 #[test]
+fn s14_after_an_answer_that_cannot_be_read_the_connection_is_discarded() {
+    for head in [
+        "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "HTTP/1.1 20 OK\r\n\r\n",
+        "HTTP/9.9 200 OK\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nnonsense\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nX: a\0b\r\n\r\n",
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
+        "PRI * HTTP/2.0\r\n\r\n",
+    ] {
+        let text = head.to_owned();
+        let app = App::start(move |stream, request| match request.connection {
+            // What stands behind it is for nobody.
+            0 => stream.write_all(&[text.as_bytes(), OK].concat()).is_ok(),
+            _ => stream.write_all(OK).is_ok(),
+        });
+        let gate = Running::before(&app);
+        let mut client = gate.connect();
+        client.write(post(0));
+        client.answer().is(502, "upstream_reset");
+        client.write(post(0));
+        assert_eq!(client.answer().body, b"hello", "{head:?}");
+        assert_eq!(
+            (app.connections(), app.requests().len()),
+            (2, 2),
+            "{head:?}"
+        );
+    }
+}
+
+#[test]
+fn s14_a_body_where_none_may_be_is_the_next_answer_of_nobody() {
+    for (method, status, answer) in [
+        (
+            "GET",
+            204,
+            "HTTP/1.1 204 No Content\r\nContent-Length: 3\r\n\r\nabc",
+        ),
+        (
+            "GET",
+            304,
+            "HTTP/1.1 304 Not Modified\r\nContent-Length: 3\r\n\r\nabc",
+        ),
+        (
+            "HEAD",
+            200,
+            "HTTP/1.1 200 OK\r\nContent-Length: 40\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx",
+        ),
+    ] {
+        let app = App::start(move |stream, request| match request.connection {
+            0 => stream.write_all(answer.as_bytes()).is_ok(),
+            _ => stream.write_all(OK).is_ok(),
+        });
+        let gate = Running::before(&app);
+        let mut client = gate.connect();
+        client.write(format!(
+            "{method} / HTTP/1.1\r\nHost: a\r\n{}\r\n",
+            bearer()
+        ));
+        assert_eq!(client.answer_to(method).status, status);
+        for _ in 0..2 {
+            client.write(get("/", &bearer()));
+            assert_eq!(client.answer().body, b"hello", "{answer:?}");
+        }
+    }
+}
+
+#[test]
+fn s14_interim_answers_are_dropped_and_a_storm_of_them_ends() {
+    let app = App::start(|stream, request| {
+        let interim = b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n";
+        if request.place == 0 {
+            let continued = b"HTTP/1.1 100 Continue\r\n\r\n";
+            return stream
+                .write_all(&[&continued.repeat(50)[..], &interim.repeat(50), OK].concat())
+                .is_ok();
+        }
+        while stream.write_all(interim).is_ok() {}
+        false
+    });
+    let mut impatient = gate(app.address, None);
+    impatient.upstream.response_timeout = Duration::from_millis(500);
+    let gate = Running::start(impatient);
+    let mut client = gate.connect();
+    client.write(get("/", &bearer()));
+    assert_eq!(client.answer().body, b"hello");
+    client.write(get("/", &bearer()));
+    let status = client.answer().status;
+    assert!(matches!(status, 502 | 504), "{status}");
+}
+
+#[test]
 fn s14_a_second_answer_nobody_asked_for_goes_to_nobody() {
     let app = App::start(|stream, request| match request.connection {
         0 => stream

@@ -7,9 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::testing::*;
+use crate::jose::base64url;
 use crate::policy::Access;
-use crate::proxy::TunnelSettings;
 use crate::proxy::listen::Phase;
+use crate::proxy::{TokenSource, TunnelSettings};
 use crate::verify::testing::{NOW, good};
 
 /// The key and its accept of RFC 6455 §1.3.
@@ -527,4 +528,181 @@ fn s11_100_mb_pass_through_a_tunnel_and_back() {
     }
     sender.join().unwrap();
     assert_eq!(read, PIECES * 64 * 1024);
+}
+
+const PREFIX: &str = "base64url.bearer.authorization.k8s.io";
+
+fn with_subprotocol(app: &App, forward: bool) -> Running {
+    let routes = vec![
+        route("/ws", Access::Required),
+        route("/open", PUBLIC),
+        route(
+            "/own",
+            Access::Public {
+                pass_credentials: true,
+            },
+        ),
+    ];
+    let mut gate = gate(app.address, Some(routes));
+    gate.token.forward = forward;
+    gate.token.sources.push(TokenSource::Subprotocol {
+        prefix: PREFIX.to_owned(),
+    });
+    Running::start(gate)
+}
+
+fn element() -> String {
+    format!("{PREFIX}.{}", base64url::encode(good("").as_bytes()))
+}
+
+fn offering(path: &str, protocols: &str) -> String {
+    get(
+        path,
+        &format!("{HANDSHAKE}Sec-WebSocket-Protocol: {protocols}\r\n"),
+    )
+}
+
+#[test]
+fn h14_j23_a_token_among_the_subprotocols_is_judged_and_taken_out() {
+    let app = echo();
+    let gate = with_subprotocol(&app, false);
+    let token = element();
+    for (offered, left) in [
+        (format!("chat, {token},  v2"), vec!["chat,  v2"]),
+        (format!("{token}, chat"), vec!["chat"]),
+        (token.clone(), vec![]),
+        (
+            format!("chat\r\nSec-WebSocket-Protocol: {token}"),
+            vec!["chat"],
+        ),
+    ] {
+        let before = app.requests().len();
+        let mut client = gate.connect();
+        client.write(offering("/ws", &offered));
+        assert_eq!(client.answer().status, 101, "{offered}");
+        let request = app.wait_for(before + 1).pop().unwrap();
+        assert_eq!(request.all("sec-websocket-protocol"), left);
+        assert_eq!(request.one("x-auth-subject"), Some("alice"));
+        assert!(!request.head.contains("bearer"), "{}", request.head);
+    }
+}
+
+#[test]
+fn j23_a_token_among_the_subprotocols_is_strict_and_alone() {
+    let app = echo();
+    let gate = with_subprotocol(&app, false);
+    let token = element();
+    for (request, status, reason) in [
+        (
+            offering("/ws", &format!("{token}, {token}")),
+            400,
+            "ambiguous_token",
+        ),
+        (
+            offering("/ws", &format!("chat, {token}=")),
+            401,
+            "malformed_token",
+        ),
+        (
+            offering("/ws", &format!("chat, {}", token.to_ascii_uppercase())),
+            401,
+            "malformed_token",
+        ),
+        (offering("/ws", "chat"), 401, "missing_token"),
+        (
+            handshake(&format!("Sec-WebSocket-Protocol: {token}\r\n")),
+            400,
+            "ambiguous_token",
+        ),
+        // No handshake: it is not looked at.
+        (
+            offering("/ws", &token).replace("Upgrade: websocket\r\n", ""),
+            401,
+            "missing_token",
+        ),
+        (
+            offering("/ws", &token).replace("Upgrade: websocket", "Upgrade: h2c"),
+            401,
+            "missing_token",
+        ),
+    ] {
+        gate.send(&request).is(status, reason);
+    }
+    assert_eq!(app.connections(), 0);
+}
+
+#[test]
+fn h14_a_subprotocol_that_was_not_verified_reaches_no_application() {
+    let app = App::plain();
+    let gate = with_subprotocol(&app, true);
+    let forged = format!("{PREFIX}.{}", base64url::encode(b"forged"));
+    for path in ["/open", "/ws"] {
+        for (head, alike) in [
+            (HANDSHAKE, forged.clone()),
+            (HANDSHAKE, forged.to_ascii_uppercase()),
+            (HANDSHAKE, format!("x {forged}")),
+            (HANDSHAKE, format!("\"{forged}\"")),
+            ("", forged.clone()),
+        ] {
+            let lines = format!(
+                "{head}Sec-WebSocket-Protocol: chat, {alike}\r\nSec_WebSocket_Protocol: {alike}\r\n"
+            );
+            // On the plain request, the token comes as always, and stands alone.
+            let own = if head.is_empty() {
+                bearer()
+            } else {
+                String::new()
+            };
+            let answer = gate.send(get(path, &(own + &lines)));
+            if answer.status == 200 {
+                let request = app.requests().pop().unwrap();
+                assert_eq!(request.one("sec-websocket-protocol"), Some("chat"));
+                let head = request.head.to_ascii_lowercase();
+                assert!(!head.contains(&PREFIX[..20]), "{head}");
+            } else {
+                assert_eq!(path, "/ws", "{answer:?}");
+                assert!(!head.is_empty());
+            }
+        }
+    }
+    assert_eq!(gate.send(offering("/own", &forged)).status, 200);
+    let passed = app.requests().pop().unwrap();
+    assert_eq!(passed.one("sec-websocket-protocol"), Some(&*forged));
+}
+
+#[test]
+fn a_verified_subprotocol_goes_on_where_tokens_do() {
+    let app = echo();
+    let gate = with_subprotocol(&app, true);
+    let offered = format!("chat,  {}", element());
+    let mut client = gate.connect();
+    client.write(offering("/ws", &offered));
+    assert_eq!(client.answer().status, 101);
+    assert_eq!(app.only().one("sec-websocket-protocol"), Some(&*offered));
+}
+
+#[test]
+fn s11_a_cookie_opens_a_websocket_for_its_own_site_only() {
+    let app = echo();
+    let mut with_cookie = gate(app.address, None);
+    with_cookie.token.sources.push(TokenSource::Cookie {
+        name: "id_token".to_owned(),
+        allow_cross_site: false,
+    });
+    let gate = Running::start(with_cookie);
+    let from = |origin: &str| {
+        get(
+            "/ws",
+            &format!(
+                "{HANDSHAKE}Cookie: id_token={}\r\nOrigin: {origin}\r\n",
+                good("")
+            ),
+        )
+    };
+    gate.send(from("https://evil.example"))
+        .is(403, "cross_site");
+    assert_eq!(app.connections(), 0);
+    let mut client = gate.connect();
+    client.write(from("https://a"));
+    assert_eq!(client.answer().status, 101);
 }

@@ -103,6 +103,7 @@ impl Tunnel {
             token,
             _open,
         } = self;
+        account.tunnel_begun();
         let mut ends = Ends {
             client,
             application: io,

@@ -1,7 +1,20 @@
 //! One request to the application and its answer. What may be tried twice is decided here, and nowhere else.
+//!
+//! * [`connect`] makes a wire (TCP, TLS, a Unix socket), [`tls`] and [`tls_files`] say whom it trusts,
+//! * [`channels`] are a worker's connections: [`pool`] holds those of HTTP/1.1, [`multiplexed`] is one of HTTP/2,
+//! * [`http1`] and [`http2`] are one request over either, [`upload`] and [`answer`] the bodies.
 
+pub(in crate::proxy) mod answer;
+pub(in crate::proxy) mod channels;
 pub(in crate::proxy) mod connect;
+mod http1;
+mod http2;
+mod multiplexed;
 pub(in crate::proxy) mod pool;
+pub(in crate::proxy) mod tls;
+pub(in crate::proxy) mod tls_files;
+mod upload;
+mod watched;
 
 use std::pin::pin;
 use std::rc::Rc;
@@ -9,16 +22,19 @@ use std::time::Duration;
 
 use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, TE, TRANSFER_ENCODING, UPGRADE};
 use http::request::Parts;
+use http::uri::Scheme;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version};
-use hyper::body::Incoming;
 use tokio::time::Instant;
 
-use self::pool::{Connection, Switched};
+use self::answer::AnswerBody;
+use self::channels::Channel;
+use self::pool::Switched;
 use crate::proxy::head::websocket::Handshake;
 use crate::proxy::local::Local;
 use crate::proxy::outgoing::Outgoing;
 use crate::proxy::request_body::{BodyFault, BodyProgress, RequestBody};
 use crate::proxy::response_body::Download;
+use crate::proxy::{Transport, UpstreamSettings};
 use crate::telemetry::metrics::UpstreamOutcome;
 
 /// Why there is no answer of the application's. The texts are for the log.
@@ -30,6 +46,10 @@ pub(in crate::proxy) enum Failure {
     /// The client's own doing, in the middle of its body.
     Client(BodyFault),
 }
+
+/// In the extensions of a request whose client takes trailers: `te: trailers` is made anew for HTTP/2, where gRPC wants it.
+#[derive(Clone, Copy)]
+pub(in crate::proxy) struct TakesTrailers;
 
 /// What the application answered.
 pub(in crate::proxy) enum Answer {
@@ -53,7 +73,7 @@ impl Drop for Ticket {
 }
 
 /// Sends `outgoing` (which only a permit can make) and waits for the head of the answer. Dropping the future drops the request: its connection
-/// closes, and the application sees a message that is not complete.
+/// closes (of HTTP/2: its stream is reset), and the application sees a message that is not complete.
 pub(in crate::proxy) async fn forward(
     local: &Rc<Local>,
     mut outgoing: Outgoing,
@@ -67,8 +87,8 @@ pub(in crate::proxy) async fn forward(
     let method = outgoing.head.method.clone();
     let handshake = outgoing.handshake.take();
     let answered = match (send(local, outgoing, handshake.is_some()).await, &handshake) {
-        (Ok((response, connection)), Some(handshake)) if switches(&response) => {
-            return match switch(response, connection, handshake).await {
+        (Ok((response, channel)), Some(handshake)) if switches(&response) => {
+            return match switch(response, channel, handshake).await {
                 Ok((head, application)) => {
                     // The tunnel's time is not the time that an answer takes.
                     ticket.outcome = UpstreamOutcome::Answered;
@@ -80,14 +100,14 @@ pub(in crate::proxy) async fn forward(
                 }
             };
         }
-        (Ok((response, connection)), _) => readable(response, &method).map(|r| (r, connection)),
+        (Ok((response, channel)), _) => readable(response, &method).map(|r| (r, channel)),
         (Err(failure), _) => Err(failure),
     };
     match answered {
-        Ok((response, connection)) => {
+        Ok((response, channel)) => {
             let (head, body) = response.into_parts();
             let streams = is_stream(&head.headers);
-            let body = Download::new(body, Rc::clone(local), connection, ticket, streams);
+            let body = Download::new(body, Rc::clone(local), channel, ticket, streams);
             Ok(Answer::Ordinary(Response::from_parts(head, body)))
         }
         Err(failure) => {
@@ -102,40 +122,73 @@ pub(in crate::proxy) async fn forward(
     }
 }
 
-/// At most two tries. A second one only after a *reused* connection turned out dead, and only when the request was never written, or when it is
-/// safe, has no body, and not one byte of an answer has come (RFC 9112 §9.3.1).
+/// At most two tries. A second one only when the application is known not to have looked at the request (RFC 9113 §8.7), or when a *reused*
+/// connection turned out dead and the request was never written, or is safe, has no body, and not one byte of an answer has come
+/// (RFC 9112 §9.3.1).
 async fn send(
     local: &Rc<Local>,
     outgoing: Outgoing,
     upgrades: bool,
-) -> Result<(Response<Incoming>, Connection), Failure> {
+) -> Result<(Response<AnswerBody>, Option<Channel>), Failure> {
     let settings = &local.gate.upstream;
     let Outgoing { head, body, .. } = outgoing;
-    let mut request = Request::from_parts(head, body);
-    if !upgrades && let Some(connection) = local.pool.take() {
-        let spare = spare_of(&request);
-        match exchange(connection, request, settings.response_timeout).await {
-            Ok(answer) => return Ok(answer),
-            Err(Broken::NotSent(unsent)) => request = *unsent,
-            Err(Broken::Silent(failure)) => match spare {
-                Some(head) => request = Request::from_parts(*head, RequestBody::empty()),
-                None => return Err(failure),
-            },
-            Err(Broken::Failed(failure)) => return Err(failure),
-        }
-    }
-    let connection = pool::open(&settings.authority, settings.connect_timeout)
-        .await
-        .map_err(Failure::Unreachable)?;
+    let request = Request::from_parts(head, body);
     if upgrades {
+        // On a connection of its own, which speaks HTTP/1.1 whatever the others speak.
+        let opened = local.channels.exclusive(settings, true).await;
+        let connection = opened.map_err(Failure::Unreachable)?;
         connection.begin_upgrade();
+        let answered = exchange(Channel::Exclusive(connection), request, settings).await;
+        return answered.map_err(Broken::failure);
     }
-    match exchange(connection, request, settings.response_timeout).await {
-        Ok(answer) => Ok(answer),
-        Err(Broken::NotSent(_)) => Err(Failure::Reset(
-            "the application closed a new connection at once".to_owned(),
-        )),
-        Err(Broken::Silent(failure) | Broken::Failed(failure)) => Err(failure),
+    let (channel, reused) = match local.channels.take() {
+        Some(channel) => (channel, true),
+        None => (open(local).await?, false),
+    };
+    let spare = if reused { spare_of(&request) } else { None };
+    let again = match exchange(channel, request, settings).await {
+        Ok(answer) => return Ok(answer),
+        Err(Broken::NotSent(unsent, _)) if reused => *unsent,
+        Err(Broken::Refused(unsent, _)) => *unsent,
+        Err(Broken::Silent(failure)) => match spare {
+            Some(head) => Request::from_parts(*head, RequestBody::empty()),
+            None => return Err(failure),
+        },
+        Err(broken) => return Err(broken.failure()),
+    };
+    let channel = open(local).await?;
+    exchange(channel, again, settings)
+        .await
+        .map_err(Broken::failure)
+}
+
+async fn open(local: &Local) -> Result<Channel, Failure> {
+    let settings = &local.gate.upstream;
+    let opened = local.channels.open(settings).await;
+    opened.map_err(Failure::Unreachable)
+}
+
+async fn exchange(
+    channel: Channel,
+    request: Request<RequestBody>,
+    settings: &UpstreamSettings,
+) -> Result<(Response<AnswerBody>, Option<Channel>), Broken> {
+    let limit = settings.response_timeout;
+    match channel {
+        Channel::Exclusive(connection) => {
+            let (response, connection) = http1::exchange(connection, request, limit).await?;
+            let channel = Channel::Exclusive(connection);
+            Ok((response.map(AnswerBody::Http1), Some(channel)))
+        }
+        Channel::Shared(lease) => {
+            let scheme = match settings.transport {
+                Transport::Tls(_) => Scheme::HTTPS,
+                Transport::Tcp | Transport::Unix(_) => Scheme::HTTP,
+            };
+            // The answer keeps its part of the connection by itself.
+            let response = http2::exchange(lease, request, &scheme, limit).await?;
+            Ok((response, None))
+        }
     }
 }
 
@@ -151,58 +204,53 @@ fn spare_of(request: &Request<RequestBody>) -> Option<Box<Parts>> {
     head.method = request.method().clone();
     head.uri = request.uri().clone();
     head.headers = request.headers().clone();
+    head.extensions = request.extensions().clone();
     Some(Box::new(head))
 }
 
 /// How a try ended without an answer.
 enum Broken {
-    /// hyper gave the request back: not a byte of it was written.
-    NotSent(Box<Request<RequestBody>>),
+    /// Not a byte of the request was written, and here it is again. The text: why.
+    NotSent(Box<Request<RequestBody>>, String),
+    /// The application says that it has not looked at the request (RFC 9113 §8.7), of whose body nothing was sent.
+    Refused(Box<Request<RequestBody>>, String),
     /// The connection ended, and not a byte had come.
     Silent(Failure),
     Failed(Failure),
 }
 
-async fn exchange(
-    mut connection: Connection,
-    request: Request<RequestBody>,
+impl Broken {
+    fn failure(self) -> Failure {
+        match self {
+            Self::NotSent(_, why) | Self::Refused(_, why) => Failure::Reset(why),
+            Self::Silent(failure) | Self::Failed(failure) => failure,
+        }
+    }
+}
+
+/// The head of an answer, unless `response_timeout` ends the waiting.
+async fn in_time<F: Future>(
+    answer: F,
+    progress: Option<&BodyProgress>,
+    sent: Instant,
     response_timeout: Duration,
-) -> Result<(Response<Incoming>, Connection), Broken> {
-    connection.received.set(false);
-    let sent = Instant::now();
-    let progress = request.body().progress();
-    let mut answer = pin!(connection.sender.try_send_request(request));
+) -> Option<F::Output> {
+    let mut answer = pin!(answer);
     let mut timer = pin!(tokio::time::sleep_until(sent + response_timeout));
-    let answered = loop {
+    loop {
         tokio::select! {
             biased;
-            answered = answer.as_mut() => break answered,
-            () = timer.as_mut() => match patience(progress.as_deref(), sent, response_timeout) {
-                Some(until) => timer.as_mut().reset(until),
-                None => return Err(Broken::Failed(Failure::Timeout)),
-            },
+            answered = answer.as_mut() => return Some(answered),
+            () = timer.as_mut() => {
+                let until = patience(progress, sent, response_timeout)?;
+                timer.as_mut().reset(until);
+            }
         }
-    };
-    let mut error = match answered {
-        Ok(response) => return Ok((response, connection)),
-        Err(error) => error,
-    };
-    if let Some(fault) = progress.and_then(|p| p.fault.get()) {
-        return Err(Broken::Failed(Failure::Client(fault)));
-    }
-    if let Some(unsent) = error.take_message() {
-        return Err(Broken::NotSent(Box::new(unsent)));
-    }
-    let failure = Failure::Reset(chain(&error.into_error()));
-    if connection.received.get() {
-        Err(Broken::Failed(failure))
-    } else {
-        Err(Broken::Silent(failure))
     }
 }
 
 /// Until when to go on waiting: `response_timeout` runs from the end of the request body, or from when the application last took a piece of it.
-/// While the client is the slow one, its own timer runs.
+/// While the client is the slow one, its own timer runs; a gRPC call has the deadline that its client keeps.
 fn patience(
     progress: Option<&BodyProgress>,
     sent: Instant,
@@ -210,7 +258,7 @@ fn patience(
 ) -> Option<Instant> {
     let now = Instant::now();
     let since = match progress {
-        Some(p) if p.waiting_for_client.get() => now,
+        Some(p) if p.patient || p.waiting_for_client.get() => now,
         Some(p) => p.last.get().max(sent),
         None => sent,
     };
@@ -223,8 +271,8 @@ fn switches<B>(response: &Response<B>) -> bool {
 
 /// The head of the answer that opens the tunnel, with a `Connection` and `Upgrade` of our own, and the application's end of it.
 async fn switch(
-    response: Response<Incoming>,
-    connection: Connection,
+    response: Response<AnswerBody>,
+    channel: Option<Channel>,
     handshake: &Handshake,
 ) -> Result<(Response<()>, Switched), Failure> {
     let mut response = response.map(drop);
@@ -236,15 +284,15 @@ async fn switch(
     Handshake::write(response.headers_mut());
     *response.version_mut() = Version::HTTP_11;
     let gone = || Failure::Reset("the application closed the connection behind its 101".to_owned());
+    let Some(Channel::Exclusive(connection)) = channel else {
+        return Err(gone());
+    };
     let switched = connection.switched().await.ok_or_else(gone)?;
     Ok((response, switched))
 }
 
 /// An answer with one reading only (threat S14), with hop-by-hop headers removed and ready to be framed anew.
-fn readable(
-    mut response: Response<Incoming>,
-    method: &Method,
-) -> Result<Response<Incoming>, Failure> {
+fn readable<B>(mut response: Response<B>, method: &Method) -> Result<Response<B>, Failure> {
     if switches(&response) {
         return Err(Failure::Reset(
             "the application switched protocols without being asked".to_owned(),
@@ -313,16 +361,4 @@ fn is_stream(headers: &HeaderMap) -> bool {
         };
         begins(b"text/event-stream") || begins(b"application/grpc")
     })
-}
-
-/// An error with its causes, on one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text.push_str(": ");
-        text.push_str(&inner.to_string());
-        cause = inner.source();
-    }
-    text
 }

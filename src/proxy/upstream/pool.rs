@@ -1,35 +1,30 @@
-//! One worker's connections to the application. hyper's own pooled client retries in silence; here reuse and its risk are in sight.
+//! One worker's HTTP/1.1 connections to the application. hyper's own pooled client retries in silence; here reuse and its risk are in sight.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::io;
-use std::pin::Pin;
 use std::rc::{Rc, Weak};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::uri::Authority;
 use hyper::client::conn::http1::{Builder, SendRequest};
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::proxy::request_body::RequestBody;
-use crate::proxy::upstream::connect::connect;
+use crate::proxy::upstream::connect::Wire;
+use crate::proxy::upstream::watched::{Received, Watched};
 
 /// Most idle connections that one worker keeps; more than a busy application of a sidecar has workers.
 const MAX_IDLE: usize = 512;
 /// The largest response head; larger ones are the application's fault (502).
-const MAX_RESPONSE_HEAD: usize = 64 * 1024;
+pub(super) const MAX_RESPONSE_HEAD: usize = 64 * 1024;
 
 /// A connection on which one request can be sent.
 pub(in crate::proxy) struct Connection {
     pub(in crate::proxy) sender: SendRequest<RequestBody>,
     /// Whether a byte has come since it was last cleared.
-    pub(in crate::proxy) received: Rc<Cell<bool>>,
+    pub(in crate::proxy) received: Received,
     /// It carries an upgrade, and never another request.
     upgrading: Rc<Cell<bool>>,
     driver: Driver,
@@ -117,20 +112,12 @@ impl Pool {
     }
 }
 
-/// Connects.
+/// HTTP/1.1 on a wire on which nothing has been said.
 ///
 /// # Errors
-/// Why, for the log.
-pub(in crate::proxy) async fn open(
-    authority: &Authority,
-    limit: Duration,
-) -> Result<Connection, String> {
-    let stream = connect(authority, limit).await?;
-    let received = Rc::new(Cell::new(false));
-    let io = Watched {
-        stream,
-        received: Rc::clone(&received),
-    };
+/// Why not, for the log.
+pub(in crate::proxy) async fn open(wire: Wire) -> Result<Connection, String> {
+    let (io, received) = Watched::new(wire);
     let (sender, mut driver) = Builder::new()
         // Legacy applications look for `X-Auth-Subject` as it is written in their documentation.
         .title_case_headers(true)
@@ -181,57 +168,5 @@ async fn sweep(pool: Weak<Inner>, idle_timeout: Duration) {
         };
         drop(pool);
         tokio::time::sleep_until(oldest + idle_timeout).await;
-    }
-}
-
-/// The socket, telling whether the application has sent anything: what decides about a second try.
-pub(in crate::proxy) struct Watched {
-    stream: TcpStream,
-    received: Rc<Cell<bool>>,
-}
-
-impl AsyncRead for Watched {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        let before = buffer.filled().len();
-        let result = Pin::new(&mut this.stream).poll_read(cx, buffer);
-        if buffer.filled().len() > before {
-            this.received.set(true);
-        }
-        result
-    }
-}
-
-impl AsyncWrite for Watched {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        data: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().stream).poll_write(cx, data)
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        data: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().stream).poll_write_vectored(cx, data)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
     }
 }

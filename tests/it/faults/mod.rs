@@ -3,11 +3,13 @@
 mod application;
 mod clients;
 mod issuer;
+mod reload;
 mod resources;
 mod signals;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::harness::{Issuer, PATIENCE};
 
@@ -17,6 +19,15 @@ fn upstream_at(issuer: &Issuer, port: u16, more: &str) -> String {
         "upstream: http://127.0.0.1:{port}\nissuers: [{{name: test, provider: oidc, issuer: {}, audiences: [api], keys: {{refetch_interval: 1s}}}}]\n{more}",
         issuer.url
     )
+}
+
+/// Ends the load of a test, also when the test fails: its threads are waited for.
+struct Stop<'s>(&'s AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
 }
 
 /// A connection that this test talks on by itself.

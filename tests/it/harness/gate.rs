@@ -1,7 +1,7 @@
 //! `claimgate run` as a process.
 
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -58,6 +58,28 @@ impl Gate {
             (listens(self.admin) && listens(self.port)).then_some(())
         });
         self
+    }
+
+    /// Starts with this `listen`, which is told the port, and waits until it is ready.
+    pub fn listening(listen: impl Fn(u16) -> String, configuration: &str) -> Self {
+        let mut gate = Self::spawn_listening(listen, configuration);
+        eventually("the admin listener", || {
+            assert!(gate.is_alive(), "the gate did not start: {}", gate.log());
+            listens(gate.admin).then_some(())
+        });
+        eventually("readiness", || {
+            (gate.admin("/readyz").0 == 200).then_some(())
+        });
+        gate
+    }
+
+    /// As [`Self::listening`], and waits for nothing.
+    pub fn spawn_listening(listen: impl Fn(u16) -> String, configuration: &str) -> Self {
+        let launch = Launch {
+            listen: Some(&listen),
+            ..Launch::default()
+        };
+        launch.spawn(configuration)
     }
 
     /// Waits for nothing.
@@ -126,7 +148,6 @@ impl Gate {
 }
 
 /// How a gate is started, where that is not the usual way.
-#[derive(Default)]
 pub struct Launch<'l> {
     pub environment: &'l [(&'l str, &'l str)],
     /// A command that runs the gate in its own place: `prlimit --nofile=256`.
@@ -135,6 +156,25 @@ pub struct Launch<'l> {
     pub piped: bool,
     /// The two ports of a gate that was there before.
     pub ports: Option<(u16, u16)>,
+    /// The configuration file, where it is not a scratch file, and who writes it.
+    pub file: Option<&'l Path>,
+    pub write: &'l dyn Fn(&str),
+    /// The configuration's `listen`, which is told the port.
+    pub listen: Option<&'l dyn Fn(u16) -> String>,
+}
+
+impl Default for Launch<'_> {
+    fn default() -> Self {
+        Self {
+            environment: &[],
+            through: &[],
+            piped: false,
+            ports: None,
+            file: None,
+            write: &|_| {},
+            listen: None,
+        }
+    }
 }
 
 impl Launch<'_> {
@@ -149,13 +189,23 @@ impl Launch<'_> {
 
     fn spawn(&self, configuration: &str) -> Gate {
         let (port, admin) = self.ports.unwrap_or_else(|| (free_port(), free_port()));
-        let file = scratch("yaml");
+        let listen = match self.listen {
+            Some(listen) => listen(port),
+            None => format!("127.0.0.1:{port}"),
+        };
+        let text = format!("listen: {listen}\nadmin: 127.0.0.1:{admin}\n{configuration}");
         let log = scratch("log");
-        std::fs::write(
-            &file,
-            format!("listen: 127.0.0.1:{port}\nadmin: 127.0.0.1:{admin}\n{configuration}"),
-        )
-        .unwrap();
+        let file = match self.file {
+            Some(file) => {
+                (self.write)(&text);
+                file.to_owned()
+            }
+            None => {
+                let file = scratch("yaml");
+                std::fs::write(&file, text).unwrap();
+                file
+            }
+        };
         let out = File::create(&log).unwrap();
         let binary = env!("CARGO_BIN_EXE_claimgate");
         let words: Vec<&str> = self.through.iter().copied().chain([binary]).collect();
