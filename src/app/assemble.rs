@@ -73,6 +73,7 @@ pub fn assemble(
         mapping,
         token: config.token,
         upstream: config.upstream,
+        tunnels: crate::proxy::TunnelSettings::default(),
         trusted_proxies: config.trusted_proxies,
         cache_max_bytes: cache::DEFAULT_MAX_BYTES,
         metrics,

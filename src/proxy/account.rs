@@ -3,11 +3,14 @@
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::{HeaderMap, Method, Uri};
 use tokio::time::Instant;
 
+use super::Gate;
 use super::local::Local;
+use super::tunnel::End;
 use super::upstream::Failure;
 use crate::policy::Route;
 use crate::telemetry::AccessRecord;
@@ -26,6 +29,8 @@ pub(super) struct Account {
     token: Option<Arc<VerifiedToken>>,
     seen: Seen,
     pub(super) status: Option<u16>,
+    /// How long the answer took; none: until now.
+    answered_in: Option<Duration>,
     decision: Decision,
     reason: Option<Reason>,
     detail: Option<String>,
@@ -51,6 +56,7 @@ impl Account {
             token: None,
             seen: Seen::default(),
             status: None,
+            answered_in: None,
             decision: Decision::Deny,
             reason: None,
             detail: None,
@@ -102,6 +108,42 @@ impl Account {
         self.detail = Some(why.to_owned());
     }
 
+    /// The gate that the request is judged by, to its end.
+    pub(super) fn gate(&self) -> &Gate {
+        &self.local.gate
+    }
+
+    /// What the request was allowed for.
+    pub(super) fn token(&self) -> Option<&Arc<VerifiedToken>> {
+        self.token.as_ref()
+    }
+
+    /// The answer is given, what follows it may last for days.
+    pub(super) fn tunnel_opened(&mut self) {
+        self.status = Some(101);
+        self.answered_in = Some(self.started.elapsed());
+        self.detail = Some("the tunnel was cut when the gate stopped".to_owned());
+    }
+
+    pub(super) fn tunnel_ended(&mut self, end: End) {
+        let told = |why: &str| Some(format!("the tunnel was closed: {why}"));
+        self.detail = match end {
+            End::Closed => None,
+            End::ClientGone => told("the client broke it off"),
+            End::Idle => told("nothing was said in it for too long"),
+            End::ClientStalled => told("the client took nothing for too long"),
+            End::TokenOver => told("the token has expired"),
+            End::ApplicationGone => {
+                let why = "the application broke the tunnel off";
+                return self.application_failed(Reason::UpstreamReset, why);
+            }
+            End::ApplicationStalled => {
+                let why = "the application took nothing out of the tunnel for too long";
+                return self.application_failed(Reason::UpstreamTimeout, why);
+            }
+        };
+    }
+
     pub(super) fn failed_inside(&mut self) {
         self.decision = Decision::Deny;
         self.reason = None;
@@ -122,7 +164,7 @@ impl Drop for Account {
                 .or(self.seen.issuer_index),
             decision: self.decision,
             reason: self.reason,
-            duration,
+            duration: self.answered_in.unwrap_or(duration),
         });
         let Some(log) = &gate.access_log else { return };
         log.write(
@@ -158,7 +200,7 @@ pub(super) fn unreadable_request(local: &Local, client: IpAddr, status: Option<u
         issuer: None,
         decision,
         reason,
-        duration: std::time::Duration::ZERO,
+        duration: Duration::ZERO,
     });
     if let Some(log) = &gate.access_log {
         log.write(
@@ -168,7 +210,7 @@ pub(super) fn unreadable_request(local: &Local, client: IpAddr, status: Option<u
                 route: None,
                 status,
                 client: Some(client),
-                duration: std::time::Duration::ZERO,
+                duration: Duration::ZERO,
                 decision,
                 reason,
                 detail: Some(why),

@@ -3,6 +3,7 @@
 //! * [`client`] is the side of the clients: workers, connections and their timeouts,
 //! * `service` is the walk of one request, with [`head`] for what its head says and `local` for the worker's cache,
 //! * `outgoing` writes the head for the application; only it makes what [`upstream`] sends,
+//! * `tunnel` is what an upgraded connection becomes,
 //! * `request_body` and `response_body` are what streams through,
 //! * `respond` builds every answer of the gate's own, `account` tells telemetry once.
 
@@ -18,10 +19,12 @@ mod service;
 #[cfg(test)]
 mod tests;
 mod timer;
+mod tunnel;
 mod upstream;
 
 pub use client::listen;
 pub use head::{bound, cross_site, source};
+pub use tunnel::TunnelSettings;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,6 +45,7 @@ pub struct Gate {
     pub mapping: Mapping,
     pub token: TokenSettings,
     pub upstream: UpstreamSettings,
+    pub tunnels: TunnelSettings,
     pub trusted_proxies: Vec<ipnet::IpNet>,
     /// Bytes of each worker's token cache.
     pub cache_max_bytes: usize,
@@ -96,6 +100,14 @@ impl TokenSettings {
     pub const DEFAULT_MAX_BYTES: usize = 16 * 1024;
     /// A worker's buffer for a head is this large at most, for each connection.
     pub const MAX_MAX_BYTES: usize = 64 * 1024;
+    /// Room in a head for everything but the token.
+    const HEAD_BESIDE_TOKEN: usize = 16 * 1024;
+
+    /// The largest head of a request, in bytes.
+    #[must_use]
+    pub fn max_head(&self) -> usize {
+        self.max_bytes.min(Self::MAX_MAX_BYTES) + Self::HEAD_BESIDE_TOKEN
+    }
 }
 
 /// One entry of `token.sources`.

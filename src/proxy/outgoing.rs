@@ -14,6 +14,7 @@ use crate::proxy::head::credentials::{self, Kept};
 use crate::proxy::head::forwarded::Forwarded;
 use crate::proxy::head::source::FoundToken;
 use crate::proxy::head::target::Target;
+use crate::proxy::head::websocket::{self, Handshake};
 use crate::verify::{Counterparts, Rejection};
 
 /// A head without hop-by-hop headers, managed names and their look-alikes. Its credentials are still in it.
@@ -23,6 +24,8 @@ pub(super) struct Clean {
     target: Target,
     /// How many lines hygiene removed.
     pub(super) stripped: usize,
+    /// The client asks for a WebSocket.
+    upgrades: bool,
 }
 
 impl Clean {
@@ -32,12 +35,14 @@ impl Clean {
         managed: &ManagedNames,
     ) -> Result<Self, Rejection> {
         let mut headers = head.headers;
+        let upgrades = websocket::is_asked_for(&head.method, head.version, &headers);
         let stripped = managed.clean(&mut headers)?;
         Ok(Self {
             method: head.method,
             headers,
             target,
             stripped,
+            upgrades,
         })
     }
 }
@@ -68,6 +73,8 @@ impl<'r> Sent<'r> {
 pub(super) struct Outgoing {
     pub(super) head: Parts,
     pub(super) body: RequestBody,
+    /// The request asks for a WebSocket: its answer may be a 101.
+    pub(super) handshake: Option<Handshake>,
 }
 
 impl Outgoing {
@@ -86,6 +93,7 @@ impl Outgoing {
             mut headers,
             target,
             stripped: _,
+            upgrades,
         } = clean;
         let Target {
             mut path_and_query,
@@ -116,6 +124,13 @@ impl Outgoing {
         };
         headers.insert(HOST, host);
         frame(&mut headers, &method, &body);
+        let handshake = match upgrades {
+            true => Some(Handshake::read(&headers, !body.is_empty())?),
+            false => None,
+        };
+        if handshake.is_some() {
+            Handshake::write(&mut headers);
+        }
         if let Some(token) = permit.token() {
             for (name, value) in gate.mapping.lines(token)? {
                 headers.insert(name, value);
@@ -124,6 +139,7 @@ impl Outgoing {
         Ok(Self {
             head: parts(method, path_and_query, headers)?,
             body,
+            handshake,
         })
     }
 }

@@ -14,7 +14,7 @@ use hyper::body::Incoming;
 use tokio::time::Instant;
 
 use super::timer::Timer;
-use crate::proxy::client::timed_io::ConnectionState;
+use crate::proxy::client::link::Link;
 use crate::verify::Rejection;
 
 /// How long a client may send nothing in the middle of a body (threat D2).
@@ -61,7 +61,7 @@ pub(super) struct RequestBody {
 
 struct Stream {
     inner: Incoming,
-    connection: Rc<ConnectionState>,
+    connection: Link,
     request: u64,
     progress: Rc<BodyProgress>,
     stall: Timer,
@@ -70,7 +70,7 @@ struct Stream {
 
 impl RequestBody {
     /// Starts the request numbered next on `connection`.
-    pub(super) fn start(inner: Incoming, connection: &Rc<ConnectionState>) -> Self {
+    pub(super) fn start(inner: Incoming, connection: &Link) -> Self {
         let request = connection.request_started(!inner.is_end_stream());
         if inner.is_end_stream() {
             return Self::empty();
@@ -83,7 +83,7 @@ impl RequestBody {
         Self {
             stream: Some(Stream {
                 inner,
-                connection: Rc::clone(connection),
+                connection: connection.clone(),
                 request,
                 progress: Rc::new(progress),
                 stall: Timer::default(),
@@ -192,12 +192,24 @@ impl Body for RequestBody {
     }
 }
 
-/// hyper says what failed only through the `io::Error` inside: bad chunks are `InvalidInput` or `InvalidData`.
+/// hyper says what failed only through the error inside: bad chunks are an `io::Error`, `InvalidInput` or `InvalidData`; what is wrong with an
+/// HTTP/2 stream (another length than was announced) is found by h2.
 fn fault_of(error: &hyper::Error) -> BodyFault {
-    let cause = std::error::Error::source(error).and_then(|e| e.downcast_ref::<io::Error>());
-    match cause.map(io::Error::kind) {
-        Some(io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData) => BodyFault::Malformed,
-        _ => BodyFault::Gone,
+    let Some(cause) = std::error::Error::source(error) else {
+        return BodyFault::Gone;
+    };
+    let bad_chunk = cause.downcast_ref::<io::Error>().is_some_and(|e| {
+        matches!(
+            e.kind(),
+            io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData
+        )
+    });
+    let bad_stream = cause
+        .downcast_ref::<h2::Error>()
+        .is_some_and(h2::Error::is_library);
+    match bad_chunk || bad_stream {
+        true => BodyFault::Malformed,
+        false => BodyFault::Gone,
     }
 }
 
@@ -226,6 +238,7 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
+    use crate::proxy::client::timed_io::ConnectionState;
 
     /// What reading the body of `request` gives, when the client sends `request` and then does `after`. Time jumps.
     fn read<F: Future<Output = ()>>(
@@ -239,7 +252,7 @@ mod tests {
             .unwrap();
         runtime.block_on(async {
             let (mut client, server) = tokio::io::duplex(1024);
-            let connection = ConnectionState::new();
+            let connection = Link::Http1(ConnectionState::new());
             let result = Cell::new(None);
             let start = Instant::now();
             let service = service_fn(|incoming: http::Request<Incoming>| {

@@ -15,7 +15,7 @@ use super::account::Account;
 use super::local::Local;
 use super::timer::Timer;
 use super::upstream::Ticket;
-use crate::proxy::client::timed_io::ConnectionState;
+use crate::proxy::client::link::Link;
 use crate::proxy::upstream::pool::Connection;
 use crate::telemetry::metrics::UpstreamOutcome;
 use crate::verify::Reason;
@@ -44,8 +44,11 @@ impl std::error::Error for DownloadFault {}
 /// What hyper sends. Telemetry is told when it is dropped: at the end, or when the client is gone.
 pub(super) struct Reply {
     content: Content,
-    account: Account,
-    connection: Rc<ConnectionState>,
+    /// The rest of a piece that was larger than the connection takes at once.
+    rest: Bytes,
+    /// None: a tunnel's, which tells by itself.
+    account: Option<Account>,
+    connection: Link,
 }
 
 enum Content {
@@ -54,23 +57,43 @@ enum Content {
 }
 
 impl Reply {
-    pub(super) fn own(body: Bytes, account: Account, connection: &Rc<ConnectionState>) -> Self {
+    pub(super) fn own(body: Bytes, account: Account, connection: &Link) -> Self {
         Self {
             content: Content::Own(Some(body).filter(|b| !b.is_empty())),
-            account,
-            connection: Rc::clone(connection),
+            rest: Bytes::new(),
+            account: Some(account),
+            connection: connection.clone(),
         }
     }
 
-    pub(super) fn application(
-        body: Download,
-        account: Account,
-        connection: &Rc<ConnectionState>,
-    ) -> Self {
+    pub(super) fn application(body: Download, account: Account, connection: &Link) -> Self {
         Self {
             content: Content::Application(body),
-            account,
-            connection: Rc::clone(connection),
+            rest: Bytes::new(),
+            account: Some(account),
+            connection: connection.clone(),
+        }
+    }
+
+    /// Nothing: the bytes behind a 101 are no body.
+    pub(super) fn switching(connection: &Link) -> Self {
+        Self {
+            content: Content::Own(None),
+            rest: Bytes::new(),
+            account: None,
+            connection: connection.clone(),
+        }
+    }
+}
+
+impl Content {
+    fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, DownloadFault>>> {
+        match self {
+            Self::Own(body) => Poll::Ready(body.take().map(|b| Ok(Frame::data(b)))),
+            Self::Application(download) => download.poll_frame(cx),
         }
     }
 }
@@ -90,23 +113,36 @@ impl Body for Reply {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, DownloadFault>>> {
         let this = self.get_mut();
-        match &mut this.content {
-            Content::Own(body) => Poll::Ready(body.take().map(|b| Ok(Frame::data(b)))),
-            Content::Application(download) => {
-                let frame = ready!(download.poll_frame(cx));
-                if let Some(Err(fault)) = &frame {
+        this.connection.piece_wanted();
+        if this.rest.is_empty() {
+            match ready!(this.content.poll_frame(cx)) {
+                None => return Poll::Ready(None),
+                Some(Err(fault)) => {
                     let reason = match fault {
                         DownloadFault::Reset => Reason::UpstreamReset,
                         DownloadFault::Stalled => Reason::UpstreamTimeout,
                     };
-                    this.account.application_failed(reason, &fault.to_string());
+                    if let Some(account) = &mut this.account {
+                        account.application_failed(reason, &fault.to_string());
+                    }
+                    return Poll::Ready(Some(Err(fault)));
                 }
-                Poll::Ready(frame)
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) => this.rest = data,
+                    Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
+                },
             }
         }
+        let size = this.connection.largest_piece().min(this.rest.len());
+        let piece = this.rest.split_to(size);
+        this.connection.piece_given();
+        Poll::Ready(Some(Ok(Frame::data(piece))))
     }
 
     fn is_end_stream(&self) -> bool {
+        if !self.rest.is_empty() {
+            return false;
+        }
         match &self.content {
             Content::Own(body) => body.is_none(),
             Content::Application(download) => download.ended,

@@ -2,6 +2,7 @@
 //!
 //! Nothing is forwarded but an [`Outgoing`], which is made of a [`Clean`] head and a permit of the route.
 
+use std::cell::Cell;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
@@ -10,23 +11,23 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use http::header::CONNECTION;
 use http::request::Parts;
-use http::{Request, Response};
+use http::{Request, Response, Version};
 use hyper::body::Incoming;
 use tokio::time::{Instant, timeout};
 
 use super::account::Account;
-use super::head::target;
+use super::head::{fields, target};
 use super::local::{Local, Worker};
 use super::outgoing::{Clean, Outgoing, Sent};
 use super::request_body::RequestBody;
-use super::response_body::{Download, Reply};
-use super::upstream::{self, Failure};
+use super::response_body::Reply;
+use super::tunnel::Tunnel;
+use super::upstream::{self, Answer, Failure};
 use super::{bound, cross_site, respond};
 use crate::keys::SourceId;
 use crate::policy::Access;
-use crate::proxy::client::timed_io::ConnectionState;
+use crate::proxy::client::link::Link;
 use crate::proxy::head::forwarded::{Forwarded, Peer};
 use crate::proxy::head::source::{self, FoundToken};
 use crate::verify::{Counterparts, Outcome, Rejection, VerifiedToken};
@@ -34,11 +35,13 @@ use crate::verify::{Counterparts, Outcome, Rejection, VerifiedToken};
 /// Longest wait for keys. The fetch has its own bound (5 s); this one holds whatever becomes of the control thread.
 const KEYS_WAIT: Duration = Duration::from_secs(6);
 
-/// What every request of one connection needs.
+/// What every request of one connection needs; of HTTP/2, one request.
 pub(super) struct Client {
     pub(super) worker: Rc<Worker>,
     pub(super) peer: Peer,
-    pub(super) connection: Rc<ConnectionState>,
+    pub(super) connection: Link,
+    /// What the connection becomes when the 101 is written.
+    pub(super) tunnel: Cell<Option<Tunnel>>,
 }
 
 /// Why a request does not get the application's answer.
@@ -68,11 +71,15 @@ pub(super) async fn answer(client: &Client, request: Request<Incoming>) -> Respo
     );
     let walked = unless_it_panics(walk(&local, &client.peer, head, body, &mut account)).await;
     let mut response = match walked {
-        Some(Ok(mut response)) => {
+        Some(Ok(Answer::Switched(head, application))) => {
+            let settings = local.gate.tunnels;
+            let tunnel = Tunnel::new(account, application, settings);
+            client.tunnel.set(Some(tunnel));
+            return head.map(|()| Reply::switching(&client.connection));
+        }
+        Some(Ok(Answer::Ordinary(mut response))) => {
             account.status = Some(response.status().as_u16());
-            if client.connection.draining() {
-                respond::close(&mut response);
-            }
+            client.connection.before_answer(&mut response, false);
             return response.map(|body| Reply::application(body, account, &client.connection));
         }
         Some(Err(Stop::Refused(rejection))) => {
@@ -90,16 +97,7 @@ pub(super) async fn answer(client: &Client, request: Request<Incoming>) -> Respo
             respond::internal_error()
         }
     };
-    if had_body {
-        // Whatever is left of the body must not be read as the next request (threat S4).
-        respond::close(&mut response);
-    }
-    if response.headers().contains_key(CONNECTION) {
-        client.connection.close_after_answer();
-    }
-    if client.connection.draining() {
-        respond::close(&mut response);
-    }
+    client.connection.before_answer(&mut response, had_body);
     account.status = Some(response.status().as_u16());
     response.map(|body| Reply::own(body, account, &client.connection))
 }
@@ -107,14 +105,19 @@ pub(super) async fn answer(client: &Client, request: Request<Incoming>) -> Respo
 async fn walk(
     local: &Rc<Local>,
     peer: &Peer,
-    head: Parts,
+    mut head: Parts,
     body: RequestBody,
     account: &mut Account,
-) -> Result<Response<Download>, Stop> {
+) -> Result<Answer, Stop> {
     let gate = &local.gate;
+    let tidied = match head.version {
+        Version::HTTP_2 => fields::tidy(&mut head, gate.token.max_head()),
+        _ => Ok(()),
+    };
     let forwarded = Forwarded::read(&head.headers, peer, &gate.trusted_proxies);
     account.client = forwarded.client(&gate.trusted_proxies);
 
+    tidied?;
     let target = target::check(&head)?;
     let route = gate.routes.find(&head.method, target.path())?;
     account.routed(route);

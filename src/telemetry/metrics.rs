@@ -82,6 +82,7 @@ pub struct Metrics {
     upstream_duration: Histogram,
     in_flight: IntGauge,
     connections: IntGauge,
+    tunnels: IntGauge,
     headers_stripped: IntCounter,
     cache_hits: IntCounter,
     cache_misses: IntCounter,
@@ -147,6 +148,10 @@ impl Metrics {
             connections: families.gauge(
                 "claimgate_connections",
                 "Connections from clients that are open now.",
+            ),
+            tunnels: families.gauge(
+                "claimgate_tunnels",
+                "WebSockets that are open now; each is a request in flight too.",
             ),
             headers_stripped: families.counter(
                 "claimgate_headers_stripped_total",
@@ -225,6 +230,14 @@ impl Metrics {
 
     pub fn connection_closed(&self) {
         self.connections.dec();
+    }
+
+    pub fn tunnel_opened(&self) {
+        self.tunnels.inc();
+    }
+
+    pub fn tunnel_closed(&self) {
+        self.tunnels.dec();
     }
 
     /// Requests that are being served: what a drain reports as left behind.

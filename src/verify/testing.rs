@@ -406,7 +406,37 @@ pub(crate) fn claim_names() -> ClaimNames {
 
 /// A token with these claims, proven by nothing, for the tests of what comes after verification.
 pub(crate) fn proven(claims: Object, claim_names: ClaimNames, findings: Findings) -> VerifiedToken {
+    VerifiedToken::prove(parts(claims, claim_names, findings))
+}
+
+/// One that is good until then, with a leeway of 30 s after `exp`, and without `max_age`.
+pub(crate) fn proven_until(end: i64) -> VerifiedToken {
+    let lifetime = Lifetime {
+        expires: UnixTime(end - 30),
+        not_before: None,
+        issued: None,
+    };
+    let tolerance = Tolerance {
+        leeway: 30,
+        max_age: None,
+    };
+    proven_for(lifetime, tolerance)
+}
+
+pub(crate) fn proven_for(lifetime: Lifetime, tolerance: Tolerance) -> VerifiedToken {
     VerifiedToken::prove(Parts {
+        lifetime,
+        tolerance,
+        ..parts(
+            Object::default(),
+            ClaimNames::default(),
+            Findings::default(),
+        )
+    })
+}
+
+fn parts(claims: Object, claim_names: ClaimNames, findings: Findings) -> Parts {
+    Parts {
         issuer: "main".into(),
         issuer_index: 0,
         claim_names: Arc::new(claim_names),
@@ -429,7 +459,7 @@ pub(crate) fn proven(claims: Object, claim_names: ClaimNames, findings: Findings
         key_fingerprint: [0; 32],
         key_good_until: None,
         opened_by: None,
-    })
+    }
 }
 
 pub(crate) fn sha256(bytes: &[u8]) -> Vec<u8> {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::decryption::OpenedBy;
 use super::{Binding, BoundClaim, Lifetime, Place, Tolerance};
+use crate::clock::UnixTime;
 use crate::jose::algorithm::Algorithm;
 use crate::jose::json::Object;
 use crate::keys::SourceId;
@@ -90,6 +91,21 @@ impl VerifiedToken {
         Some(&bindings.find(of_access_token)?.place)
     }
 
+    /// How long the token would still be accepted, by its times alone: zero when a request with it would be refused as expired or too old.
+    pub fn time_left(&self, now: UnixTime) -> Duration {
+        let Tolerance { leeway, max_age } = self.parts.tolerance;
+        let UnixTime(expires) = self.parts.lifetime.expires;
+        let expired_at = expires.saturating_add(leeway);
+        let too_old_at = max_age.zip(self.parts.lifetime.issued);
+        let too_old_at = too_old_at.map_or(i64::MAX, |(max_age, UnixTime(issued))| {
+            // `max_age` is the last second in which it is not too old.
+            let last = issued.saturating_add(max_age).saturating_add(leeway);
+            last.saturating_add(1)
+        });
+        let left = expired_at.min(too_old_at).saturating_sub(now.0);
+        Duration::from_secs(u64::try_from(left).unwrap_or(0))
+    }
+
     /// The key that it was verified with: its source and its fingerprint.
     pub fn signed_by(&self) -> (SourceId, &[u8; 32]) {
         (self.parts.source, &self.parts.key_fingerprint)
@@ -109,5 +125,66 @@ impl fmt::Debug for VerifiedToken {
             .field("kid", &self.parts.kid)
             .field("expires", &self.parts.lifetime.expires)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::claims::check_lifetime;
+    use super::super::testing::proven_for;
+    use super::super::{Lifetime, Tolerance};
+    use super::*;
+
+    proptest! {
+        /// What outlives a request asks how long it may; the answer is that of the check which a new request would meet.
+        #[test]
+        fn a_token_has_time_left_exactly_as_long_as_it_is_accepted(
+            expires in -5..50_i64, issued in proptest::option::of(-50..0_i64), leeway in 0..10_i64,
+            max_age in proptest::option::of(0..60_i64), now in 0..70_i64,
+        ) {
+            prop_assume!(max_age.is_none() || issued.is_some());
+            let lifetime = Lifetime { expires: UnixTime(expires), not_before: None, issued: issued.map(UnixTime) };
+            let tolerance = Tolerance { leeway, max_age };
+            let token = proven_for(lifetime, tolerance);
+            let accepted = |now| check_lifetime(lifetime, tolerance, UnixTime(now)).is_ok();
+            let left = token.time_left(UnixTime(now));
+            prop_assert_eq!(!left.is_zero(), accepted(now));
+            if accepted(now) {
+                let end = now + i64::try_from(left.as_secs()).unwrap();
+                prop_assert!(accepted(end - 1) && !accepted(end));
+            }
+        }
+    }
+
+    #[test]
+    fn no_time_is_too_far_away() {
+        let lifetime = Lifetime {
+            expires: UnixTime(i64::MAX),
+            not_before: None,
+            issued: Some(UnixTime(i64::MAX)),
+        };
+        let tolerance = Tolerance {
+            leeway: i64::MAX,
+            max_age: Some(i64::MAX),
+        };
+        let token = proven_for(lifetime, tolerance);
+        assert!(!token.time_left(UnixTime(i64::MIN)).is_zero());
+        let over = Lifetime {
+            expires: UnixTime(i64::MIN),
+            ..lifetime
+        };
+        assert!(
+            proven_for(
+                over,
+                Tolerance {
+                    leeway: 0,
+                    max_age: None
+                }
+            )
+            .time_left(UnixTime(i64::MAX))
+            .is_zero()
+        );
     }
 }

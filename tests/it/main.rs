@@ -14,6 +14,7 @@ mod commands;
 mod demo;
 mod encrypted;
 mod examples;
+mod faults;
 mod flood;
 mod headers;
 mod hostile;

@@ -1,5 +1,6 @@
 //! The tests that bear ids, found in the sources.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// The letters of ids; a number of two digits follows.
@@ -42,6 +43,37 @@ pub fn all() -> Vec<Test> {
     }
     tests.sort_by(|a, b| (&a.file, &a.name).cmp(&(&b.file, &b.name)));
     tests
+}
+
+/// Every test by its name, whatever it bears, and the file that it is in.
+pub fn names() -> BTreeMap<String, String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = Vec::new();
+    for folder in ["src", "tests"] {
+        collect(&root.join(folder), &mut files);
+    }
+    let mut names = BTreeMap::new();
+    for path in files {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let file = path.strip_prefix(root).unwrap().to_str().unwrap();
+        let mut marked = false;
+        for line in text.lines().map(str::trim_start) {
+            marked |= line.starts_with("#[test]") || line.starts_with("#[tokio::test");
+            let declared = line.strip_prefix("async ").unwrap_or(line);
+            let name = match declared.strip_prefix("fn ") {
+                Some(name) if marked => name,
+                // Those of Python keep the prefix by which they are found.
+                _ => match line.strip_prefix("def ") {
+                    Some(name) if name.starts_with("test_") => name,
+                    _ => continue,
+                },
+            };
+            marked = false;
+            let name = name.split(['(', '<']).next().unwrap_or_default();
+            names.insert(name.to_owned(), file.to_owned());
+        }
+    }
+    names
 }
 
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) {

@@ -7,6 +7,7 @@
     reason = "a test says what must be"
 )]
 
+mod faults;
 mod found;
 mod rows;
 

@@ -1,90 +1,71 @@
-//! One client connection: hyper under limits, ended by the client, by a timer or by the drain.
+//! One client connection: which HTTP it speaks, and then serving it until it ends, is told to, or breaks its limits.
 
-use std::convert::Infallible;
-use std::net::IpAddr;
 use std::rc::Rc;
 
-use hyper::server::conn::http1::Builder;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 
-use crate::proxy::TokenSettings;
 use crate::proxy::account;
 use crate::proxy::client::listen::Phase;
+use crate::proxy::client::preface::{self, Spoken};
 use crate::proxy::client::timed_io::{ConnectionState, TimedIo};
+use crate::proxy::client::{http1, http2};
 use crate::proxy::head::forwarded::Peer;
 use crate::proxy::local::Worker;
-use crate::proxy::service::{self, Client};
 
-/// Room in a head for everything but the token.
-const HEAD_BESIDE_TOKEN: usize = 16 * 1024;
+/// What is known of a connection's protocol before its first byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::proxy) enum Protocol {
+    /// A plain connection: HTTP/2 if it begins with the preface (prior knowledge, RFC 9113 §3.3), otherwise HTTP/1.1.
+    Unknown,
+    /// TLS where ALPN said `http/1.1` or nothing: HTTP/2 over TLS is what ALPN has agreed on (RFC 9113 §3.2), so nothing is guessed.
+    #[expect(dead_code, reason = "for the listener's TLS")]
+    Http1,
+    /// TLS where ALPN said `h2`.
+    #[expect(dead_code, reason = "for the listener's TLS")]
+    Http2,
+}
 
 /// Serves until the connection ends, or is told to.
 pub(in crate::proxy) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
+    protocol: Protocol,
     peer: Peer,
     worker: Rc<Worker>,
     mut phase: watch::Receiver<Phase>,
 ) {
-    let address = peer.address;
     let state = ConnectionState::new();
-    let max_head = worker
-        .current()
-        .gate
-        .token
-        .max_bytes
-        .min(TokenSettings::MAX_MAX_BYTES)
-        + HEAD_BESIDE_TOKEN;
-    let client = Client {
-        worker: Rc::clone(&worker),
-        peer,
-        connection: Rc::clone(&state),
-    };
-    let client = Rc::new(client);
-    let service = service_fn(move |request| {
-        let client = Rc::clone(&client);
-        async move { Ok::<_, Infallible>(service::answer(&client, request).await) }
-    });
-    let io = TokioIo::new(TimedIo::new(stream, Rc::clone(&state)));
-    let mut connection = Builder::new()
-        // The timers are in `TimedIo`. At most 100 headers is hyper's own limit (431).
-        .header_read_timeout(None)
-        .max_header_size(max_head)
-        .max_buf_size(max_head)
-        .serve_connection(io, service);
-    let ended = loop {
-        tokio::select! {
-            biased;
-            changed = phase.changed() => {
-                let phase = changed.map_or(Phase::Aborting, |()| *phase.borrow_and_update());
-                match phase {
-                    Phase::Running => {}
-                    // Not hyper's graceful shutdown: it closes at once where no request is being handled, whatever is under way.
-                    Phase::Draining => state.drain(),
-                    Phase::Aborting => return,
+    let mut io = TimedIo::new(stream, Rc::clone(&state));
+    let spoken = match protocol {
+        Protocol::Http1 => Spoken::http1(),
+        Protocol::Http2 => Spoken::http2(),
+        Protocol::Unknown => {
+            let mut reading = std::pin::pin!(preface::read(&mut io));
+            loop {
+                tokio::select! {
+                    biased;
+                    changed = phase.changed() => {
+                        match changed.map_or(Phase::Aborting, |()| *phase.borrow_and_update()) {
+                            Phase::Running => {}
+                            Phase::Draining => state.drain(),
+                            Phase::Aborting => return,
+                        }
+                    }
+                    read = &mut reading => match read {
+                        Ok(spoken) => break spoken,
+                        Err(_) => {
+                            if state.head_timed_out() {
+                                account::unreadable_request(&worker.current(), peer.address, None, http1::HEAD_TOO_SLOW);
+                            }
+                            return;
+                        }
+                    },
                 }
             }
-            ended = &mut connection => break ended,
         }
     };
-    match ended {
-        // After a request that offered an upgrade hyper leaves the socket to be shut down by others.
-        Ok(()) => {
-            let _ = connection.into_parts().io.into_inner().shutdown().await;
-        }
-        Err(error) => tell(&worker, address, &state, &error),
-    }
-}
-
-/// Counts what hyper answered, or dropped, before the service saw a request.
-fn tell(worker: &Worker, peer: IpAddr, state: &ConnectionState, error: &hyper::Error) {
-    if error.is_parse() {
-        let status = if error.is_parse_too_large() { 431 } else { 400 };
-        account::unreadable_request(&worker.current(), peer, Some(status), &error.to_string());
-    } else if state.head_timed_out() {
-        let why = "the head of the request did not come in time";
-        account::unreadable_request(&worker.current(), peer, None, why);
+    match spoken {
+        Spoken::Http1(first) => http1::serve(io, state, first, peer, worker, phase).await,
+        Spoken::Http2(first) => http2::serve(io, &state, first, peer, worker, phase).await,
     }
 }

@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::LocalOptions;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 
-use super::connection;
+use super::connection::{self, Protocol};
 use crate::proxy::Gate;
 use crate::proxy::head::forwarded::Peer;
 use crate::proxy::local::Worker;
@@ -241,7 +241,8 @@ fn serve(
     tokio::task::spawn_local(async move {
         // Answers are written whole; waiting for acknowledgements only delays them.
         let _ = stream.set_nodelay(true);
-        connection::serve(stream, Peer::new(peer.ip()), worker, phase).await;
+        let peer = Peer::new(peer.ip());
+        connection::serve(stream, Protocol::Unknown, peer, worker, phase).await;
         drop(counted);
         drop(permit);
     });

@@ -21,15 +21,30 @@ pub(in crate::proxy) const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
 pub(in crate::proxy) const WRITE_STALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a connection between two requests stays open when the drain begins: a request that is under way to us by then is answered, as the last.
 /// Longer than a round trip, much shorter than any `shutdown.drain_timeout`.
-const LAST_REQUEST_WAIT: Duration = Duration::from_millis(500);
+pub(in crate::proxy) const LAST_REQUEST_WAIT: Duration = Duration::from_millis(500);
 /// How long the rest of a refused request is read and thrown away after our answer: closing at once would make the kernel send a reset,
 /// which can overtake the answer (RFC 9112 §9.6).
 const LINGER_TIMEOUT: Duration = Duration::from_secs(2);
 const LINGER_BYTES: usize = 1024 * 1024;
 
-/// What the service tells the socket about its connection: which timer runs.
+/// Who watches a socket: told what moves on it, and asked which timer runs.
+pub(in crate::proxy) trait Watch {
+    /// These bytes were read. An error ends the connection.
+    fn bytes_came(&self, bytes: &[u8]) -> io::Result<()>;
+    /// When a read that has nothing to give must fail. None: it waits.
+    fn read_deadline(&self) -> Option<Instant>;
+    /// A read failed for that reason.
+    fn read_timed_out(&self);
+    /// The peer takes no bytes now.
+    fn write_waits(&self);
+    /// The connection closes although the client may still be sending.
+    fn lingers(&self) -> bool;
+}
+
+/// What the service tells the socket about an HTTP/1.1 connection: which timer runs.
 #[derive(Debug)]
 pub(in crate::proxy) struct ConnectionState {
+    accepted: Instant,
     /// When the next head must be complete, or its first byte be there. None while a request is being handled.
     read_deadline: Cell<Option<Instant>>,
     /// Bytes of a head have come, the head is not complete.
@@ -47,8 +62,10 @@ pub(in crate::proxy) struct ConnectionState {
 
 impl ConnectionState {
     pub(in crate::proxy) fn new() -> Rc<Self> {
+        let accepted = Instant::now();
         Rc::new(Self {
-            read_deadline: Cell::new(Some(Instant::now() + HEAD_TIMEOUT)),
+            accepted,
+            read_deadline: Cell::new(Some(accepted + HEAD_TIMEOUT)),
             mid_head: Cell::new(false),
             head_timed_out: Cell::new(false),
             response_open: Cell::new(false),
@@ -57,6 +74,10 @@ impl ConnectionState {
             draining: Cell::new(false),
             request: Cell::new(0),
         })
+    }
+
+    pub(in crate::proxy) fn accepted(&self) -> Instant {
+        self.accepted
     }
 
     /// A head is complete. Returns the request's number on this connection.
@@ -102,19 +123,6 @@ impl ConnectionState {
         }
     }
 
-    fn bytes_came(&self) {
-        if let Some(deadline) = self.read_deadline.get()
-            && !self.mid_head.replace(true)
-        {
-            let complete = Instant::now() + HEAD_TIMEOUT;
-            self.read_deadline.set(Some(if self.draining() {
-                complete
-            } else {
-                deadline.min(complete)
-            }));
-        }
-    }
-
     /// The drain begins. A connection between two requests has [`LAST_REQUEST_WAIT`] for one more, and so has one whose answer has begun: its
     /// client could not be told that it was the last.
     pub(in crate::proxy) fn drain(&self) {
@@ -136,16 +144,42 @@ impl ConnectionState {
     pub(in crate::proxy) fn close_after_answer(&self) {
         self.lingers.set(true);
     }
+}
+
+impl Watch for ConnectionState {
+    fn bytes_came(&self, _: &[u8]) -> io::Result<()> {
+        if let Some(deadline) = self.read_deadline.get()
+            && !self.mid_head.replace(true)
+        {
+            let complete = Instant::now() + HEAD_TIMEOUT;
+            self.read_deadline.set(Some(if self.draining() {
+                complete
+            } else {
+                deadline.min(complete)
+            }));
+        }
+        Ok(())
+    }
+
+    fn read_deadline(&self) -> Option<Instant> {
+        self.read_deadline.get()
+    }
+
+    fn read_timed_out(&self) {
+        self.head_timed_out.set(self.mid_head.get());
+    }
+
+    fn write_waits(&self) {}
 
     fn lingers(&self) -> bool {
         self.lingers.get() || self.mid_head.get()
     }
 }
 
-/// The socket.
-pub(in crate::proxy) struct TimedIo<S> {
+/// The socket, watched by what its protocol knows.
+pub(in crate::proxy) struct TimedIo<S, W = ConnectionState> {
     stream: S,
-    state: Rc<ConnectionState>,
+    state: Rc<W>,
     timer: Timer,
     write_deadline: Option<Instant>,
     linger: Option<Linger>,
@@ -156,8 +190,8 @@ struct Linger {
     bytes: usize,
 }
 
-impl<S> TimedIo<S> {
-    pub(in crate::proxy) fn new(stream: S, state: Rc<ConnectionState>) -> Self {
+impl<S, W: Watch> TimedIo<S, W> {
+    pub(in crate::proxy) fn new(stream: S, state: Rc<W>) -> Self {
         Self {
             stream,
             state,
@@ -165,6 +199,16 @@ impl<S> TimedIo<S> {
             write_deadline: None,
             linger: None,
         }
+    }
+
+    /// The same socket under another watch: what the client speaks is known now.
+    pub(in crate::proxy) fn watched_by<V: Watch>(self, state: Rc<V>) -> TimedIo<S, V> {
+        TimedIo::new(self.stream, state)
+    }
+
+    /// The socket without timers, for what is no HTTP.
+    pub(in crate::proxy) fn into_stream(self) -> S {
+        self.stream
     }
 
     /// Watches for a peer that takes nothing.
@@ -177,6 +221,7 @@ impl<S> TimedIo<S> {
             self.write_deadline = None;
             return result;
         }
+        self.state.write_waits();
         let deadline = *self
             .write_deadline
             .get_or_insert_with(|| Instant::now() + WRITE_STALL_TIMEOUT);
@@ -185,7 +230,7 @@ impl<S> TimedIo<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for TimedIo<S> {
+impl<S: AsyncRead + Unpin, W: Watch> AsyncRead for TimedIo<S, W> {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -195,24 +240,24 @@ impl<S: AsyncRead + Unpin> AsyncRead for TimedIo<S> {
         let before = buffer.filled().len();
         match Pin::new(&mut this.stream).poll_read(cx, buffer) {
             Poll::Ready(result) => {
-                if buffer.filled().len() > before {
-                    this.state.bytes_came();
+                if let Some(came) = buffer.filled().get(before..).filter(|b| !b.is_empty()) {
+                    this.state.bytes_came(came)?;
                 }
                 Poll::Ready(result)
             }
             Poll::Pending => {
-                let Some(deadline) = this.state.read_deadline.get() else {
+                let Some(deadline) = this.state.read_deadline() else {
                     return Poll::Pending;
                 };
                 ready!(this.timer.poll(cx, deadline));
-                this.state.head_timed_out.set(this.state.mid_head.get());
+                this.state.read_timed_out();
                 Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
             }
         }
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for TimedIo<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin, W: Watch> AsyncWrite for TimedIo<S, W> {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,

@@ -28,7 +28,7 @@ impl Target {
     }
 }
 
-/// Checks the head. Every failure is a 400, or 405, 414, 417 where HTTP has a better word.
+/// Checks the head, of HTTP/2 after [`super::fields::tidy`]. Every failure is a 400, or 405, 414, 417 where HTTP has a better word.
 pub(in crate::proxy) fn check(head: &Parts) -> Result<Target, Rejection> {
     if head.method == Method::CONNECT || head.method == Method::TRACE {
         return Err(refuse(
@@ -41,6 +41,8 @@ pub(in crate::proxy) fn check(head: &Parts) -> Result<Target, Rejection> {
     let path_and_query = head
         .uri
         .path_and_query()
+        // Without any the library says `/` (a request of HTTP/2 without `:path` and `:authority`).
+        .filter(|_| !head.uri.path().is_empty())
         .cloned()
         .ok_or_else(|| refuse(400, "the request target is not a path"))?;
     if path_and_query.as_str().len() > MAX_TARGET {
@@ -53,7 +55,7 @@ pub(in crate::proxy) fn check(head: &Parts) -> Result<Target, Rejection> {
         if head.method != Method::OPTIONS {
             return Err(refuse(400, "the target `*` is for OPTIONS only"));
         }
-    } else if !path_and_query.path().starts_with('/') {
+    } else if !path_and_query.as_str().starts_with('/') {
         return Err(refuse(400, "the request target is not a path"));
     }
     let absolute = absolute_authority(head)?;
@@ -82,7 +84,7 @@ fn absolute_authority(head: &Parts) -> Result<Option<&Authority>, Rejection> {
     }
 }
 
-/// RFC 9112 §3.2: exactly one valid Host, and the same one as in an absolute target.
+/// RFC 9112 §3.2: exactly one valid Host, and the same one as in an absolute target, or in `:authority`.
 fn check_host(
     headers: &HeaderMap,
     absolute: Option<&Authority>,
@@ -92,14 +94,10 @@ fn check_host(
     let host = match (lines.next(), lines.next()) {
         (Some(host), None) => host,
         (Some(_), Some(_)) => return Err(refuse(400, "more than one Host header")),
-        (None, _) if version == Version::HTTP_10 => {
-            return absolute
-                .map(|a| {
-                    check_authority(a.as_str())?;
-                    HeaderValue::from_str(a.as_str())
-                        .map_err(|_| refuse(400, "the target's authority is not valid"))
-                })
-                .transpose();
+        (None, _) if version == Version::HTTP_10 => return absolute.map(host_of).transpose(),
+        // RFC 9113 §8.3.1: `:authority` is what HTTP/1.1 says in Host.
+        (None, _) if version == Version::HTTP_2 && absolute.is_some() => {
+            return absolute.map(host_of).transpose();
         }
         (None, _) => return Err(refuse(400, "the Host header is missing")),
     };
@@ -114,6 +112,12 @@ fn check_host(
         ));
     }
     Ok(Some(host.clone()))
+}
+
+fn host_of(authority: &Authority) -> Result<HeaderValue, Rejection> {
+    check_authority(authority.as_str())?;
+    HeaderValue::from_str(authority.as_str())
+        .map_err(|_| refuse(400, "the target's authority is not valid"))
 }
 
 /// `uri-host [ ":" port ]` (RFC 3986 §3.2.2 and §3.2.3): no user information, no path, no white space, not empty.
@@ -233,6 +237,38 @@ mod tests {
         );
         assert_eq!(status(&head("GET", "ftp://a/", &[("host", "a")])), 400);
         assert_eq!(status(&head("GET", "a:80", &[("host", "a")])), 400);
+    }
+
+    #[test]
+    fn h04_the_authority_of_http_2_is_the_host_and_another_host_beside_it_is_refused() {
+        let of = |target: &str, headers: &[(&str, &str)]| {
+            let mut new = head("GET", target, headers);
+            new.version = Version::HTTP_2;
+            check(&new).map(|t| t.host.unwrap().to_str().unwrap().to_owned())
+        };
+        assert_eq!(of("http://a:80/", &[]).unwrap(), "a:80");
+        assert_eq!(of("http://a/", &[("host", "A")]).unwrap(), "A");
+        assert_eq!(of("/", &[("host", "a")]).unwrap(), "a");
+        for (target, headers) in [
+            ("http://a/", &[("host", "b")][..]),
+            ("http://a/", &[("host", "a"), ("host", "a")]),
+            ("http://u@a/", &[]),
+            ("/", &[]),
+            ("ftp://a/", &[]),
+        ] {
+            assert!(of(target, headers).is_err(), "{target} {headers:?}");
+        }
+    }
+
+    #[test]
+    fn h04_a_target_without_a_path_is_refused() {
+        let mut none = head("GET", "/", &[("host", "a")]);
+        none.uri = http::Uri::from_parts(http::uri::Parts::default()).unwrap();
+        assert_eq!(status(&none), 400);
+        let mut query = http::uri::Parts::default();
+        query.path_and_query = Some(PathAndQuery::from_static("?x"));
+        none.uri = http::Uri::from_parts(query).unwrap();
+        assert_eq!(status(&none), 400);
     }
 
     #[test]

@@ -2,8 +2,13 @@
 
 mod binding;
 mod framing;
+mod hpack;
+mod http2;
+mod http2_limits;
 mod identity;
 mod life;
+mod raw_http2;
 pub(in crate::proxy) mod testing;
 mod upstream;
 mod vectors;
+mod websocket;

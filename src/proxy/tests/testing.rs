@@ -19,7 +19,9 @@ use crate::keys::source::Origin;
 use crate::keys::testing::config;
 use crate::policy::{Access, RouteConfig, RouteTable, StrictPaths};
 use crate::proxy::listen::{self, ConnectionLimit, Phase};
-use crate::proxy::{Gate, HostHeader, TokenSettings, TokenSource, UpstreamSettings};
+use crate::proxy::{
+    Gate, HostHeader, TokenSettings, TokenSource, TunnelSettings, UpstreamSettings,
+};
 use crate::telemetry::Metrics;
 use crate::verify::testing;
 
@@ -31,6 +33,22 @@ struct TestClock;
 impl Clock for TestClock {
     fn now(&self) -> Moment {
         testing::at(testing::NOW)
+    }
+}
+
+/// Begins at the tests' time and goes on as time does.
+pub(in crate::proxy) struct TickingClock(Instant);
+
+impl TickingClock {
+    pub(in crate::proxy) fn new() -> Self {
+        Self(Instant::now())
+    }
+}
+
+impl Clock for TickingClock {
+    fn now(&self) -> Moment {
+        let passed = i64::try_from(self.0.elapsed().as_secs()).unwrap();
+        testing::at(testing::NOW + passed)
     }
 }
 
@@ -399,6 +417,7 @@ pub(in crate::proxy) fn gate(app: SocketAddr, routes: Option<Vec<RouteConfig>>) 
             response_timeout: UpstreamSettings::DEFAULT_RESPONSE_TIMEOUT,
             pool_idle_timeout: Duration::from_secs(600),
         },
+        tunnels: TunnelSettings::default(),
         trusted_proxies: Vec::new(),
         cache_max_bytes: 1024 * 1024,
         metrics,

@@ -13,7 +13,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Status
 use hyper::body::Incoming;
 use tokio::time::Instant;
 
-use self::pool::Connection;
+use self::pool::{Connection, Switched};
+use crate::proxy::head::websocket::Handshake;
 use crate::proxy::local::Local;
 use crate::proxy::outgoing::Outgoing;
 use crate::proxy::request_body::{BodyFault, BodyProgress, RequestBody};
@@ -28,6 +29,13 @@ pub(in crate::proxy) enum Failure {
     Timeout,
     /// The client's own doing, in the middle of its body.
     Client(BodyFault),
+}
+
+/// What the application answered.
+pub(in crate::proxy) enum Answer {
+    Ordinary(Response<Download>),
+    /// The upgrade that was asked for: a head for the client, and the application's end of the tunnel.
+    Switched(Response<()>, Switched),
 }
 
 /// Counts one request to the application, whatever becomes of it.
@@ -48,8 +56,8 @@ impl Drop for Ticket {
 /// closes, and the application sees a message that is not complete.
 pub(in crate::proxy) async fn forward(
     local: &Rc<Local>,
-    outgoing: Outgoing,
-) -> Result<Response<Download>, Failure> {
+    mut outgoing: Outgoing,
+) -> Result<Answer, Failure> {
     let mut ticket = Ticket {
         local: Rc::clone(local),
         started: Instant::now(),
@@ -57,16 +65,30 @@ pub(in crate::proxy) async fn forward(
         outcome: UpstreamOutcome::ClientGone,
     };
     let method = outgoing.head.method.clone();
-    let answered = match send(local, outgoing).await {
-        Ok((response, connection)) => readable(response, &method).map(|r| (r, connection)),
-        Err(failure) => Err(failure),
+    let handshake = outgoing.handshake.take();
+    let answered = match (send(local, outgoing, handshake.is_some()).await, &handshake) {
+        (Ok((response, connection)), Some(handshake)) if switches(&response) => {
+            return match switch(response, connection, handshake).await {
+                Ok((head, application)) => {
+                    // The tunnel's time is not the time that an answer takes.
+                    ticket.outcome = UpstreamOutcome::Answered;
+                    Ok(Answer::Switched(head, application))
+                }
+                Err(failure) => {
+                    ticket.outcome = UpstreamOutcome::Reset;
+                    Err(failure)
+                }
+            };
+        }
+        (Ok((response, connection)), _) => readable(response, &method).map(|r| (r, connection)),
+        (Err(failure), _) => Err(failure),
     };
     match answered {
         Ok((response, connection)) => {
             let (head, body) = response.into_parts();
             let streams = is_stream(&head.headers);
             let body = Download::new(body, Rc::clone(local), connection, ticket, streams);
-            Ok(Response::from_parts(head, body))
+            Ok(Answer::Ordinary(Response::from_parts(head, body)))
         }
         Err(failure) => {
             ticket.outcome = match failure {
@@ -85,11 +107,12 @@ pub(in crate::proxy) async fn forward(
 async fn send(
     local: &Rc<Local>,
     outgoing: Outgoing,
+    upgrades: bool,
 ) -> Result<(Response<Incoming>, Connection), Failure> {
     let settings = &local.gate.upstream;
-    let Outgoing { head, body } = outgoing;
+    let Outgoing { head, body, .. } = outgoing;
     let mut request = Request::from_parts(head, body);
-    if let Some(connection) = local.pool.take() {
+    if !upgrades && let Some(connection) = local.pool.take() {
         let spare = spare_of(&request);
         match exchange(connection, request, settings.response_timeout).await {
             Ok(answer) => return Ok(answer),
@@ -104,6 +127,9 @@ async fn send(
     let connection = pool::open(&settings.authority, settings.connect_timeout)
         .await
         .map_err(Failure::Unreachable)?;
+    if upgrades {
+        connection.begin_upgrade();
+    }
     match exchange(connection, request, settings.response_timeout).await {
         Ok(answer) => Ok(answer),
         Err(Broken::NotSent(_)) => Err(Failure::Reset(
@@ -191,12 +217,35 @@ fn patience(
     Some(since + response_timeout).filter(|until| *until > now)
 }
 
+fn switches<B>(response: &Response<B>) -> bool {
+    response.status() == StatusCode::SWITCHING_PROTOCOLS
+}
+
+/// The head of the answer that opens the tunnel, with a `Connection` and `Upgrade` of our own, and the application's end of it.
+async fn switch(
+    response: Response<Incoming>,
+    connection: Connection,
+    handshake: &Handshake,
+) -> Result<(Response<()>, Switched), Failure> {
+    let mut response = response.map(drop);
+    handshake
+        .granted(response.status(), response.headers())
+        .map_err(|why| Failure::Reset(why.to_owned()))?;
+    strip_hop_by_hop(response.headers_mut());
+    response.headers_mut().remove(CONTENT_LENGTH);
+    Handshake::write(response.headers_mut());
+    *response.version_mut() = Version::HTTP_11;
+    let gone = || Failure::Reset("the application closed the connection behind its 101".to_owned());
+    let switched = connection.switched().await.ok_or_else(gone)?;
+    Ok((response, switched))
+}
+
 /// An answer with one reading only (threat S14), with hop-by-hop headers removed and ready to be framed anew.
 fn readable(
     mut response: Response<Incoming>,
     method: &Method,
 ) -> Result<Response<Incoming>, Failure> {
-    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+    if switches(&response) {
         return Err(Failure::Reset(
             "the application switched protocols without being asked".to_owned(),
         ));

@@ -8,12 +8,13 @@ use std::rc::{Rc, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::uri::Authority;
 use hyper::client::conn::http1::{Builder, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::task::AbortHandle;
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::proxy::request_body::RequestBody;
@@ -29,12 +30,33 @@ pub(in crate::proxy) struct Connection {
     pub(in crate::proxy) sender: SendRequest<RequestBody>,
     /// Whether a byte has come since it was last cleared.
     pub(in crate::proxy) received: Rc<Cell<bool>>,
-    _driver: Driver,
+    /// It carries an upgrade, and never another request.
+    upgrading: Rc<Cell<bool>>,
+    driver: Driver,
+}
+
+impl Connection {
+    /// The next request on this connection asks for an upgrade.
+    pub(in crate::proxy) fn begin_upgrade(&self) {
+        self.upgrading.set(true);
+    }
+
+    /// After a 101: what was a connection. None when it has failed meanwhile.
+    pub(in crate::proxy) async fn switched(mut self) -> Option<Switched> {
+        (&mut self.driver.0).await.ok().flatten()
+    }
+}
+
+/// A connection to the application that speaks HTTP no more.
+pub(in crate::proxy) struct Switched {
+    pub(in crate::proxy) io: Watched,
+    /// What came right behind the 101.
+    pub(in crate::proxy) first: Bytes,
 }
 
 /// The task that moves the connection's bytes. It ends with whoever holds the connection: left alone it would go on pushing the rest of a body
 /// at an application that has answered and reads no more.
-struct Driver(AbortHandle);
+struct Driver(JoinHandle<Option<Switched>>);
 
 impl Drop for Driver {
     fn drop(&mut self) {
@@ -76,9 +98,12 @@ impl Pool {
         None
     }
 
-    /// Keeps a connection whose response has ended. One that is still sending a request body, or is closed, is not kept.
+    /// Keeps a connection whose response has ended. One that is still sending a request body, is closed, or carried an upgrade is not kept.
     pub(in crate::proxy) fn put(&self, connection: Connection) {
-        if !connection.sender.is_ready() || self.0.idle_timeout.is_zero() {
+        if !connection.sender.is_ready()
+            || connection.upgrading.get()
+            || self.0.idle_timeout.is_zero()
+        {
             return;
         }
         let mut idle = self.0.idle.borrow_mut();
@@ -106,7 +131,7 @@ pub(in crate::proxy) async fn open(
         stream,
         received: Rc::clone(&received),
     };
-    let (sender, driver) = Builder::new()
+    let (sender, mut driver) = Builder::new()
         // Legacy applications look for `X-Auth-Subject` as it is written in their documentation.
         .title_case_headers(true)
         .max_header_size(MAX_RESPONSE_HEAD)
@@ -114,14 +139,25 @@ pub(in crate::proxy) async fn open(
         .handshake(TokioIo::new(io))
         .await
         .map_err(|error| error.to_string())?;
+    let upgrading = Rc::new(Cell::new(false));
+    let keeps = Rc::clone(&upgrading);
     let driver = tokio::task::spawn_local(async move {
         // Its failure is seen by whoever waits for the response.
-        let _ = driver.await;
+        let ended = (&mut driver).await;
+        // hyper hands the socket over by itself only to other threads, which there are none of here.
+        (ended.is_ok() && keeps.get()).then(|| {
+            let parts = driver.into_parts();
+            Switched {
+                io: parts.io.into_inner(),
+                first: parts.read_buf,
+            }
+        })
     });
     Ok(Connection {
         sender,
         received,
-        _driver: Driver(driver.abort_handle()),
+        upgrading,
+        driver: Driver(driver),
     })
 }
 
@@ -149,7 +185,7 @@ async fn sweep(pool: Weak<Inner>, idle_timeout: Duration) {
 }
 
 /// The socket, telling whether the application has sent anything: what decides about a second try.
-struct Watched {
+pub(in crate::proxy) struct Watched {
     stream: TcpStream,
     received: Rc<Cell<bool>>,
 }

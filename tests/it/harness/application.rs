@@ -57,6 +57,11 @@ impl Recorded {
 
 impl Application {
     pub fn start() -> Self {
+        Self::answering(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok\n")
+    }
+
+    /// The same bytes to every request.
+    pub fn answering(answer: &'static [u8]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let requests = Arc::new(Mutex::new(Vec::new()));
@@ -64,7 +69,7 @@ impl Application {
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let recording = Arc::clone(&recording);
-                std::thread::spawn(move || serve(stream, &recording));
+                std::thread::spawn(move || serve(stream, answer, &recording));
             }
         });
         Self { port, requests }
@@ -82,13 +87,10 @@ impl Application {
     }
 }
 
-fn serve(mut stream: TcpStream, requests: &Mutex<Vec<Recorded>>) {
+fn serve(mut stream: TcpStream, answer: &[u8], requests: &Mutex<Vec<Recorded>>) {
     while let Some(request) = read_request(&mut stream) {
         requests.lock().unwrap().push(request);
-        if stream
-            .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok\n")
-            .is_err()
-        {
+        if stream.write_all(answer).is_err() {
             return;
         }
     }

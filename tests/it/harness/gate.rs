@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::path::PathBuf;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{Application, Issuer, eventually, free_port, listens, request};
@@ -62,30 +62,11 @@ impl Gate {
 
     /// Waits for nothing.
     pub fn spawn(environment: &[(&str, &str)], configuration: &str) -> Self {
-        let (port, admin) = (free_port(), free_port());
-        let file = scratch("yaml");
-        let log = scratch("log");
-        std::fs::write(
-            &file,
-            format!("listen: 127.0.0.1:{port}\nadmin: 127.0.0.1:{admin}\n{configuration}"),
-        )
-        .unwrap();
-        let out = File::create(&log).unwrap();
-        let process = Command::new(env!("CARGO_BIN_EXE_claimgate"))
-            .args(["run", "--config", file.to_str().unwrap()])
-            .envs(environment.iter().copied())
-            .stdin(Stdio::null())
-            .stdout(out.try_clone().unwrap())
-            .stderr(out)
-            .spawn()
-            .unwrap();
-        Self {
-            port,
-            admin,
-            file,
-            log,
-            process,
-        }
+        let launch = Launch {
+            environment,
+            ..Launch::default()
+        };
+        launch.spawn(configuration)
     }
 
     /// Status and body of an admin page.
@@ -107,6 +88,29 @@ impl Gate {
             .sum()
     }
 
+    /// A signal by its name, as kill(1) takes it.
+    pub fn signal(&self, name: &str) {
+        let pid = self.pid().to_string();
+        let sent = Command::new("kill").args(["-s", name, &pid]).status();
+        assert!(sent.unwrap().success());
+    }
+
+    /// Waits for the end of the process: its exit code, none after a signal that killed it.
+    pub fn exit_code(&mut self) -> Option<i32> {
+        eventually("the end", || self.process.try_wait().unwrap()).code()
+    }
+
+    /// How many files and sockets the process has open (Linux).
+    pub fn descriptors(&self) -> usize {
+        let folder = format!("/proc/{}/fd", self.pid());
+        std::fs::read_dir(folder).unwrap().count()
+    }
+
+    /// Its standard output, when that is a pipe.
+    pub fn output(&mut self) -> ChildStdout {
+        self.process.stdout.take().unwrap()
+    }
+
     pub fn pid(&self) -> u32 {
         self.process.id()
     }
@@ -118,6 +122,64 @@ impl Gate {
     /// What was logged so far.
     pub fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap()
+    }
+}
+
+/// How a gate is started, where that is not the usual way.
+#[derive(Default)]
+pub struct Launch<'l> {
+    pub environment: &'l [(&'l str, &'l str)],
+    /// A command that runs the gate in its own place: `prlimit --nofile=256`.
+    pub through: &'l [&'l str],
+    /// Standard output is a pipe that nobody reads, until [`Gate::output`] is.
+    pub piped: bool,
+    /// The two ports of a gate that was there before.
+    pub ports: Option<(u16, u16)>,
+}
+
+impl Launch<'_> {
+    /// Starts with this configuration and waits until it is ready.
+    pub fn start(&self, configuration: &str) -> Gate {
+        let gate = self.spawn(configuration).that_listens();
+        eventually("readiness", || {
+            (gate.admin("/readyz").0 == 200).then_some(())
+        });
+        gate
+    }
+
+    fn spawn(&self, configuration: &str) -> Gate {
+        let (port, admin) = self.ports.unwrap_or_else(|| (free_port(), free_port()));
+        let file = scratch("yaml");
+        let log = scratch("log");
+        std::fs::write(
+            &file,
+            format!("listen: 127.0.0.1:{port}\nadmin: 127.0.0.1:{admin}\n{configuration}"),
+        )
+        .unwrap();
+        let out = File::create(&log).unwrap();
+        let binary = env!("CARGO_BIN_EXE_claimgate");
+        let words: Vec<&str> = self.through.iter().copied().chain([binary]).collect();
+        let stdout = if self.piped {
+            Stdio::piped()
+        } else {
+            out.try_clone().unwrap().into()
+        };
+        let process = Command::new(words[0])
+            .args(&words[1..])
+            .args(["run", "--config", file.to_str().unwrap()])
+            .envs(self.environment.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(stdout)
+            .stderr(out)
+            .spawn()
+            .unwrap();
+        Gate {
+            port,
+            admin,
+            file,
+            log,
+            process,
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Peers of the gate, by name: an issuer with switchable faults, an application that records, a client that writes raw bytes.
 
 mod application;
+mod chaos;
 mod client;
 mod gate;
 mod issuer;
@@ -9,8 +10,9 @@ mod key_server;
 mod recipient;
 
 pub use application::Application;
+pub use chaos::{Chaos, Trouble};
 pub use client::{Answer, request, send};
-pub use gate::{Gate, claimgate, configuration, resident_kib, scratch};
+pub use gate::{Gate, Launch, claimgate, configuration, resident_kib, scratch};
 pub use issuer::{Fault, Issuer};
 pub use key::{Key, claims, encode};
 pub use key_server::KeyServer;

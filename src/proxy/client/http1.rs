@@ -1,0 +1,104 @@
+//! An HTTP/1.1 connection: hyper under limits.
+
+use std::cell::Cell;
+use std::convert::Infallible;
+use std::net::IpAddr;
+use std::rc::Rc;
+
+use bytes::Bytes;
+use hyper::server::conn::http1::Builder;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::sync::watch;
+
+use crate::proxy::account;
+use crate::proxy::client::link::Link;
+use crate::proxy::client::listen::Phase;
+use crate::proxy::client::preface::Rewound;
+use crate::proxy::client::timed_io::{ConnectionState, TimedIo};
+use crate::proxy::head::forwarded::Peer;
+use crate::proxy::local::Worker;
+use crate::proxy::service::{self, Client};
+
+/// For the log.
+pub(in crate::proxy) const HEAD_TOO_SLOW: &str = "the head of the request did not come in time";
+
+/// Serves until the connection ends, or is told to. `first` are the bytes that were read of it already.
+pub(in crate::proxy) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
+    io: TimedIo<S>,
+    state: Rc<ConnectionState>,
+    first: Bytes,
+    peer: Peer,
+    worker: Rc<Worker>,
+    mut phase: watch::Receiver<Phase>,
+) {
+    let address = peer.address;
+    let max_head = worker.current().gate.token.max_head();
+    let client = Rc::new(Client {
+        worker: Rc::clone(&worker),
+        peer,
+        connection: Link::Http1(Rc::clone(&state)),
+        tunnel: Cell::default(),
+    });
+    let served = Rc::clone(&client);
+    let service = service_fn(move |request| {
+        let client = Rc::clone(&served);
+        async move { Ok::<_, Infallible>(service::answer(&client, request).await) }
+    });
+    let mut connection = Builder::new()
+        // The timers are in `TimedIo`. At most 100 headers is hyper's own limit (431).
+        .header_read_timeout(None)
+        .max_header_size(max_head)
+        .max_buf_size(max_head)
+        .serve_connection(TokioIo::new(Rewound::new(first, io)), service);
+    let ended = loop {
+        tokio::select! {
+            biased;
+            changed = phase.changed() => {
+                let phase = changed.map_or(Phase::Aborting, |()| *phase.borrow_and_update());
+                match phase {
+                    Phase::Running => {}
+                    // Not hyper's graceful shutdown: it closes at once where no request is being handled, whatever is under way.
+                    Phase::Draining => state.drain(),
+                    Phase::Aborting => return,
+                }
+            }
+            ended = &mut connection => break ended,
+        }
+    };
+    match ended {
+        // After a request that offered an upgrade hyper leaves the socket to others.
+        Ok(()) => {
+            let parts = connection.into_parts();
+            let mut io = parts.io.into_inner().into_inner();
+            match client.tunnel.take() {
+                // The timers of `TimedIo` are those of HTTP.
+                Some(tunnel) => tokio::select! {
+                    () = tunnel.run(io.into_stream(), parts.read_buf) => {}
+                    () = aborted(&mut phase) => {}
+                },
+                None => {
+                    let _ = io.shutdown().await;
+                }
+            }
+        }
+        Err(error) => tell(&worker, address, &state, &error),
+    }
+}
+
+/// A tunnel may take all the time of a drain.
+async fn aborted(phase: &mut watch::Receiver<Phase>) {
+    // An error: whoever runs the workers is gone.
+    let _ = phase.wait_for(|phase| *phase == Phase::Aborting).await;
+}
+
+/// Counts what hyper answered, or dropped, before the service saw a request.
+fn tell(worker: &Worker, peer: IpAddr, state: &ConnectionState, error: &hyper::Error) {
+    if error.is_parse() {
+        let status = if error.is_parse_too_large() { 431 } else { 400 };
+        account::unreadable_request(&worker.current(), peer, Some(status), &error.to_string());
+    } else if state.head_timed_out() {
+        account::unreadable_request(&worker.current(), peer, None, HEAD_TOO_SLOW);
+    }
+}
