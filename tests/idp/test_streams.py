@@ -1,19 +1,15 @@
 """Bodies that never fit into memory, and answers that come piece by piece."""
 
-import contextlib
 import http.client
-import threading
-import time
 
 import pytest
 
 from conftest import configuration
 from peers import Gate
 from streams import PIECE, Streams
+from watching import flat_memory
 
 TWO_GIB = 2 << 30
-# What the gate's memory may grow by while they pass.
-GROWTH_KIB = 2048
 
 
 @pytest.fixture
@@ -30,35 +26,6 @@ def gate(tmp_path, idp, streams):
     peer = Gate(tmp_path, configuration(idp.issuer, streams))
     yield peer
     peer.stop()
-
-
-def resident_kib(pid):
-    """VmRSS (proc_pid_status(5))."""
-    with open(f"/proc/{pid}/status") as status:
-        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS:"))
-
-
-@contextlib.contextmanager
-def flat_memory(gate, what):
-    """Watches the gate's memory; more growth than allowed fails."""
-    before = resident_kib(gate.process.pid)
-    most, over = [before], threading.Event()
-
-    def watch():
-        while not over.wait(0.02):
-            most.append(resident_kib(gate.process.pid))
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    began = time.monotonic()
-    try:
-        yield
-    finally:
-        over.set()
-        watcher.join()
-    grown = max(most) - before
-    print(f"\n{what}: {time.monotonic() - began:.1f} s, memory {before} KiB, grew by {grown} KiB at most")
-    assert grown < GROWTH_KIB
 
 
 def connected(gate, idp):
