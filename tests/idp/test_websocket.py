@@ -1,6 +1,7 @@
 """WebSocket through the gate, with the `websockets` library on both sides."""
 
 import base64
+import contextlib
 import threading
 
 import pytest
@@ -27,9 +28,12 @@ class Echo:
 
     def __init__(self):
         self.handshakes = []
-        self.server = serve(self.echo, "127.0.0.1", 0, subprotocols=["chat"], max_size=None, compression=None)
+        self.server = serve(self.echo, "127.0.0.1", 0, select_subprotocol=self.choose, max_size=None, compression=None)
         self.port = self.server.socket.getsockname()[1]
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def choose(self, _socket, offered):
+        return "chat" if "chat" in offered else None
 
     def echo(self, socket):
         self.handshakes.append(socket.request)
@@ -123,11 +127,10 @@ def test_an_echo_of_100_mb_takes_no_memory(gate, idp):
 
 def test_two_hundred_tunnels_at_a_time_are_counted_and_leave_nothing(gate, idp):
     options = bearer(idp.access_token())
-    sockets = [opened(gate, **options) for _ in range(200)]
-    assert "claimgate_tunnels 200" in gate.ask_admin("/metrics")[1]
-    for number, socket in enumerate(sockets):
-        socket.send(str(number))
-    assert [socket.recv() for socket in sockets] == [str(number) for number in range(200)]
-    for socket in sockets:
-        socket.close()
+    with contextlib.ExitStack() as all_open:
+        sockets = [all_open.enter_context(opened(gate, **options)) for _ in range(200)]
+        assert "claimgate_tunnels 200" in gate.ask_admin("/metrics")[1]
+        for number, socket in enumerate(sockets):
+            socket.send(str(number))
+        assert [socket.recv() for socket in sockets] == [str(number) for number in range(200)]
     wait_for(lambda: "claimgate_tunnels 0" in gate.ask_admin("/metrics")[1], what="no tunnel left")
