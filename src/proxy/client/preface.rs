@@ -195,4 +195,21 @@ mod tests {
             assert_eq!(all, other);
         }
     }
+
+    #[test]
+    fn what_came_to_the_wrong_port_is_named() {
+        for (first, named) in [
+            (&b"\x16\x03\x01\x02\x00"[..], Some("`listen.tls`")),
+            (b"PROXY TCP4 1.2.3.4", Some("`listen.proxy_protocol`")),
+            (b"\r\n\r\n\0\r\nQUIT\n\x21", Some("`listen.proxy_protocol`")),
+            (b"PROXY", None),
+            (b"GET / HTTP/1.1", None),
+            (b"", None),
+        ] {
+            match (foreign(first), named) {
+                (Some(said), Some(key)) => assert!(said.contains(key), "{said}"),
+                (said, named) => assert_eq!(said, named),
+            }
+        }
+    }
 }
