@@ -188,7 +188,11 @@ impl Channels {
         let connected = connect(settings, false).await?;
         self.chose_http1.set(!connected.http2);
         if connected.http2 {
-            let connection = Multiplexed::open(connected.wire, self.shared_idle).await?;
+            let limit = settings.connect_timeout;
+            let opening = Multiplexed::open(connected.wire, self.shared_idle);
+            let connection = tokio::time::timeout(limit, opening)
+                .await
+                .map_err(|_| format!("the application said nothing of HTTP/2 in {limit:?}"))??;
             self.shared.borrow_mut().push(Rc::clone(&connection));
             return Ok(Opened::Shared(connection));
         }
