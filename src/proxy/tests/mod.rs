@@ -24,5 +24,4 @@ mod upstream;
 mod upstream_http2;
 mod upstream_tls;
 mod upstream_unix;
-mod vectors;
 mod websocket;
