@@ -34,6 +34,9 @@ pub struct ConnectionLimit(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     places: Arc<Semaphore>,
+    /// Connections to the application that carry one request at a time: as many as clients. The streams of HTTP/2 clients could want a
+    /// hundred times more than there are file descriptors.
+    to_application: Arc<Semaphore>,
     epoch: Instant,
     /// Locked when a worker begins and when a connection needs room, never by a request.
     lines: Mutex<Vec<Arc<Line>>>,
@@ -54,6 +57,7 @@ impl ConnectionLimit {
         let connections = connections.clamp(1, Semaphore::MAX_PERMITS);
         Self(Arc::new(Shared {
             places: Arc::new(Semaphore::new(connections)),
+            to_application: Arc::new(Semaphore::new(connections)),
             epoch: Instant::now(),
             lines: Mutex::default(),
         }))
@@ -75,6 +79,11 @@ impl ConnectionLimit {
             );
         }
         Self::new(connections)
+    }
+
+    /// The places of connections to the application.
+    pub(in crate::proxy) fn to_application(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.0.to_application)
     }
 
     /// One worker's part.
