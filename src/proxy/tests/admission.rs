@@ -266,7 +266,7 @@ fn d08_the_streams_of_one_client_do_not_take_every_file_descriptor() {
         let _released = released.lock().unwrap().recv();
         stream.write_all(OK).is_ok()
     });
-    let gate = Running::limited(gate(app.address, None), ConnectionLimit::new(CAP));
+    let gate = Running::limited(gate(app.address, None), ConnectionLimit::with(CAP, CAP));
     let mut client = raw_http2::Http2::to(&gate);
     let token = raw_http2::bearer();
     let streams = 3 * u32::try_from(CAP).unwrap();

@@ -150,7 +150,7 @@ impl Channels {
         let free = Arc::clone(&self.places).acquire_owned();
         match timeout(settings.connect_timeout, free).await {
             Ok(Ok(place)) => Ok(place),
-            Ok(Err(_)) | Err(_) => Err("as many connections to the application as `listen.max_connections` allows carry requests already".to_owned()),
+            Ok(Err(_)) | Err(_) => Err("as many connections to the application as the limit of open files allows carry requests already; hint: raise it (`ulimit -n`, `LimitNOFILE`), or let the application speak HTTP/2".to_owned()),
         }
     }
 
