@@ -188,7 +188,9 @@ impl Channels {
         let connected = connect(settings, false).await?;
         self.chose_http1.set(!connected.http2);
         if connected.http2 {
-            let connection = Multiplexed::open(connected.wire, self.shared_idle).await?;
+            let connection =
+                Multiplexed::open(connected.wire, self.shared_idle, settings.response_timeout)
+                    .await?;
             self.shared.borrow_mut().push(Rc::clone(&connection));
             return Ok(Opened::Shared(connection));
         }
