@@ -77,6 +77,13 @@ impl Link {
         }
     }
 
+    /// The answer breaks off. HTTP/1.0 has no chunks: its client would take the connection's end for that of the answer.
+    pub(in crate::proxy) fn answer_broke_off(&self, protocol: Option<&'static str>) {
+        if let (Self::Http1(connection), Some("1.0")) = (self, protocol) {
+            connection.cut_answer();
+        }
+    }
+
     /// hyper asks for the next piece of the answer.
     pub(in crate::proxy) fn piece_wanted(&self) {
         if let Self::Http2(stream) = self {

@@ -57,6 +57,8 @@ pub(in crate::proxy) struct ConnectionState {
     body_open: Cell<bool>,
     /// The connection closes although the client may still be sending.
     lingers: Cell<bool>,
+    /// An answer broke off whose end only the connection's end tells.
+    cut: Cell<bool>,
     /// The next answer is the last.
     draining: Cell<bool>,
     /// Which request of the connection is being handled: a body can outlive its answer.
@@ -84,6 +86,7 @@ impl ConnectionState {
             response_open: Cell::new(false),
             body_open: Cell::new(false),
             lingers: Cell::new(false),
+            cut: Cell::new(false),
             draining: Cell::new(false),
             request: Cell::new(0),
         })
@@ -201,6 +204,15 @@ impl ConnectionState {
     }
 
     /// The gate closes this connection after the answer, whatever the client has still to say.
+    /// The answer breaks off, and its client has no other sign of it than how the connection ends.
+    pub(in crate::proxy) fn cut_answer(&self) {
+        self.cut.set(true);
+    }
+
+    pub(in crate::proxy) fn answer_was_cut(&self) -> bool {
+        self.cut.get()
+    }
+
     pub(in crate::proxy) fn close_after_answer(&self) {
         self.lingers.set(true);
     }

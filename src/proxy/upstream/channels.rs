@@ -213,7 +213,8 @@ impl Channels {
         self.chose_http1.set(!connected.http2);
         if connected.http2 {
             let limit = settings.connect_timeout;
-            let opening = Multiplexed::open(connected.wire, self.shared_idle);
+            let opening =
+                Multiplexed::open(connected.wire, self.shared_idle, settings.response_timeout);
             let connection = tokio::time::timeout(limit, opening)
                 .await
                 .map_err(|_| format!("the application said nothing of HTTP/2 in {limit:?}"))??;
