@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::sync::Notify;
+use tokio::task::AbortHandle;
 
 use super::start::view;
 use super::{assemble, key_snapshots};
@@ -37,6 +38,8 @@ macro_rules! log_problem {
 }
 /// How long the keys of issuers that are new may take to arrive before the new configuration is refused: two tries under the limits of a fetch.
 const KEYS_WITHIN: Duration = Duration::from_secs(12);
+/// How long reading the files may take: a mount may hang, and a pipe waits for whoever writes into it. Local files take milliseconds.
+const FILES_WITHIN: Duration = Duration::from_secs(10);
 /// Between two looks whether they have.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
@@ -44,6 +47,9 @@ const LOOK_AGAIN: Duration = Duration::from_millis(50);
 pub(super) struct Reloader {
     file: PathBuf,
     keys_within: Duration,
+    files_within: Duration,
+    /// The reading that was begun last. It cannot be ended from outside.
+    reading: Option<AbortHandle>,
     fixed: Fixed,
     shutdown: Shutdown,
     /// Notified to have the certificate's files read again.
@@ -97,6 +103,8 @@ impl Reloader {
         Self {
             file,
             keys_within: KEYS_WITHIN,
+            files_within: FILES_WITHIN,
+            reading: None,
             fixed: Fixed::of(config),
             shutdown: config.shutdown,
             reread: Arc::default(),
@@ -160,16 +168,39 @@ impl Reloader {
         tokio::time::timeout(self.keys_within, ready).await.is_ok()
     }
 
-    async fn replacement(&self, old: &Gate) -> Result<(Gate, Shutdown), Reloaded> {
-        let config = match config::load(&self.file, &LoadOptions::default()) {
-            Ok(config) => config,
-            Err(problems) => {
+    /// Reads the files, off this thread, which has keys to fetch and probes to answer.
+    async fn load(&mut self) -> Result<Config, Reloaded> {
+        if self
+            .reading
+            .as_ref()
+            .is_some_and(|last| !last.is_finished())
+        {
+            tracing::error!("the files are still being read for the reload before");
+            return Err(Reloaded::Refused);
+        }
+        let file = self.file.clone();
+        let reading =
+            tokio::task::spawn_blocking(move || config::load(&file, &LoadOptions::default()));
+        self.reading = Some(reading.abort_handle());
+        match tokio::time::timeout(self.files_within, reading).await {
+            Ok(Ok(Ok(config))) => Ok(config),
+            Ok(Ok(Err(problems))) => {
                 for problem in &problems {
                     log_problem!(error, problem);
                 }
-                return Err(Reloaded::Refused);
+                Err(Reloaded::Refused)
             }
-        };
+            Ok(Err(_)) | Err(_) => {
+                tracing::error!(
+                    "the configuration file, or one that it names, was not read in time; hint: is one of them a pipe, or on a mount that hangs?"
+                );
+                Err(Reloaded::Refused)
+            }
+        }
+    }
+
+    async fn replacement(&mut self, old: &Gate) -> Result<(Gate, Shutdown), Reloaded> {
+        let config = self.load().await?;
         warn_of(&config.warnings);
         let changed = self.fixed.changed(&Fixed::of(&config));
         if !changed.is_empty() {
@@ -323,6 +354,30 @@ mod tests {
         fs::remove_file(&running.file).unwrap();
         running.reloader.reload(&running.gate, &running.admin).await;
         assert!(Arc::ptr_eq(&before, &running.gate.load_full()));
+    }
+
+    #[tokio::test]
+    async fn a_pipe_in_the_place_of_the_file_holds_up_nothing_else() {
+        let mut running = Running::start("pipe");
+        running.reloader.files_within = Duration::from_millis(200);
+        let before = running.gate.load_full();
+        fs::remove_file(&running.file).unwrap();
+        let mut mkfifo = std::process::Command::new("mkfifo");
+        assert!(mkfifo.arg(&running.file).status().unwrap().success());
+        // The pipe is opened at last, so that a reading that waits for it ends.
+        let file = running.file.clone();
+        let rescue = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_secs(5));
+            drop(fs::OpenOptions::new().read(true).write(true).open(file));
+        });
+        let start = std::time::Instant::now();
+        for _ in 0..2 {
+            let reloaded = running.reloader.reload(&running.gate, &running.admin).await;
+            assert_eq!(reloaded, Reloaded::Refused);
+        }
+        assert!(start.elapsed() < Duration::from_secs(4), "it waited");
+        assert!(Arc::ptr_eq(&before, &running.gate.load_full()));
+        rescue.join().unwrap();
     }
 
     #[tokio::test]

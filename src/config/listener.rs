@@ -272,6 +272,10 @@ fn warn_of_end(not_after: UnixTime, place: &Place, problems: &mut Problems) {
 /// One of them cannot be read.
 pub fn read_tls_files(settings: &TlsSettings) -> Result<TlsFiles, String> {
     let read = |path: &Path| {
+        // To open a pipe would wait for its other end.
+        if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+            return Err(format!("`{}` is not a regular file", path.display()));
+        }
         secret::read_file(&path.display().to_string()).map_err(|mistake| mistake.message)
     };
     Ok(TlsFiles {

@@ -124,6 +124,7 @@ impl Body for Reply {
                         DownloadFault::Stalled => Reason::UpstreamTimeout,
                     };
                     if let Some(account) = &mut this.account {
+                        this.connection.answer_broke_off(account.protocol);
                         account.application_failed(reason, &fault.to_string());
                     }
                     return Poll::Ready(Some(Err(fault)));

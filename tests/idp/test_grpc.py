@@ -18,7 +18,7 @@ class Service(grpc.GenericRpcHandler):
 
     def __init__(self):
         self.metadata = []
-        self.cancelled = threading.Event()
+        self.hanging, self.cancelled = threading.Event(), threading.Event()
 
     def service(self, details):
         self.metadata.append(dict(details.invocation_metadata))
@@ -51,8 +51,8 @@ class Service(grpc.GenericRpcHandler):
         context.abort(grpc.StatusCode.FAILED_PRECONDITION, "not today: \u00fc%")
 
     def hangs(self, _request, context):
-        if not context.add_callback(self.cancelled.set):
-            self.cancelled.set()
+        context.add_callback(self.cancelled.set)
+        self.hanging.set()
         while context.is_active():
             time.sleep(0.01)
         return b""
@@ -168,8 +168,6 @@ def test_the_status_of_the_application_is_its_own(channel, idp):
 
 def test_a_cancelled_call_ends_at_the_application(channel, idp, application):
     call = channel.unary_unary("/test.Echo/Hangs").future(b"hello", metadata=authorization(idp), timeout=60)
-    deadline = time.monotonic() + 20
-    while not application.service.metadata and time.monotonic() < deadline:
-        time.sleep(0.01)
+    assert application.service.hanging.wait(20)
     call.cancel()
     assert application.service.cancelled.wait(20)

@@ -8,13 +8,14 @@ use tokio::sync::watch;
 use crate::proxy::account;
 use crate::proxy::client::listen::Phase;
 use crate::proxy::client::preface::{self, Spoken};
+use crate::proxy::client::socket::Abrupt;
 use crate::proxy::client::timed_io::TimedIo;
 use crate::proxy::client::transport::{Accepted, Transport};
 use crate::proxy::client::{http1, http2};
 use crate::proxy::local::Worker;
 
 /// Serves until the connection ends, or is told to.
-pub(in crate::proxy) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
+pub(in crate::proxy) async fn serve<S: AsyncRead + AsyncWrite + Abrupt + Unpin>(
     stream: S,
     accepted: Accepted,
     worker: Rc<Worker>,

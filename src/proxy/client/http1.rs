@@ -16,6 +16,7 @@ use crate::proxy::account;
 use crate::proxy::client::link::Link;
 use crate::proxy::client::listen::Phase;
 use crate::proxy::client::preface::{self, Rewound};
+use crate::proxy::client::socket::Abrupt;
 use crate::proxy::client::timed_io::{ConnectionState, TimedIo};
 use crate::proxy::head::forwarded::Peer;
 use crate::proxy::local::Worker;
@@ -25,7 +26,7 @@ use crate::proxy::service::{self, Client};
 pub(in crate::proxy) const HEAD_TOO_SLOW: &str = "the head of the request did not come in time";
 
 /// Serves until the connection ends, or is told to. `first` are the bytes that were read of it already.
-pub(in crate::proxy) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
+pub(in crate::proxy) async fn serve<S: AsyncRead + AsyncWrite + Abrupt + Unpin>(
     io: TimedIo<S>,
     state: Rc<ConnectionState>,
     first: Bytes,
@@ -87,7 +88,13 @@ pub(in crate::proxy) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
                 }
             }
         }
-        Err(error) => tell(&worker, address, &state, &error, foreign),
+        Err(error) => {
+            tell(&worker, address, &state, &error, foreign);
+            if state.answer_was_cut() {
+                let io = connection.into_parts().io.into_inner().into_inner();
+                io.into_stream().reset_when_dropped();
+            }
+        }
     }
 }
 

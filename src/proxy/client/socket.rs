@@ -3,9 +3,11 @@
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
+use tokio_rustls::server::TlsStream;
 
 #[derive(Debug)]
 pub(in crate::proxy) enum Socket {
@@ -25,6 +27,36 @@ impl Socket {
             Self::Unix(_) => Ok(None),
         }
     }
+}
+
+/// What can end so that its peer takes nothing that came for a whole.
+pub(in crate::proxy) trait Abrupt {
+    /// Dropping it now resets the connection.
+    fn reset_when_dropped(&self);
+}
+
+impl Abrupt for Socket {
+    fn reset_when_dropped(&self) {
+        match self {
+            Self::Tcp(stream) => {
+                let _ = socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO));
+            }
+            // It has one way to end only.
+            Self::Unix(_) => {}
+        }
+    }
+}
+
+/// Too many clients overlook that the `close_notify` is missing.
+impl Abrupt for Box<TlsStream<Socket>> {
+    fn reset_when_dropped(&self) {
+        self.get_ref().0.reset_when_dropped();
+    }
+}
+
+#[cfg(test)]
+impl Abrupt for tokio::io::DuplexStream {
+    fn reset_when_dropped(&self) {}
 }
 
 macro_rules! either {

@@ -57,11 +57,13 @@ pub(in crate::proxy) struct ConnectionState {
     body_open: Cell<bool>,
     /// The connection closes although the client may still be sending.
     lingers: Cell<bool>,
+    /// An answer broke off whose end only the connection's end tells.
+    cut: Cell<bool>,
     /// The next answer is the last.
     draining: Cell<bool>,
     /// Which request of the connection is being handled: a body can outlive its answer.
     request: Cell<u64>,
-    /// Not all of the answer is in the hands of the kernel.
+    /// Not all of an answer of the application's is in the hands of the kernel.
     unwritten: Cell<bool>,
     /// The seat counts a request.
     seat_is_kept: Cell<bool>,
@@ -84,6 +86,7 @@ impl ConnectionState {
             response_open: Cell::new(false),
             body_open: Cell::new(false),
             lingers: Cell::new(false),
+            cut: Cell::new(false),
             draining: Cell::new(false),
             request: Cell::new(0),
         })
@@ -95,7 +98,6 @@ impl ConnectionState {
 
     /// A head is complete. Returns the request's number on this connection.
     pub(in crate::proxy) fn request_started(&self, has_body: bool) -> u64 {
-        self.unwritten.set(true);
         if let Some(seat) = &self.seat
             && !self.seat_is_kept.replace(true)
         {
@@ -107,6 +109,18 @@ impl ConnectionState {
         self.response_open.set(true);
         self.body_open.set(has_body);
         self.request.get()
+    }
+
+    /// The application answers: until the kernel has all of it the connection keeps its place.
+    pub(in crate::proxy) fn application_answers(&self) {
+        self.unwritten.set(true);
+    }
+
+    /// The gate answers by itself. Who leaves that unread keeps no place with it: it takes no token to be refused.
+    pub(in crate::proxy) fn gate_answers(&self) {
+        if !self.unwritten.get() {
+            self.leave_seat();
+        }
     }
 
     pub(in crate::proxy) fn response_ended(&self) {
@@ -145,10 +159,13 @@ impl ConnectionState {
 
     /// Neither a request nor the rest of its answer is on the connection: under pressure it may be closed.
     fn may_give_way(&self) {
-        if !self.response_open.get()
-            && !self.body_open.get()
-            && !self.unwritten.get()
-            && let Some(seat) = &self.seat
+        if !self.response_open.get() && !self.body_open.get() && !self.unwritten.get() {
+            self.leave_seat();
+        }
+    }
+
+    fn leave_seat(&self) {
+        if let Some(seat) = &self.seat
             && self.seat_is_kept.replace(false)
         {
             seat.request_ended();
@@ -187,6 +204,15 @@ impl ConnectionState {
     }
 
     /// The gate closes this connection after the answer, whatever the client has still to say.
+    /// The answer breaks off, and its client has no other sign of it than how the connection ends.
+    pub(in crate::proxy) fn cut_answer(&self) {
+        self.cut.set(true);
+    }
+
+    pub(in crate::proxy) fn answer_was_cut(&self) -> bool {
+        self.cut.get()
+    }
+
     pub(in crate::proxy) fn close_after_answer(&self) {
         self.lingers.set(true);
     }

@@ -5,6 +5,7 @@ mod binding;
 pub(in crate::proxy) mod certificates;
 mod framing;
 mod grpc;
+mod hostile_app;
 mod hpack;
 mod http2;
 mod http2_app;

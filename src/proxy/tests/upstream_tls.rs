@@ -326,6 +326,76 @@ impl Drop for Files {
 }
 
 #[test]
+fn a_pipe_in_the_place_of_a_file_is_told_and_nobody_waits_for_it() {
+    let authority = Authority::new();
+    let files = Files::new();
+    let ca = files.0.join("ca.pem");
+    let mut mkfifo = std::process::Command::new("mkfifo");
+    assert!(mkfifo.arg(&ca).status().unwrap().success());
+    let Ok(material) = TlsMaterial::read(&authority.pems()) else {
+        panic!("not read")
+    };
+    let held = TlsFiles {
+        ca: Some(ca.clone()),
+        identity: None,
+    };
+    let name = ServerName::try_from("gate.example").unwrap();
+    let tls = UpstreamTls::new(name, held, material);
+    let rescue = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_secs(5));
+        drop(std::fs::OpenOptions::new().read(true).write(true).open(ca));
+    });
+    let start = std::time::Instant::now();
+    let reread = in_a_runtime(tls.reread());
+    assert!(matches!(reread, Reread::Failed(_)), "{reread:?}");
+    assert!(start.elapsed() < Duration::from_secs(4), "it waited");
+    rescue.join().unwrap();
+}
+
+/// An HTTP/1.1 answer that ends with its connection: TLS says when it does, otherwise anybody could have cut it.
+#[test]
+fn an_answer_that_ends_without_close_notify_is_not_whole() {
+    for says_so in [true, false] {
+        let authority = Authority::new();
+        let (chain, key) = authority.certify("app.example", false);
+        let chain = CertificateDer::pem_slice_iter(chain.as_bytes());
+        let chain = chain.collect::<Result<Vec<_>, _>>().unwrap();
+        let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let builder = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap();
+        let config = builder.with_no_client_auth().with_single_cert(chain, key);
+        let acceptor = TlsAcceptor::from(Arc::new(config.unwrap()));
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let mut gate = gate(listener.local_addr().unwrap(), None);
+        in_a_thread(async move {
+            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+            while let Ok((socket, _)) = listener.accept().await {
+                let mut stream = acceptor.accept(socket).await.unwrap();
+                let mut head = Vec::new();
+                while !head.ends_with(b"\r\n\r\n") {
+                    head.push(stream.read_u8().await.unwrap());
+                }
+                let answer = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nall of it";
+                stream.write_all(answer).await.unwrap();
+                stream.flush().await.unwrap();
+                if says_so {
+                    let _ = stream.shutdown().await;
+                } else {
+                    let _ = stream.get_mut().0.shutdown().await;
+                }
+            }
+        });
+        let tls = tls("app.example", &authority.pems());
+        gate.upstream.transport = Transport::Tls(Arc::new(tls));
+        let answer = Running::start(gate).send(get("/", &bearer()));
+        assert_eq!(answer.complete, says_so, "{answer:?}");
+    }
+}
+
+#[test]
 fn files_that_change_are_used_by_new_connections_and_bad_ones_change_nothing() {
     let (old, new) = (Authority::new(), Authority::new());
     let files = Files::new();

@@ -10,6 +10,7 @@ use hyper::body::Incoming;
 
 use super::multiplexed::Lease;
 use super::upload::Upload;
+use super::without_framing;
 
 /// Broken off; why is of no use to anybody who gets it.
 #[derive(Debug)]
@@ -25,18 +26,24 @@ impl AnswerBody {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
-        match self {
+        let frame = ready!(match self {
             Self::Http1(body) => Pin::new(body)
                 .poll_frame(cx)
                 .map(|frame| frame.map(|frame| frame.map_err(|_| BrokenOff))),
             Self::Http2(body) => body.poll_frame(cx),
-        }
+        });
+        Poll::Ready(frame.map(|frame| {
+            frame.map(|frame| match frame.into_trailers() {
+                Ok(trailers) => Frame::trailers(without_framing(trailers)),
+                Err(data) => data,
+            })
+        }))
     }
 
     pub(in crate::proxy) fn is_end_stream(&self) -> bool {
         match self {
             Self::Http1(body) => body.is_end_stream(),
-            Self::Http2(body) => body.stream.is_end_stream(),
+            Self::Http2(body) => body.is_end_stream(),
         }
     }
 
@@ -57,6 +64,8 @@ pub(in crate::proxy) struct Http2Answer {
     _upload: Option<Upload>,
     /// Only trailers may follow.
     data_ended: bool,
+    /// What else comes on the stream is nobody's: the answer is one that has no body.
+    bodiless: bool,
 }
 
 impl Http2Answer {
@@ -65,6 +74,7 @@ impl Http2Answer {
         length: Option<u64>,
         lease: Lease,
         upload: Option<Upload>,
+        bodiless: bool,
     ) -> Self {
         Self {
             stream,
@@ -72,13 +82,21 @@ impl Http2Answer {
             lease,
             _upload: upload,
             data_ended: false,
+            bodiless,
         }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.bodiless || self.stream.is_end_stream()
     }
 
     fn poll_frame(
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
+        if self.bodiless {
+            return Poll::Ready(None);
+        }
         if !self.data_ended {
             match ready!(self.stream.poll_data(cx)) {
                 Some(Ok(data)) => {
@@ -102,7 +120,7 @@ impl Http2Answer {
 
     fn size_hint(&self) -> SizeHint {
         match self.left {
-            _ if self.stream.is_end_stream() => SizeHint::with_exact(0),
+            _ if self.is_end_stream() => SizeHint::with_exact(0),
             Some(left) => SizeHint::with_exact(left),
             None => SizeHint::default(),
         }

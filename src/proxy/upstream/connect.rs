@@ -1,8 +1,10 @@
 //! A new connection to the application: names are looked up every time, so that a changed address is found.
 
 use std::io;
+use std::path::Path;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
@@ -13,6 +15,9 @@ use super::tls::{self, Offer};
 use crate::net::dial::dial;
 use crate::proxy::client::listen::KEEPALIVE;
 use crate::proxy::{Protocol, Transport, UpstreamSettings};
+
+/// Before a full queue is asked again: an application takes many connections in so long.
+const QUEUE_FULL_PAUSE: Duration = Duration::from_millis(5);
 
 /// What the bytes go through.
 pub(in crate::proxy) enum Wire {
@@ -52,7 +57,7 @@ pub(in crate::proxy) async fn connect(
                     path.display()
                 )
             };
-            let stream = timeout_at(deadline, UnixStream::connect(path))
+            let stream = timeout_at(deadline, queue_at(path))
                 .await
                 .map_err(|_| cannot(&"no answer in time"))?
                 .map_err(|error| cannot(&error))?;
@@ -78,6 +83,18 @@ pub(in crate::proxy) async fn connect(
                 http2: tls::speaks_http2(&stream),
                 wire: Wire::Tls(Box::new(stream)),
             })
+        }
+    }
+}
+
+/// TCP waits while the application's queue is full; a Unix socket that does not block says so at once, and is asked again.
+async fn queue_at(path: &Path) -> io::Result<UnixStream> {
+    loop {
+        match UnixStream::connect(path).await {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                tokio::time::sleep(QUEUE_FULL_PAUSE).await;
+            }
+            connected => return connected,
         }
     }
 }

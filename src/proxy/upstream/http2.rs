@@ -109,7 +109,7 @@ fn accept(
         && head.status != StatusCode::NO_CONTENT
         && head.status != StatusCode::NOT_MODIFIED;
     let length = length.filter(|_| has_body);
-    let body = Http2Answer::new(stream, length, lease, upload);
+    let body = Http2Answer::new(stream, length, lease, upload, !has_body);
     Ok(Response::from_parts(head, AnswerBody::Http2(body)))
 }
 

@@ -38,7 +38,8 @@ const PING_AFTER: Duration = Duration::from_secs(10);
 /// Between two pings without an answer's byte in between. gRPC servers close connections that ping more often than every 5 minutes
 /// (`too_many_pings`, gRFC A8).
 const PING_SPACING: Duration = Duration::from_secs(310);
-/// A machine that does not answer a ping for so long is gone.
+/// A machine that does not answer a ping for so long may be gone: it gets no new request. Those that it has wait on, at least for `response_timeout`,
+/// because an application of one thread answers no ping while it works on one of them.
 const PONG_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Requests share it through [`Lease`]s. Dropping the last reference closes it.
@@ -66,14 +67,18 @@ struct State {
     greeted: Notify,
     /// The task has ended.
     ended: Cell<bool>,
-    /// A ping was not answered.
+    /// A ping is not answered.
     silent: Cell<bool>,
 }
 
 impl Multiplexed {
     /// HTTP/2 on a wire on which nothing has been said. Waits for the application's SETTINGS: requests sent before would be as many as we like,
-    /// and refused if it allows fewer.
-    pub(super) async fn open(wire: Wire, idle_timeout: Duration) -> Result<Rc<Self>, String> {
+    /// and refused if it allows fewer. `response_timeout`: how long requests wait for an application that answers no ping.
+    pub(super) async fn open(
+        wire: Wire,
+        idle_timeout: Duration,
+        response_timeout: Duration,
+    ) -> Result<Rc<Self>, String> {
         let (io, received) = Watched::new(wire);
         let (sender, mut connection) = Builder::new()
             .enable_push(false)
@@ -106,6 +111,7 @@ impl Multiplexed {
             last_ping: None,
             timer: Timer::default(),
             idle_timeout,
+            give_up: response_timeout.max(PONG_TIMEOUT),
         };
         let (told, greeted) = (Rc::clone(&state), sender.clone());
         let driver = tokio::task::spawn_local(async move {
@@ -144,6 +150,7 @@ impl Multiplexed {
     pub(super) fn is_usable(&self) -> bool {
         let state = &self.state;
         !state.ended.get()
+            && !state.silent.get()
             && self.born.elapsed() < MAX_AGE
             && (state.active.get() > 0 || Instant::now() < state.idle_until(self.idle_timeout))
             // After a GOAWAY, and after the end, this is an error.
@@ -241,6 +248,8 @@ struct Pulse {
     last_ping: Option<Instant>,
     timer: Timer,
     idle_timeout: Duration,
+    /// From an unanswered ping to the end.
+    give_up: Duration,
 }
 
 impl Pulse {
@@ -256,6 +265,7 @@ impl Pulse {
             {
                 self.asked = None;
                 self.pings = Some(pings);
+                state.silent.set(false);
                 if pong.is_err() {
                     return Poll::Ready(());
                 }
@@ -264,8 +274,10 @@ impl Pulse {
             state.armed.set(deadline);
             ready!(self.timer.poll(cx, deadline));
             if self.asked.is_some() {
-                state.silent.set(true);
-                return Poll::Ready(());
+                if state.silent.replace(true) {
+                    return Poll::Ready(());
+                }
+                continue;
             }
             let Some(mut pings) = self.pings.take().filter(|_| state.active.get() > 0) else {
                 return Poll::Ready(());
@@ -284,7 +296,10 @@ impl Pulse {
     /// When something must be done if nothing happens until then.
     fn deadline(&self, state: &State) -> Instant {
         if let Some((asked, _)) = &self.asked {
-            return *asked + PONG_TIMEOUT;
+            return match state.silent.get() {
+                false => *asked + PONG_TIMEOUT,
+                true => *asked + self.give_up,
+            };
         }
         let since = state.since.get();
         if state.active.get() == 0 {
@@ -308,6 +323,8 @@ mod tests {
     use super::*;
 
     /// A connection, and the application's end of it.
+    const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
+
     async fn pair() -> (Rc<Multiplexed>, UnixStream) {
         let (ours, mut theirs) = UnixStream::pair().unwrap();
         // Empty SETTINGS.
@@ -315,7 +332,7 @@ mod tests {
             .write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0])
             .await
             .unwrap();
-        let opened = Multiplexed::open(Wire::Unix(ours), IDLE_TIMEOUT).await;
+        let opened = Multiplexed::open(Wire::Unix(ours), IDLE_TIMEOUT, RESPONSE_TIMEOUT).await;
         let Ok(connection) = opened else {
             panic!("it did not open")
         };
@@ -338,8 +355,30 @@ mod tests {
                 assert!(answer.await.unwrap_err().is_io());
                 assert!(lease.is_silent() && !connection.is_usable());
                 let took = start.elapsed();
-                assert!(took >= PING_AFTER + PONG_TIMEOUT, "{took:?}");
-                assert!(took < PING_AFTER + PONG_TIMEOUT * 2, "{took:?}");
+                assert!(took >= PING_AFTER + RESPONSE_TIMEOUT, "{took:?}");
+                assert!(took < PING_AFTER + RESPONSE_TIMEOUT * 2, "{took:?}");
+            })
+            .await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_application_that_is_busy_for_a_while_keeps_its_requests_and_gets_no_new_one() {
+        LocalSet::new()
+            .run_until(async {
+                let (connection, mut busy) = pair().await;
+                let lease = Lease::of(&connection);
+                let (answer, _) = lease.sender().send_request(get(), true).unwrap();
+                let working = async {
+                    tokio::time::sleep(PING_AFTER + PONG_TIMEOUT + Duration::from_secs(5)).await;
+                    assert!(!connection.is_usable());
+                    let settings = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+                    let answer_200 = [0, 0, 1, 1, 5, 0, 0, 0, 1, 0x88];
+                    busy.write_all(&[&settings[..], &answer_200].concat())
+                        .await
+                        .unwrap();
+                };
+                let (answered, ()) = tokio::join!(answer, working);
+                assert_eq!(answered.unwrap().status(), 200);
             })
             .await;
     }

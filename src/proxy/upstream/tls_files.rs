@@ -146,8 +146,13 @@ fn client(roots: Arc<RootCertStore>, identity: Option<Identity>) -> ClientConfig
     }
 }
 
+/// A pipe is left alone: it can be read once, and was; to open it would wait for its other end.
 fn load(path: &Path) -> Result<Vec<u8>, String> {
     let cannot = |why: &dyn fmt::Display| format!("cannot read `{}`: {why}", path.display());
+    let found = std::fs::metadata(path).map_err(|error| cannot(&error.kind()))?;
+    if !found.is_file() {
+        return Err(cannot(&"not a regular file"));
+    }
     let mut bytes = Vec::new();
     std::fs::File::open(path)
         .and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes))
