@@ -338,7 +338,7 @@ mod tests {
             ),
         ] {
             let text = format!(
-                "listen: {written}\nupstream: http://127.0.0.1:1\nissuers: [{{provider: auth0, domain: example.eu.auth0.com, audiences: [a]}}]\n"
+                "listen: {written}\nupstream: http://127.0.0.1:2\nissuers: [{{provider: auth0, domain: example.eu.auth0.com, audiences: [a]}}]\n"
             );
             let unread = LoadOptions {
                 read_files: false,

@@ -92,9 +92,10 @@ impl Decoder<'_> {
         let mut mistake = Mistake::new(format!("expected {}, found {found}", expected(kind)));
         mistake = match (&node.value, kind) {
             (Value::Scalar(scalar), Kind::List { of, .. }) => {
-                mistake.hint(match read_scalar(scalar, of) {
-                    Ok(_) => format!("write it as a list: `[{}]`", scalar.shown()),
-                    Err(_) => format!("each element is {}", expected(of)),
+                let fits = matches!(of, Kind::Json) || read_scalar(scalar, of).is_ok();
+                mistake.hint(match fits {
+                    true => format!("write it as a list: `[{}]`", scalar.shown()),
+                    false => format!("each element is {}", expected(of)),
                 })
             }
             (_, Kind::Table(table)) => mistake.hint(format!(
