@@ -26,7 +26,7 @@ fn setting(id: u16, value: u32) -> Vec<u8> {
 }
 
 #[test]
-fn d13_clients_that_leave_in_crowds_do_not_end_the_connection_that_others_share() {
+fn d04_clients_that_leave_in_crowds_do_not_end_the_connection_that_others_share() {
     // What is in flight for a stream when it is reset comes afterwards: as much as its window, in small frames.
     let waits = Arc::new(AtomicUsize::new(0));
     let waiting = Arc::clone(&waits);
