@@ -25,6 +25,10 @@ pub(super) const MAX_STREAMS: usize = 100;
 const STREAM_WINDOW: u32 = 128 * 1024;
 /// Room for every stream's window, so that answers which nobody takes never hold up another one.
 const CONNECTION_WINDOW: u32 = STREAM_WINDOW * MAX_STREAMS as u32;
+/// Streams that their clients have left and of which something may still come: for a second (h2's own) it is dropped in silence. Each frame of one that
+/// is forgotten counts as a fault of the application's, and 1,024 of those end the connection, with everybody's requests on it. h2 itself remembers 50,
+/// half of the streams that may be open.
+const MAX_REMEMBERED_RESETS: usize = 1024;
 /// Of a request body, what waits in one stream for the application to take it.
 const MAX_SEND_BUFFER: usize = 128 * 1024;
 /// After so long no new request is sent on a connection: a changed address, or one more instance, is found.
@@ -81,6 +85,7 @@ impl Multiplexed {
             .initial_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
             .max_send_buffer_size(MAX_SEND_BUFFER)
+            .max_concurrent_reset_streams(MAX_REMEMBERED_RESETS)
             .max_header_list_size(MAX_RESPONSE_HEAD as u32)
             // Until the application says how many it allows.
             .initial_max_send_streams(MAX_STREAMS)
