@@ -40,7 +40,7 @@
 //! | [`keys`] | where keys come from; what decides there is *pure* ([`keys::plan`], [`keys::set`] and others), what fetches is not |
 //! | [`jose`] | *pure*: bytes, JSON, algorithms, keys, signatures, encryption |
 //! | [`clock`] | the only place that reads the time |
-//! | [`net`] | outgoing connections: the address that answers first, the authorities that are trusted |
+//! | [`net`] | outgoing connections: the address that answers first, the authorities that are trusted; certificates with their keys |
 //!
 //! `fuzzing`, which tests and fuzzers alone are built with, is above them all: the laws that every input must keep.
 

@@ -97,8 +97,11 @@ impl CertificateWatch {
         self.seen = seen;
         let made = read.and_then(|files| {
             ServerTls::new(&self.settings, &files).map_err(|faults| {
-                let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
-                faults.join("\n")
+                let faults: Vec<String> = faults
+                    .iter()
+                    .map(|bad| self.settings.explain(bad))
+                    .collect();
+                faults.join("; ")
             })
         });
         self.metrics.certificate_read(made.is_ok());
@@ -116,7 +119,8 @@ impl CertificateWatch {
                 );
             }
             Err(why) => tracing::error!(
-                "the files of `listen.tls` cannot be used: the certificate in use stays\n{why}"
+                error = why,
+                "the files of `listen.tls` cannot be used: the certificate in use stays"
             ),
         }
     }

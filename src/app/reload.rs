@@ -67,7 +67,6 @@ pub(super) enum Reloaded {
 }
 
 /// What only a restart changes.
-#[derive(Clone, PartialEq, Eq)]
 struct Fixed {
     listen: ListenSettings,
     admin: SocketAddr,
@@ -83,6 +82,19 @@ impl Fixed {
             workers: config.workers,
             log: config.log,
         }
+    }
+
+    /// The keys of the configuration that are another in `new`.
+    fn changed(&self, new: &Self) -> Vec<&'static str> {
+        let keys = [
+            ("listen", self.listen == new.listen),
+            ("admin", self.admin == new.admin),
+            ("workers", self.workers == new.workers),
+            ("log", self.log == new.log),
+        ];
+        keys.into_iter()
+            .filter_map(|(key, same)| (!same).then_some(key))
+            .collect()
     }
 }
 
@@ -190,8 +202,10 @@ impl Reloader {
     async fn replacement(&mut self, old: &Gate) -> Result<(Gate, Shutdown), Reloaded> {
         let config = self.load().await?;
         warn_of(&config.warnings);
-        if Fixed::of(&config) != self.fixed {
+        let changed = self.fixed.changed(&Fixed::of(&config));
+        if !changed.is_empty() {
             tracing::warn!(
+                keys = changed.join(" "),
                 "`listen`, `admin`, `workers` and `log` keep their values until the gate is started again"
             );
         }

@@ -1,6 +1,5 @@
 //! The order of starting: addresses first, so that a second gate on them fails before it does anything; then logs, keys, pages, workers.
 
-use std::fmt::Display;
 use std::io::{self, IsTerminal, stdout};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,7 +19,7 @@ use super::{CannotRun, assemble, key_snapshots, key_watch, upstream_watch};
 use crate::admin::{self, Admin};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
-use crate::proxy::listen::{ConnectionLimit, Entry};
+use crate::proxy::listen::{ConnectionLimit, Entry, ListenAddress};
 use crate::proxy::{Gate, listen};
 use crate::telemetry::{AccessLog, LineWriter, LogSettings, tracing_setup};
 
@@ -40,7 +39,7 @@ pub(super) async fn start_and_serve(
         listen::bind(address).map_err(|error| cannot_listen("listen", address, &error))?;
     let admin_listener = TcpListener::bind(config.admin)
         .await
-        .map_err(|error| cannot_listen("admin", &config.admin, &error))?;
+        .map_err(|error| cannot_listen("admin", &ListenAddress::Tcp(config.admin), &error))?;
     let mut signals = Signals::new()
         .map_err(|error| CannotRun::new(format!("cannot listen for signals: {error}")))?;
     let number = worker_count(&config);
@@ -151,9 +150,16 @@ fn worker_count(config: &Config) -> usize {
         .map_or(1, std::num::NonZeroUsize::get)
 }
 
-fn cannot_listen(key: &str, address: &dyn Display, error: &io::Error) -> CannotRun {
+fn cannot_listen(key: &str, address: &ListenAddress, error: &io::Error) -> CannotRun {
     let cannot = CannotRun::new(format!("cannot listen on `{address}` (`{key}`): {error}"));
+    let on_path = matches!(address, ListenAddress::Unix(_));
     match error.kind() {
+        io::ErrorKind::AlreadyExists => {
+            cannot.hint(format!("take that file away, or change `{key}`"))
+        }
+        io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied if on_path => {
+            cannot.hint("the folder must exist, and the gate's user must be allowed to write to it")
+        }
         io::ErrorKind::AddrInUse => cannot.hint(format!(
             "another process has this address, perhaps another gate; stop it, or change `{key}`"
         )),

@@ -8,7 +8,7 @@ use super::{BAD_CONFIG, ConfigFile, FAILURE, SUCCESS};
 use crate::app;
 use crate::clock::SystemClock;
 
-use crate::config::{self, Config, LoadOptions, Problem, Severity, to_json};
+use crate::config::{self, Config, Listen, LoadOptions, Problem, Severity, to_json};
 use crate::keys::source::Origin;
 use crate::keys::status::SourceStatus;
 use crate::policy::{Access, RouteConfig};
@@ -171,11 +171,39 @@ fn server(config: &Config) -> String {
     table(
         "",
         &[
-            row("listen", config.listen.settings.address.to_string()),
+            row("listen", listen(&config.listen)),
             row("admin", config.admin.to_string()),
             row("upstream", config.upstream.address()),
         ],
     )
+}
+
+/// The address, and what is asked of connections there.
+fn listen(listen: &Listen) -> String {
+    let settings = &listen.settings;
+    let mut text = settings.address.to_string();
+    if let Some(tls) = &settings.tls {
+        text.push_str(", TLS");
+        if let Some(read) = &listen.tls {
+            let end = config::shown_time(read.not_after);
+            text.push_str(&format!(" (the certificate ends at {end})"));
+        }
+        if let Some(clients) = &tls.client_ca {
+            text.push_str(match clients.required {
+                true => ", clients need a certificate",
+                false => ", clients may have a certificate",
+            });
+        }
+    }
+    let senders = &settings.proxy_protocol;
+    let networks = senders.networks.iter().map(ToString::to_string);
+    let senders: Vec<String> = networks
+        .chain(senders.unix.then(|| "everybody".to_owned()))
+        .collect();
+    if !senders.is_empty() {
+        text.push_str(&format!(", a PROXY header from {}", senders.join(" ")));
+    }
+    text
 }
 
 fn issuers(sources: &[SourceStatus], owners: &[Owner], online: bool) -> String {
@@ -294,6 +322,32 @@ mod tests {
             "\nroutes\n  /healthz  GET         public\n  /api/*    any method  needs a token, CORS preflights pass\n  /*        any method  needs a token\n"
         );
         assert_eq!(routes(None), "\nroutes\n  every path needs a token\n");
+    }
+
+    #[test]
+    fn listening_says_what_is_asked_of_connections() {
+        for (written, shown) in [
+            ("127.0.0.1:1", "127.0.0.1:1"),
+            (
+                "{address: '127.0.0.1:1', tls: {certificate_file: a, private_key_file: b, client_ca_file: c}, proxy_protocol: [10.0.0.0/8]}",
+                "127.0.0.1:1, TLS, clients need a certificate, a PROXY header from 10.0.0.0/8",
+            ),
+            (
+                "{address: 'unix:/run/a.sock', proxy_protocol: [unix]}",
+                "unix:/run/a.sock, a PROXY header from everybody",
+            ),
+        ] {
+            let text = format!(
+                "listen: {written}\nupstream: http://127.0.0.1:1\nissuers: [{{provider: auth0, domain: example.eu.auth0.com, audiences: [a]}}]\n"
+            );
+            let unread = LoadOptions {
+                read_files: false,
+                ..LoadOptions::default()
+            };
+            let config = config::parse(&text, "test", &unread)
+                .unwrap_or_else(|problems| panic!("{problems:?}"));
+            assert_eq!(listen(&config.listen), shown);
+        }
     }
 
     #[test]

@@ -91,8 +91,11 @@ impl Decoder<'_> {
         };
         let mut mistake = Mistake::new(format!("expected {}, found {found}", expected(kind)));
         mistake = match (&node.value, kind) {
-            (Value::Scalar(scalar), Kind::List { .. }) => {
-                mistake.hint(format!("write it as a list: `[{}]`", scalar.shown()))
+            (Value::Scalar(scalar), Kind::List { of, .. }) => {
+                mistake.hint(match read_scalar(scalar, of) {
+                    Ok(_) => format!("write it as a list: `[{}]`", scalar.shown()),
+                    Err(_) => format!("each element is {}", expected(of)),
+                })
             }
             (_, Kind::Table(table)) => mistake.hint(format!(
                 "its keys are {}",

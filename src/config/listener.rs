@@ -15,7 +15,7 @@ use crate::proxy::listen::{ListenAddress, ProxySenders};
 /// A certificate that ends sooner is warned of: two weekends are enough to notice, and every renewal of common authorities is done by then.
 pub const ENDS_SOON: i64 = 7 * 24 * 3600;
 /// sockaddr_un of Linux has 108 bytes, the last of which is 0.
-const MAX_SOCKET_PATH: usize = 107;
+pub(super) const MAX_SOCKET_PATH: usize = 107;
 const UNIX: &str = "unix:";
 
 /// `listen:` of the configuration.

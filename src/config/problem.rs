@@ -285,7 +285,18 @@ fn may_hold_secret(line: &str) -> bool {
         return true;
     };
     let line = line.to_ascii_lowercase().replace("secret_encoding", "");
-    holds_private_member(&line) || SUSPECT.iter().any(|word| line.contains(word))
+    holds_private_member(&line)
+        || holds_userinfo(&line)
+        || SUSPECT.iter().any(|word| line.contains(word))
+}
+
+/// A user, and perhaps a password, in a URL (RFC 3986 §3.2.1).
+fn holds_userinfo(line: &str) -> bool {
+    line.split("//").skip(1).any(|rest| {
+        let end = rest.find(['/', '?', '#', ' ']).unwrap_or(rest.len());
+        rest.get(..end)
+            .is_some_and(|authority| authority.contains('@'))
+    })
 }
 
 /// Members of private and symmetric JSON Web Keys (RFC 7518 §6), quoted or not.
@@ -394,6 +405,8 @@ mod tests {
             "jwks: {keys: [{kty: oct,k : AAAA}]}",
             "k: AAAA",
             "password: x",
+            "upstream: {url: 'https://user:hunter2@app:8443'}",
+            "proxy: http://user:hunter2@egress:3128/",
             "secret_env: hunter2",
             "keys: {secret_file: aHVudGVyMg}",
         ] {
@@ -403,6 +416,7 @@ mod tests {
             "secret_file: /run/x",
             "{secret_env: JOBS_SECRET}",
             "secret_encoding: hex",
+            "upstream: http://app:3000/@x",
         ] {
             assert!(problem_on(line, 1, 1).snippet.is_some(), "{line}");
         }

@@ -242,6 +242,9 @@ pub(super) fn address(text: &str) -> Result<(), Mistake> {
     Err(match host {
         "" | ":" | "*:" if port_is_good => mistake.hint(format!("did you mean `0.0.0.0:{port}`?")),
         "localhost:" if port_is_good => mistake.hint(format!("did you mean `127.0.0.1:{port}`?")),
+        _ if text.starts_with("https:") => mistake.hint(
+            "only an IP address and a port; TLS is `listen: {address: 0.0.0.0:8443, tls: {certificate_file: ..., private_key_file: ...}}`",
+        ),
         _ => mistake.hint("write an IP address and a port: `0.0.0.0:8080`, `[::]:8080`"),
     })
 }

@@ -5,11 +5,10 @@ use std::path::{Path, PathBuf};
 use http::uri::Authority;
 use rustls_pki_types::ServerName;
 
+use super::listener::MAX_SOCKET_PATH;
 use super::problem::{Mistake, shown};
 use crate::proxy::UpstreamSettings;
 
-/// With its end, the room for a path in a socket's address on Linux (unix(7)).
-const MAX_SOCKET_PATH: usize = 107;
 const EXAMPLE: &str = "write `http://host:port`, as in `http://127.0.0.1:3000`; or `https://host:port`, `h2c://host:port`, `unix:/run/app.sock`";
 
 /// An application's address. The port is written out.
@@ -64,6 +63,12 @@ fn socket(path: &str) -> Result<PathBuf, Mistake> {
     let mistake = || cannot(&format!("unix:{path}"));
     if !Path::new(path).is_absolute() || path.ends_with('/') {
         return Err(mistake().hint("write the whole path of a socket, as in `unix:/run/app.sock`"));
+    }
+    // As nginx writes it; a socket's name could hold a colon, and nobody's does.
+    if path.contains(':') {
+        return Err(mistake().hint(
+            "only the path of the socket, without a `:`: the gate forwards the request's own path",
+        ));
     }
     if path.len() > MAX_SOCKET_PATH || path.contains('\0') {
         return Err(mistake().hint("the path of a socket has at most 107 bytes"));
@@ -159,6 +164,7 @@ mod tests {
             ("unix:run/app.sock", "cannot be"),
             ("unix:", "cannot be"),
             ("unix:/run/", "cannot be"),
+            ("unix:/run/app.sock:/path", "cannot be"),
             (&long, "cannot be"),
         ] {
             let mistake = parse(url).unwrap_err();

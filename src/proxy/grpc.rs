@@ -4,16 +4,17 @@
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Version};
 
 const STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 /// gRFC A6: when a client with a retry policy tries again, in milliseconds.
 const PUSHBACK: HeaderName = HeaderName::from_static("grpc-retry-pushback-ms");
 
-/// Whether the request is a gRPC call: over HTTP/2, with a content type that says so. gRPC-Web (`application/grpc-web`) is ordinary HTTP.
+/// Whether the request is a gRPC call: a `POST` over HTTP/2, with a content type that says so. gRPC-Web (`application/grpc-web`) is ordinary HTTP,
+/// and so is a `GET`, whose refusal with status 200 a cache would give to others.
 pub(super) fn is_call(head: &Parts) -> bool {
-    head.version == Version::HTTP_2 && is_grpc(&head.headers)
+    head.version == Version::HTTP_2 && head.method == Method::POST && is_grpc(&head.headers)
 }
 
 /// `application/grpc`, alone or with `+proto` and the like.
@@ -97,7 +98,12 @@ mod tests {
     use super::*;
 
     fn call(version: Version, kind: &str) -> bool {
+        call_by(Method::POST, version, kind)
+    }
+
+    fn call_by(method: Method, version: Version, kind: &str) -> bool {
         let request = http::Request::builder()
+            .method(method)
             .version(version)
             .header("content-type", kind);
         is_call(&request.body(()).unwrap().into_parts().0)
@@ -121,6 +127,13 @@ mod tests {
             "",
         ] {
             assert!(!call(Version::HTTP_2, kind), "{kind}");
+        }
+    }
+
+    #[test]
+    fn what_a_cache_may_keep_is_no_call() {
+        for method in [Method::GET, Method::HEAD, Method::OPTIONS] {
+            assert!(!call_by(method, Version::HTTP_2, "application/grpc"));
         }
     }
 

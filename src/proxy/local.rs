@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use tokio::sync::Semaphore;
 
 use super::Gate;
 use crate::keys::KeyLookup;
@@ -15,6 +16,8 @@ use crate::verify::{Counterparts, Outcome, Presented, TokenCache};
 /// One worker's view of the gate that is in force.
 pub(super) struct Worker {
     gate: Arc<ArcSwap<Gate>>,
+    /// Of connections to the application.
+    places: Arc<Semaphore>,
     local: RefCell<Rc<Local>>,
 }
 
@@ -28,9 +31,14 @@ pub(super) struct Local {
 }
 
 impl Worker {
-    pub(super) fn new(gate: Arc<ArcSwap<Gate>>) -> Self {
-        let local = RefCell::new(Rc::new(Local::new(gate.load_full())));
-        Self { gate, local }
+    /// `places`: of connections to the application, all workers together.
+    pub(super) fn new(gate: Arc<ArcSwap<Gate>>, places: Arc<Semaphore>) -> Self {
+        let local = RefCell::new(Rc::new(Local::new(gate.load_full(), &places)));
+        Self {
+            gate,
+            places,
+            local,
+        }
     }
 
     /// The gate as of now. A request keeps the one that it began with.
@@ -38,21 +46,21 @@ impl Worker {
         let mut local = self.local.borrow_mut();
         let gate = self.gate.load();
         if !Arc::ptr_eq(&gate, &local.gate) {
-            *local = Rc::new(Local::new(Arc::clone(&gate)));
+            *local = Rc::new(Local::new(Arc::clone(&gate), &self.places));
         }
         Rc::clone(&local)
     }
 
     /// After a panic: nothing that it may have left half done is used again.
     pub(super) fn start_anew(&self) {
-        *self.local.borrow_mut() = Rc::new(Local::new(self.gate.load_full()));
+        *self.local.borrow_mut() = Rc::new(Local::new(self.gate.load_full(), &self.places));
     }
 }
 
 impl Local {
-    fn new(gate: Arc<Gate>) -> Self {
+    fn new(gate: Arc<Gate>, places: &Arc<Semaphore>) -> Self {
         Self {
-            channels: Channels::new(&gate.upstream),
+            channels: Channels::new(&gate.upstream, Arc::clone(places)),
             cache: RefCell::new(TokenCache::new(gate.cache_max_bytes)),
             told_entries: Cell::new(0),
             gate,

@@ -203,7 +203,8 @@ fn frame(
         // hyper would leave out the body of a GET whose length is unknown.
         None => {
             headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
-            // Some servers take such a body for the next request of a kept connection (uWSGI's `http11-socket`): this one is not kept.
+            // Some servers take such a body for the next request of a kept connection: most of them believe this. uWSGI's `http11-socket` does not,
+            // and needs `ChunkedBodies::Refuse`.
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
             // Only announced trailers are written.
             for name in &*settings.forward_trailers {

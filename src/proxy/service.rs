@@ -83,11 +83,13 @@ pub(super) async fn answer(client: &Client, request: Request<Incoming>) -> Respo
             let settings = local.gate.tunnels;
             let tunnel = Tunnel::new(account, application, settings);
             client.tunnel.set(Some(tunnel));
+            client.connection.application_answers();
             return head.map(|()| Reply::switching(&client.connection));
         }
         Some(Ok(Answer::Ordinary(mut response))) => {
             account.status = Some(response.status().as_u16());
             account.grpc_status = grpc::status_of(response.headers());
+            client.connection.application_answers();
             client.connection.before_answer(&mut response, false);
             return response.map(|body| Reply::application(body, account, &client.connection));
         }
@@ -106,6 +108,7 @@ pub(super) async fn answer(client: &Client, request: Request<Incoming>) -> Respo
             respond::internal_error(words)
         }
     };
+    client.connection.gate_answers();
     client.connection.before_answer(&mut response, had_body);
     account.status = Some(response.status().as_u16());
     account.grpc_status = grpc::status_of(response.headers());

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use prometheus::{Encoder, Histogram, IntCounter, IntGauge, Registry, TextEncoder};
+use prometheus::{Encoder, Histogram, IntCounter, IntGauge, IntGaugeVec, Registry, TextEncoder};
 
 use super::families::Families;
 pub use super::key_metrics::Freshness;
@@ -92,6 +92,7 @@ pub struct Metrics {
     log_lines_dropped: IntCounter,
     reload_successful: IntGauge,
     reload_success_time: IntGauge,
+    upstream_tls: IntGaugeVec,
     listener: ListenerMetrics,
     keys: Arc<KeyMetrics>,
 }
@@ -187,6 +188,11 @@ impl Metrics {
                 "claimgate_config_last_reload_success_timestamp_seconds",
                 "When the configuration in use was loaded, in seconds since 1970.",
             ),
+            upstream_tls: families.gauges(
+                "claimgate_upstream_tls_last_reload_successful",
+                "Whether the files of `upstream.tls` could be used when they were read last: 1 or 0; only with such files.",
+                &[],
+            ),
             listener: ListenerMetrics::new(&families),
             keys: Arc::new(KeyMetrics::new(&families, issuers)),
             registry: families.registry(),
@@ -237,6 +243,18 @@ impl Metrics {
 
     pub fn listener(&self) -> &ListenerMetrics {
         &self.listener
+    }
+
+    /// The files of `upstream.tls` were read; none without such files.
+    pub fn upstream_tls_read(&self, usable: Option<bool>) {
+        match usable {
+            Some(usable) => self
+                .upstream_tls
+                .with_label_values::<&str>(&[])
+                .set(i64::from(usable)),
+            // An error: there was none.
+            None => drop(self.upstream_tls.remove_label_values::<&str>(&[])),
+        }
     }
 
     pub fn tunnel_opened(&self) {

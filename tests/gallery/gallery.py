@@ -5,6 +5,7 @@ import asyncio
 import os
 import pathlib
 import resource
+import signal
 import sys
 import tempfile
 import time
@@ -27,6 +28,8 @@ PROJECT = pathlib.Path(__file__).parent.parent.parent
 def main() -> int:
     """Runs what the arguments say; 1 when anything is not clean."""
     arguments = parse()
+    # Ends as after an interrupt: the servers are ended with it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     vectors = pathlib.Path(os.environ.get("CLAIMGATE_VECTORS") or PROJECT / "../shared/vectors")
     if not (vectors / "http").is_dir():
         print(f"there are no vectors in {vectors}: set CLAIMGATE_VECTORS", file=sys.stderr)

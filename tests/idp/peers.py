@@ -148,7 +148,7 @@ class Gate(Child):
         self.port, self.admin = free_port(), free_port()
         self.file = directory / f"claimgate-{self.port}.yaml"
         self.log = directory / f"claimgate-{self.port}.log"
-        self.file.write_text(f"listen: 127.0.0.1:{self.port}\nadmin: 127.0.0.1:{self.admin}\n{configuration}")
+        self.file.write_text(f"{self.start_line()}\nadmin: 127.0.0.1:{self.admin}\n{configuration}")
         with open(self.log, "wb") as log:
             super().__init__([binary(), "run", "--config", str(self.file)], stdout=log, stderr=subprocess.STDOUT)
         wait_for(lambda: self.process.poll() is not None or listens(self.admin), what="the admin port")
@@ -156,6 +156,10 @@ class Gate(Child):
             raise AssertionError(f"the gate did not start:\n{self.log.read_text()}")
         if ready:
             wait_for(self.is_ready, what="readiness")
+
+    def start_line(self):
+        """What the configuration begins with: the listener."""
+        return f"listen: 127.0.0.1:{self.port}"
 
     def is_ready(self):
         """Whether `/readyz` says 200."""

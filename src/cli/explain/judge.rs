@@ -9,7 +9,7 @@ use crate::clock::Moment;
 use crate::identity::HeaderLines;
 use crate::keys::{KeyLookup, SourceId};
 use crate::policy::{Access, Route};
-use crate::proxy::{Gate, bound, cross_site, preflight, source};
+use crate::proxy::{Gate, TokenSettings, TokenSource, bound, cross_site, preflight, source};
 use crate::verify::{Decision, Outcome, Presented, Reason, Rejection, VerifiedToken};
 
 /// What is asked.
@@ -203,7 +203,8 @@ impl<'w> Walk<'w> {
                 Ok(Some(found.token))
             }
             (None, None) => {
-                self.steps.skip(TOKEN, "the request carries none");
+                self.steps
+                    .skip(TOKEN, without_token(settings, &self.question.headers));
                 Ok(None)
             }
         }
@@ -313,6 +314,21 @@ fn spelt(lines: &HeaderLines, spellings: &[String]) -> Vec<(String, String)> {
             (name.to_owned(), value.into_owned())
         })
         .collect()
+}
+
+/// A token among the subprotocols of something else than a handshake is easily taken for one that counts.
+fn without_token(settings: &TokenSettings, headers: &HeaderMap) -> &'static str {
+    let in_subprotocols = settings
+        .sources
+        .iter()
+        .any(|source| matches!(source, TokenSource::Subprotocol { .. }))
+        && headers.contains_key(http::header::SEC_WEBSOCKET_PROTOCOL);
+    match in_subprotocols {
+        true => {
+            "the request carries none; `subprotocol` counts on a WebSocket handshake only (`Connection: Upgrade`, `Upgrade: websocket`)"
+        }
+        false => "the request carries none",
+    }
 }
 
 #[cfg(test)]

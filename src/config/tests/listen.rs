@@ -131,6 +131,12 @@ fn what_is_wrong_with_the_files_is_said_at_their_lines() {
             ],
         ),
         (
+            &good.certificate,
+            &other.key,
+            Some("garbage"),
+            &[(5, "do not belong together"), (6, "no certificate")],
+        ),
+        (
             &good.key,
             &good.certificate,
             None,
@@ -186,4 +192,17 @@ fn a_certificate_that_has_ended_or_ends_within_a_week_is_a_warning() {
     assert!(near(7 * 24 * 3600 - 1).is_some());
     assert!(near(7 * 24 * 3600).is_none());
     assert_eq!(shown_time(UnixTime(253_402_300_799)), "never");
+}
+
+#[test]
+fn a_hint_never_asks_for_what_would_be_refused_again() {
+    let hint = |listen: &str| {
+        let problems = refused(&format!("listen: {listen}\n{}", file("")));
+        problems[0].hint.clone().unwrap()
+    };
+    assert!(hint("{address: '127.0.0.1:1', proxy_protocol: true}").contains("a network"));
+    assert!(
+        hint("{address: '127.0.0.1:1', proxy_protocol: 10.0.0.0/8}").contains("`[10.0.0.0/8]`")
+    );
+    assert!(hint("'https://0.0.0.0:8443'").contains("tls: {certificate_file"));
 }

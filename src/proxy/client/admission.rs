@@ -19,6 +19,11 @@ use super::order::{Member, Order};
 
 /// Client connections, all workers together, when the process may open enough files.
 const MAX_CONNECTIONS: usize = 10_000;
+/// Connections to the application that carry one request at a time, when the process may open enough files: no more than there are local
+/// ports to one address (28,000 on Linux), and one for each client that HTTP/1.1 has.
+const MAX_TO_APPLICATION: usize = MAX_CONNECTIONS;
+/// However few descriptors there are: each worker may keep one idle.
+const MIN_TO_APPLICATION: usize = 16;
 /// File descriptors that are left for everything that is not a client's connection: key fetches, the admin listener, logs, and the connection that
 /// each worker holds while it waits for room.
 const RESERVED_DESCRIPTORS: usize = 64;
@@ -34,6 +39,9 @@ pub struct ConnectionLimit(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     places: Arc<Semaphore>,
+    /// Connections to the application that carry one request at a time. The streams of HTTP/2 clients could want a hundred times more than
+    /// there are clients, and every file descriptor.
+    to_application: Arc<Semaphore>,
     epoch: Instant,
     /// Locked when a worker begins and when a connection needs room, never by a request.
     lines: Mutex<Vec<Arc<Line>>>,
@@ -51,9 +59,15 @@ struct Line {
 
 impl ConnectionLimit {
     pub fn new(connections: usize) -> Self {
+        Self::with(connections, MAX_TO_APPLICATION)
+    }
+
+    /// `to_application`: connections to the application.
+    pub(in crate::proxy) fn with(connections: usize, to_application: usize) -> Self {
         let connections = connections.clamp(1, Semaphore::MAX_PERMITS);
         Self(Arc::new(Shared {
             places: Arc::new(Semaphore::new(connections)),
+            to_application: Arc::new(Semaphore::new(to_application)),
             epoch: Instant::now(),
             lines: Mutex::default(),
         }))
@@ -62,10 +76,11 @@ impl ConnectionLimit {
     /// `wanted`, or [`MAX_CONNECTIONS`]; fewer where the process may not open enough files: each client can need a connection to the application too.
     pub fn of_process(wanted: Option<usize>) -> Self {
         let wanted_or_default = wanted.unwrap_or(MAX_CONNECTIONS);
-        let possible = std::fs::read_to_string("/proc/self/limits")
+        let files = std::fs::read_to_string("/proc/self/limits")
             .ok()
             .and_then(|limits| open_files(&limits))
-            .map(|files| files.saturating_sub(RESERVED_DESCRIPTORS) / 2);
+            .map(|files| files.saturating_sub(RESERVED_DESCRIPTORS));
+        let possible = files.map(|files| files / 2);
         let connections = possible.map_or(wanted_or_default, |most| most.min(wanted_or_default));
         if wanted.is_some_and(|wanted| wanted > connections) {
             tracing::warn!(
@@ -74,7 +89,18 @@ impl ConnectionLimit {
                 "the limit of open files allows fewer connections than `listen.max_connections`; hint: raise it (`ulimit -n`, `LimitNOFILE`)"
             );
         }
-        Self::new(connections)
+        let left = files.map_or(MAX_TO_APPLICATION, |files| {
+            files.saturating_sub(connections)
+        });
+        Self::with(
+            connections,
+            left.clamp(MIN_TO_APPLICATION, MAX_TO_APPLICATION),
+        )
+    }
+
+    /// The places of connections to the application.
+    pub(in crate::proxy) fn to_application(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.0.to_application)
     }
 
     /// One worker's part.

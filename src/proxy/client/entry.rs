@@ -102,7 +102,7 @@ async fn proxy_header(socket: &mut Socket) -> Result<Option<IpAddr>, Refused> {
             Parsed::Bad => {
                 return Err(Refused::new(
                     Dropped::NoProxyHeader,
-                    "no PROXY header, or one that is not well-formed",
+                    "no PROXY header, or one that is not well-formed: the load balancer must send one, or its network leaves `listen.proxy_protocol`",
                 ));
             }
             Parsed::Header { source, .. } => return Ok(source),

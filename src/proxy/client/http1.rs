@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use crate::proxy::account;
 use crate::proxy::client::link::Link;
 use crate::proxy::client::listen::Phase;
-use crate::proxy::client::preface::Rewound;
+use crate::proxy::client::preface::{self, Rewound};
 use crate::proxy::client::socket::Abrupt;
 use crate::proxy::client::timed_io::{ConnectionState, TimedIo};
 use crate::proxy::head::forwarded::Peer;
@@ -35,6 +35,7 @@ pub(in crate::proxy) async fn serve<S: AsyncRead + AsyncWrite + Abrupt + Unpin>(
     mut phase: watch::Receiver<Phase>,
 ) {
     let address = peer.address;
+    let foreign = preface::foreign(&first);
     let max_head = worker.current().gate.token.max_head();
     let client = Rc::new(Client {
         worker: Rc::clone(&worker),
@@ -88,7 +89,7 @@ pub(in crate::proxy) async fn serve<S: AsyncRead + AsyncWrite + Abrupt + Unpin>(
             }
         }
         Err(error) => {
-            tell(&worker, address, &state, &error);
+            tell(&worker, address, &state, &error, foreign);
             if state.answer_was_cut() {
                 let io = connection.into_parts().io.into_inner().into_inner();
                 io.into_stream().reset_when_dropped();
@@ -104,10 +105,17 @@ async fn aborted(phase: &mut watch::Receiver<Phase>) {
 }
 
 /// Counts what hyper answered, or dropped, before the service saw a request.
-fn tell(worker: &Worker, peer: Option<IpAddr>, state: &ConnectionState, error: &hyper::Error) {
+fn tell(
+    worker: &Worker,
+    peer: Option<IpAddr>,
+    state: &ConnectionState,
+    error: &hyper::Error,
+    foreign: Option<&str>,
+) {
     if error.is_parse() {
         let status = if error.is_parse_too_large() { 431 } else { 400 };
-        account::unreadable_request(&worker.current(), peer, Some(status), &error.to_string());
+        let why = foreign.map_or_else(|| error.to_string(), str::to_owned);
+        account::unreadable_request(&worker.current(), peer, Some(status), &why);
     } else if state.head_timed_out() {
         account::unreadable_request(&worker.current(), peer, None, HEAD_TOO_SLOW);
     }

@@ -39,6 +39,21 @@ impl Link {
         }
     }
 
+    /// The answer is the application's.
+    pub(in crate::proxy) fn application_answers(&self) {
+        if let Self::Http1(connection) = self {
+            connection.application_answers();
+        }
+    }
+
+    /// The answer is the gate's own.
+    pub(in crate::proxy) fn gate_answers(&self) {
+        match self {
+            Self::Http1(connection) => connection.gate_answers(),
+            Self::Http2(stream) => stream.gate_answers(),
+        }
+    }
+
     /// The last change of an answer's head: whether its connection goes on. `unread`: an answer of the gate's own to a request with a body,
     /// of which whatever is left must not be read as the next request (threat S4).
     pub(in crate::proxy) fn before_answer<B>(&self, response: &mut Response<B>, unread: bool) {

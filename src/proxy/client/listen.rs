@@ -91,7 +91,7 @@ async fn run(
     mut phase: watch::Receiver<Phase>,
 ) {
     let reception = Rc::new(Reception {
-        worker: Rc::new(Worker::new(gate)),
+        worker: Rc::new(Worker::new(gate, entry.limit.to_application())),
         admission: Rc::new(entry.limit.admission()),
         entry,
         open: Rc::default(),

@@ -9,6 +9,8 @@ use std::task::{Context, Poll};
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
+use super::proxy_header;
+
 /// RFC 9113 §3.4.
 pub(in crate::proxy) const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -50,6 +52,20 @@ pub(in crate::proxy) async fn read(io: &mut (impl AsyncRead + Unpin)) -> io::Res
             return Ok(Spoken::Http2(first.into()));
         }
     }
+}
+
+/// What began like this and was no HTTP: for the log, with what to change. None where nothing is known of it.
+pub(in crate::proxy) fn foreign(first: &[u8]) -> Option<&'static str> {
+    /// ContentType handshake, and the major version of every TLS (RFC 8446 §5.1).
+    const TLS_HANDSHAKE: &[u8] = &[22, 3];
+    if first.starts_with(TLS_HANDSHAKE) {
+        return Some(
+            "a TLS handshake where plain HTTP was expected: the client must use `http`, or `listen.tls` is missing",
+        );
+    }
+    proxy_header::begins(first).then_some(
+        "a PROXY header from an address that is not in `listen.proxy_protocol`: add the load balancer's network, or let it send none",
+    )
 }
 
 /// A stream whose first bytes were read already: they are read again, then the rest.
@@ -177,6 +193,23 @@ mod tests {
             let (found, all) = spoken(&[other]);
             assert!(matches!(found, Spoken::Http1(_)), "{other:?}");
             assert_eq!(all, other);
+        }
+    }
+
+    #[test]
+    fn what_came_to_the_wrong_port_is_named() {
+        for (first, named) in [
+            (&b"\x16\x03\x01\x02\x00"[..], Some("`listen.tls`")),
+            (b"PROXY TCP4 1.2.3.4", Some("`listen.proxy_protocol`")),
+            (b"\r\n\r\n\0\r\nQUIT\n\x21", Some("`listen.proxy_protocol`")),
+            (b"PROXY", None),
+            (b"GET / HTTP/1.1", None),
+            (b"", None),
+        ] {
+            match (foreign(first), named) {
+                (Some(said), Some(key)) => assert!(said.contains(key), "{said}"),
+                (said, named) => assert_eq!(said, named),
+            }
         }
     }
 }

@@ -8,6 +8,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 const MAX_V1_BYTES: usize = 107;
 /// Of version 2 with its extensions (TLVs), which are passed over. Load balancers send some hundred bytes; nginx takes as many as this.
 pub(in crate::proxy) const MAX_BYTES: usize = 4096;
+/// How version 1 begins (§2.1).
+const V1_SIGNATURE: &[u8] = b"PROXY ";
 /// How version 2 begins: no line of HTTP, and no record of TLS.
 const V2_SIGNATURE: &[u8; 12] = b"\r\n\r\n\0\r\nQUIT\n";
 /// Signature, version and command, family and protocol, length.
@@ -30,6 +32,11 @@ pub enum Parsed {
     },
 }
 
+/// Whether these can only be the first bytes of a header.
+pub(in crate::proxy) fn begins(bytes: &[u8]) -> bool {
+    bytes.starts_with(V1_SIGNATURE) || bytes.starts_with(V2_SIGNATURE)
+}
+
 /// Reads the header that a connection begins with.
 pub fn parse(bytes: &[u8]) -> Parsed {
     let begins = |whole: &[u8]| bytes.iter().zip(whole).all(|(one, other)| one == other);
@@ -39,7 +46,7 @@ pub fn parse(bytes: &[u8]) -> Parsed {
     if begins(V2_SIGNATURE) {
         return version_2(bytes);
     }
-    if begins(b"PROXY ") {
+    if begins(V1_SIGNATURE) {
         return version_1(bytes);
     }
     Parsed::Bad

@@ -13,7 +13,8 @@ use super::socket::Socket;
 use crate::proxy::Gate;
 use crate::telemetry::Dropped;
 
-/// At most one line in so long, of each worker; the next one says how many went untold.
+/// At most one line in so long for each reason, of each worker; the next one says how many went untold. By reason, so that noise from a stranger does
+/// not hide that a client's certificate has ended.
 const TELL_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Why a connection ends before its HTTP begins.
@@ -51,6 +52,10 @@ pub(super) fn handshake_error(error: &io::Error) -> Refused {
     };
     let detail = match tls {
         TlsError::InvalidCertificate(error) => certificate_fault(error).to_owned(),
+        TlsError::NoCertificatesPresented => {
+            "the client presented no certificate; `client_certificate: optional` serves it without one"
+                .to_owned()
+        }
         TlsError::InvalidMessage(InvalidMessage::InvalidContentType) => {
             "the client does not speak TLS".to_owned()
         }
@@ -98,7 +103,11 @@ pub(super) async fn answer_plain_http(socket: &mut Socket) {
 
 /// One worker's account of them.
 #[derive(Default)]
-pub(super) struct Ledger {
+pub(super) struct Ledger([Line; Dropped::ALL.len()]);
+
+/// When a reason was told last, and what has come since.
+#[derive(Default)]
+struct Line {
     told: Cell<Option<Instant>>,
     untold: Cell<u64>,
 }
@@ -110,7 +119,9 @@ impl Ledger {
         let peer = peer.map(tracing::field::display);
         let reason = why.name();
         // Load balancers look by connecting and closing: no news.
-        if *why == Dropped::ClosedInHandshake || !self.is_time() {
+        let line = self.0.get(*why as usize);
+        let Some(line) = line.filter(|line| *why != Dropped::ClosedInHandshake && line.is_time())
+        else {
             tracing::debug!(
                 peer,
                 reason,
@@ -118,16 +129,18 @@ impl Ledger {
                 "a connection ended before its first request"
             );
             return;
-        }
+        };
         tracing::info!(
             peer,
             reason,
             detail,
-            untold = self.untold.take(),
+            untold = line.untold.take(),
             "a connection ended before its first request"
         );
     }
+}
 
+impl Line {
     fn is_time(&self) -> bool {
         let now = Instant::now();
         let told = self.told.get();
@@ -188,11 +201,13 @@ mod tests {
             .unwrap()
             .block_on(async {
                 let ledger = Ledger::default();
-                assert!(ledger.is_time());
-                assert!((0..1000).all(|_| !ledger.is_time()));
+                let [noise, other, ..] = &ledger.0;
+                assert!(noise.is_time());
+                assert!((0..1000).all(|_| !noise.is_time()));
+                assert!(other.is_time(), "and does not hide another reason");
                 tokio::time::advance(TELL_INTERVAL).await;
-                assert!(ledger.is_time());
-                assert_eq!(ledger.untold.take(), 1000);
+                assert!(noise.is_time());
+                assert_eq!(noise.untold.take(), 1000);
             });
     }
 }

@@ -137,6 +137,8 @@ pub(in crate::proxy) struct Stream {
     /// Since when a piece of the answer has waited for the client to take it.
     given: Cell<Option<Instant>>,
     answered: Cell<bool>,
+    /// The connection keeps its place for it.
+    keeps_seat: Cell<bool>,
 }
 
 impl Stream {
@@ -148,6 +150,7 @@ impl Stream {
             of: Rc::clone(of),
             given: Cell::new(None),
             answered: Cell::new(false),
+            keeps_seat: Cell::new(false),
         }
     }
 
@@ -159,6 +162,27 @@ impl Stream {
     /// There is an answer: whoever ends the stream now has not given up a request.
     pub(in crate::proxy) fn answered(&self) {
         self.answered.set(true);
+    }
+
+    /// The gate answers by itself. Who leaves that unread keeps no place with it: it takes no token to be refused.
+    pub(in crate::proxy) fn gate_answers(&self) {
+        self.leave_seat();
+    }
+
+    fn take_seat(&self) {
+        if let Some(seat) = &self.of.seat
+            && !self.keeps_seat.replace(true)
+        {
+            seat.request_began();
+        }
+    }
+
+    fn leave_seat(&self) {
+        if let Some(seat) = &self.of.seat
+            && self.keeps_seat.replace(false)
+        {
+            seat.request_ended();
+        }
     }
 
     pub(in crate::proxy) fn piece_wanted(&self) {
@@ -185,9 +209,7 @@ impl Open {
     fn new(stream: &Rc<Stream>) -> Self {
         let of = &stream.of;
         of.open.set(of.open.get().saturating_add(1));
-        if let Some(seat) = &of.seat {
-            seat.request_began();
-        }
+        stream.take_seat();
         Self(Rc::clone(stream))
     }
 }
@@ -202,9 +224,7 @@ impl Drop for Open {
         }
         let left = of.open.get().saturating_sub(1);
         of.open.set(left);
-        if let Some(seat) = &of.seat {
-            seat.request_ended();
-        }
+        self.0.leave_seat();
         if left == 0 {
             of.quiet_since.set(Instant::now());
             of.changed.notify_one();

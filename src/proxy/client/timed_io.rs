@@ -63,7 +63,7 @@ pub(in crate::proxy) struct ConnectionState {
     draining: Cell<bool>,
     /// Which request of the connection is being handled: a body can outlive its answer.
     request: Cell<u64>,
-    /// Not all of the answer is in the hands of the kernel.
+    /// Not all of an answer of the application's is in the hands of the kernel.
     unwritten: Cell<bool>,
     /// The seat counts a request.
     seat_is_kept: Cell<bool>,
@@ -98,7 +98,6 @@ impl ConnectionState {
 
     /// A head is complete. Returns the request's number on this connection.
     pub(in crate::proxy) fn request_started(&self, has_body: bool) -> u64 {
-        self.unwritten.set(true);
         if let Some(seat) = &self.seat
             && !self.seat_is_kept.replace(true)
         {
@@ -110,6 +109,18 @@ impl ConnectionState {
         self.response_open.set(true);
         self.body_open.set(has_body);
         self.request.get()
+    }
+
+    /// The application answers: until the kernel has all of it the connection keeps its place.
+    pub(in crate::proxy) fn application_answers(&self) {
+        self.unwritten.set(true);
+    }
+
+    /// The gate answers by itself. Who leaves that unread keeps no place with it: it takes no token to be refused.
+    pub(in crate::proxy) fn gate_answers(&self) {
+        if !self.unwritten.get() {
+            self.leave_seat();
+        }
     }
 
     pub(in crate::proxy) fn response_ended(&self) {
@@ -148,10 +159,13 @@ impl ConnectionState {
 
     /// Neither a request nor the rest of its answer is on the connection: under pressure it may be closed.
     fn may_give_way(&self) {
-        if !self.response_open.get()
-            && !self.body_open.get()
-            && !self.unwritten.get()
-            && let Some(seat) = &self.seat
+        if !self.response_open.get() && !self.body_open.get() && !self.unwritten.get() {
+            self.leave_seat();
+        }
+    }
+
+    fn leave_seat(&self) {
+        if let Some(seat) = &self.seat
             && self.seat_is_kept.replace(false)
         {
             seat.request_ended();

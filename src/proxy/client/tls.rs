@@ -9,13 +9,12 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use aws_lc_rs::digest;
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
-use rustls::sign::CertifiedKey;
 use rustls::{RootCertStore, ServerConfig};
-use rustls_pki_types::pem::{self, PemObject};
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::clock::UnixTime;
 use crate::jose::validity;
+use crate::net::identity::{BadIdentity, Identity, Part};
+use crate::net::roots;
 
 /// RFC 7301: what is offered, the best first.
 const APPLICATION_PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
@@ -27,6 +26,20 @@ pub struct TlsSettings {
     pub private_key_file: PathBuf,
     /// Absent: clients are not asked for certificates.
     pub client_ca: Option<ClientAuthority>,
+}
+
+impl TlsSettings {
+    /// What is wrong, with the file, on one line of the log.
+    pub fn explain(&self, bad: &BadTls) -> String {
+        let file = match bad.file {
+            TlsFile::Certificate => Some(&self.certificate_file),
+            TlsFile::PrivateKey => Some(&self.private_key_file),
+            TlsFile::ClientCa => self.client_ca.as_ref().map(|authority| &authority.file),
+        };
+        let file = file.map(|file| file.display().to_string());
+        let BadTls { message, hint, .. } = bad;
+        format!("`{}`: {message}; {hint}", file.unwrap_or_default())
+    }
 }
 
 /// Whose certificates clients present.
@@ -87,9 +100,13 @@ impl BadTls {
     }
 }
 
-impl fmt::Display for BadTls {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}\nhint: {}", self.message, self.hint)
+impl From<BadIdentity> for BadTls {
+    fn from(bad: BadIdentity) -> Self {
+        let file = match bad.part {
+            Part::Certificate => TlsFile::Certificate,
+            Part::PrivateKey => TlsFile::PrivateKey,
+        };
+        Self::new(file, bad.message, bad.hint)
     }
 }
 
@@ -133,9 +150,7 @@ impl ServerTls {
     /// # Errors
     /// A file is not PEM of its kind, or certificate and key do not belong together.
     pub fn new(settings: &TlsSettings, files: &TlsFiles) -> Result<Self, Vec<BadTls>> {
-        let chain = certificates(&files.certificate, TlsFile::Certificate)
-            .and_then(|chain| Ok((leaf_end(&chain)?, chain)));
-        let key = private_key(&files.private_key);
+        let identity = identity(files);
         let roots = match (&settings.client_ca, &files.client_ca) {
             (Some(authority), Some(pem)) => {
                 client_roots(pem).map(|roots| Some((roots, authority.required)))
@@ -147,114 +162,59 @@ impl ServerTls {
             )),
             (None, _) => Ok(None),
         };
-        match (chain, key, roots) {
-            (Ok((not_after, chain)), Ok(key), Ok(roots)) => {
-                let config = server(chain, key, roots).map_err(|bad| vec![bad])?;
+        match (identity, roots) {
+            (Ok((identity, not_after)), Ok(roots)) => {
+                let config = server(identity, roots).map_err(|bad| vec![bad])?;
                 Ok(Self {
                     config: Arc::new(config),
                     not_after,
                     fingerprint: files.fingerprint(),
                 })
             }
-            (chain, key, roots) => Err([chain.err(), key.err(), roots.err()]
-                .into_iter()
-                .flatten()
-                .collect()),
+            (identity, roots) => {
+                let mut faults = identity.err().unwrap_or_default();
+                faults.extend(roots.err());
+                Err(faults)
+            }
         }
     }
 }
 
-const CHECK_CERTIFICATE: &str = "it must be PEM with `-----BEGIN CERTIFICATE-----`, the gate's own certificate first, then those that lead to its root";
-const CHECK_KEY: &str = "it must be PEM with `PRIVATE KEY`, `RSA PRIVATE KEY` or `EC PRIVATE KEY`";
-const CHECK_PAIR: &str = "`openssl x509 -noout -pubkey -in CERTIFICATE` and `openssl pkey -pubout -in KEY` must print the same; the gate's own certificate stands first in its file";
 const CHECK_CA: &str = "it must hold the root certificates that sign the clients' ones, as PEM";
 
-fn certificates(pem: &[u8], file: TlsFile) -> Result<Vec<CertificateDer<'static>>, BadTls> {
-    let hint = match file {
-        TlsFile::ClientCa => CHECK_CA,
-        TlsFile::Certificate | TlsFile::PrivateKey => CHECK_CERTIFICATE,
-    };
-    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-    let found =
-        found.map_err(|_| BadTls::new(file, "it is not valid PEM: cut off, or changed", hint))?;
-    match found.is_empty() {
-        true => Err(BadTls::new(file, "there is no certificate in it", hint)),
-        false => Ok(found),
+/// The certificate with its key, and when it ends.
+fn identity(files: &TlsFiles) -> Result<(Identity, UnixTime), Vec<BadTls>> {
+    let identity = Identity::read(&files.certificate, &files.private_key)
+        .map_err(|bad| bad.into_iter().map(BadTls::from).collect::<Vec<_>>())?;
+    let end = identity.leaf().map(|leaf| validity::not_after(leaf));
+    match end {
+        Some(Ok(end)) => Ok((identity, UnixTime(end))),
+        _ => {
+            let bad = BadIdentity::leaf("its first certificate cannot be read as X.509");
+            Err(vec![bad.into()])
+        }
     }
 }
-
-fn leaf_end(chain: &[CertificateDer<'_>]) -> Result<UnixTime, BadTls> {
-    chain
-        .first()
-        .and_then(|leaf| validity::not_after(leaf).ok())
-        .map(UnixTime)
-        .ok_or_else(|| {
-            BadTls::new(
-                TlsFile::Certificate,
-                "its first certificate cannot be read as X.509",
-                CHECK_CERTIFICATE,
-            )
-        })
-}
-
-fn private_key(pem: &[u8]) -> Result<PrivateKeyDer<'static>, BadTls> {
-    let bad = |message: &str, hint| BadTls::new(TlsFile::PrivateKey, message, hint);
-    if pem.windows(ENCRYPTED.len()).any(|part| part == ENCRYPTED) {
-        return Err(bad(
-            "the private key is encrypted",
-            "nobody is there to type its passphrase: `openssl pkey -in KEY -out PLAIN` decrypts it; let only the gate's user read it",
-        ));
-    }
-    PrivateKeyDer::from_pem_slice(pem).map_err(|error| match error {
-        pem::Error::NoItemsFound => bad("there is no private key in it", CHECK_KEY),
-        _ => bad("it is not valid PEM: cut off, or changed", CHECK_KEY),
-    })
-}
-
-/// `-----BEGIN ENCRYPTED PRIVATE KEY-----`, and the `Proc-Type: 4,ENCRYPTED` of old files.
-const ENCRYPTED: &[u8] = b"ENCRYPTED";
 
 fn client_roots(pem: &[u8]) -> Result<Arc<RootCertStore>, BadTls> {
-    let mut roots = RootCertStore::empty();
-    for certificate in certificates(pem, TlsFile::ClientCa)? {
-        let number = roots.len() + 1;
-        roots.add(certificate).map_err(|_| {
-            let message = format!("certificate {number} in it cannot be read as X.509");
-            BadTls::new(TlsFile::ClientCa, message, CHECK_CA)
-        })?;
+    match roots::only(pem) {
+        Ok((roots, _)) => Ok(Arc::new(roots)),
+        Err(why) => {
+            let why = why.lines().next().unwrap_or_default();
+            Err(BadTls::new(TlsFile::ClientCa, why, CHECK_CA))
+        }
     }
-    Ok(Arc::new(roots))
 }
 
 /// aws-lc-rs, said explicitly: no process-wide default is read or set.
 fn server(
-    chain: Vec<CertificateDer<'static>>,
-    key: PrivateKeyDer<'static>,
+    identity: Identity,
     clients: Option<(Arc<RootCertStore>, bool)>,
 ) -> Result<ServerConfig, BadTls> {
-    let bad_pair = |error: rustls::Error| match error {
-        rustls::Error::InconsistentKeys(_) => BadTls::new(
-            TlsFile::PrivateKey,
-            "certificate and private key do not belong together",
-            CHECK_PAIR,
-        ),
-        rustls::Error::InvalidCertificate(_) => BadTls::new(
-            TlsFile::Certificate,
-            "its first certificate cannot be used for TLS",
-            CHECK_CERTIFICATE,
-        ),
-        _ => BadTls::new(
-            TlsFile::PrivateKey,
-            "the private key cannot be used for TLS",
-            "RSA of 2048 bits or more, ECDSA with P-256, P-384 or P-521, or Ed25519",
-        ),
-    };
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    // `CertifiedKey` alone would only be asked when the first client comes.
-    CertifiedKey::from_der(chain.clone(), key.clone_key(), &provider).map_err(bad_pair)?;
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
-        .map_err(bad_pair)?;
+        .map_err(|_| BadIdentity::leaf("no version of TLS is possible"))?;
     let resumes = clients.is_none();
     let builder = match clients {
         None => builder.with_no_client_auth(),
@@ -274,7 +234,7 @@ fn server(
             builder.with_client_cert_verifier(verifier)
         }
     };
-    let mut config = builder.with_single_cert(chain, key).map_err(bad_pair)?;
+    let mut config = builder.with_cert_resolver(identity.resolver());
     config.alpn_protocols = APPLICATION_PROTOCOLS.map(<[u8]>::to_vec).to_vec();
     // Tickets are kept by the clients, so that many of them are cheap, and their keys are those of this configuration. Where clients present
     // certificates nothing is resumed: a ticket would outlive the end of the certificate that it was made for.

@@ -74,7 +74,8 @@ fn is_left_over(path: &Path) -> io::Result<bool> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         Err(error) => return Err(error),
         Ok(found) if !found.file_type().is_socket() => {
-            return Err(in_use(
+            return Err(io::Error::new(
+                io::ErrorKind::AlreadyExists,
                 "there is a file with that name that is not a socket",
             ));
         }

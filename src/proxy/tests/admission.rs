@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::raw_http2;
 use super::testing::*;
-use crate::proxy::listen::{ConnectionLimit, Phase, spawn_worker};
+use crate::proxy::listen::{ConnectionLimit, Listener, Phase, spawn_worker};
 
 fn is_closed(client: &Client) -> bool {
     client.stream.set_nonblocking(true).unwrap();
@@ -202,4 +202,87 @@ fn d08_a_tunnel_keeps_its_place() {
     tunnel.write(b"b");
     tunnel.stream.read_exact(&mut byte).unwrap();
     assert_eq!(&byte, b"b");
+}
+
+#[test]
+fn d08_a_refusal_that_its_client_does_not_take_keeps_no_place() {
+    let app = App::plain();
+    let gate = Running::limited(gate(app.address, None), ConnectionLimit::new(2));
+    let _windowless: Vec<_> = (0..2)
+        .map(|_| {
+            // SETTINGS_INITIAL_WINDOW_SIZE 0.
+            let mut client = raw_http2::Http2::with_settings(gate.address, &[(0x4, 0)]);
+            client.headers(1, &raw_http2::get("/", &[]), true);
+            client.until(|c| c.seen(1).head.is_some());
+            client
+        })
+        .collect();
+    assert_eq!(gate.send(get("/", &bearer())).status, 200);
+}
+
+#[test]
+fn d08_refusals_that_their_client_leaves_in_the_socket_keep_no_place() {
+    let app = App::plain();
+    let shared = Arc::new(arc_swap::ArcSwap::from_pointee(gate(app.address, None)));
+    let metrics = Arc::clone(&shared.load().metrics);
+    let (listener, address) = loopback();
+    if let Listener::Tcp(listener) = &listener {
+        // What is accepted inherits the smallest buffer that there is.
+        let socket = socket2::SockRef::from(listener);
+        socket.set_send_buffer_size(1).unwrap();
+    }
+    let (phase, told) = tokio::sync::watch::channel(Phase::Running);
+    let entry = entry(ConnectionLimit::new(1));
+    let worker = spawn_worker("worker".to_owned(), shared, listener, entry, told).unwrap();
+    let mut deaf = Client::to(address);
+    let socket = socket2::SockRef::from(&deaf.stream);
+    socket.set_recv_buffer_size(1).unwrap();
+    deaf.write(get("/", "").repeat(500));
+    let refused = || {
+        let text = String::from_utf8(metrics.render()).unwrap();
+        let lines = text.lines().filter(|l| l.contains("\"missing_token\""));
+        lines
+            .map(|l| l.rsplit(' ').next().unwrap().parse::<usize>().unwrap())
+            .sum::<usize>()
+    };
+    // The gate can write nothing more, so it reads nothing more.
+    wait_until("the end of its refusals", || {
+        let before = refused();
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        before > 0 && refused() == before
+    });
+    assert!(refused() < 500);
+    let mut good = Client::to(address);
+    good.write(get("/", &bearer()));
+    assert_eq!(good.answer().status, 200);
+    phase.send(Phase::Aborting).unwrap();
+    worker.join().unwrap();
+}
+
+#[test]
+fn d08_the_streams_of_one_client_do_not_take_every_file_descriptor() {
+    const CAP: usize = 8;
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    let released = std::sync::Mutex::new(released);
+    let app = App::start(move |stream, _| {
+        let _released = released.lock().unwrap().recv();
+        stream.write_all(OK).is_ok()
+    });
+    let gate = Running::limited(gate(app.address, None), ConnectionLimit::with(CAP, CAP));
+    let mut client = raw_http2::Http2::to(&gate);
+    let token = raw_http2::bearer();
+    let streams = 3 * u32::try_from(CAP).unwrap();
+    for stream in 0..streams {
+        let fields = raw_http2::get("/", &[("authorization", &token)]);
+        client.headers(2 * stream + 1, &fields, true);
+    }
+    app.wait_for(CAP);
+    // Some wait until they are told that there is no room.
+    let told = 2 * streams - 1;
+    assert_eq!(client.answer(told).reason(), "upstream_unreachable");
+    assert_eq!(app.connections(), CAP);
+    drop(release);
+    assert_eq!(client.answer(1).status(), 200);
+    client.get(told + 2, "/", &[("authorization", &token)]);
+    assert_eq!(client.seen(told + 2).status(), 200);
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::runtime::LocalOptions;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 
 use super::raw_http2::*;
@@ -32,7 +32,10 @@ fn until_closed(transport: Transport, first: &[u8]) -> (Vec<Came>, Duration) {
     runtime.block_on(async {
         let (mut client, server) = tokio::io::duplex(64 * 1024);
         let nobody = "127.0.0.1:9".parse().unwrap();
-        let worker = Worker::new(Arc::new(ArcSwap::from_pointee(gate(nobody, None))));
+        let worker = Worker::new(
+            Arc::new(ArcSwap::from_pointee(gate(nobody, None))),
+            Arc::new(Semaphore::new(1)),
+        );
         let (_told, phase) = watch::channel(Phase::Running);
         let start = Instant::now();
         client.write_all(first).await.unwrap();

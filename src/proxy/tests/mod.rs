@@ -25,5 +25,4 @@ mod upstream;
 mod upstream_http2;
 mod upstream_tls;
 mod upstream_unix;
-mod vectors;
 mod websocket;

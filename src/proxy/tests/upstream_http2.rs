@@ -602,5 +602,6 @@ fn s14_interim_answers_over_http2_are_dropped_and_a_storm_of_them_ends() {
 fn an_application_that_speaks_http1_where_http2_was_configured_is_a_502() {
     let app = App::plain();
     let gate = Running::start(h2c(app.address));
-    gate.send(request("GET", "")).is(502, "upstream_reset");
+    gate.send(request("GET", ""))
+        .is(502, "upstream_unreachable");
 }

@@ -476,19 +476,19 @@ fn what_is_wrong_with_each_file_is_told() {
         read("", "", ""),
         [
             "`ca_file`: no certificate in it",
-            "`client_certificate_file`: no certificate in it",
-            "`client_private_key_file`: no private key in it",
+            "`client_certificate_file`: there is no certificate in it",
+            "`client_private_key_file`: there is no private key in it",
         ]
     );
     assert_eq!(
         read(ca, &certificate, &other_key),
-        ["`client_private_key_file`: it is not the key of the certificate"]
+        ["`client_private_key_file`: certificate and private key do not belong together"]
     );
     assert_eq!(
         read(ca, &key, &certificate),
         [
-            "`client_certificate_file`: no certificate in it",
-            "`client_private_key_file`: no private key in it",
+            "`client_certificate_file`: there is no certificate in it",
+            "`client_private_key_file`: there is no private key in it",
         ]
     );
 }

@@ -98,7 +98,7 @@ impl Tunnel {
     pub(super) async fn run<S: AsyncRead + AsyncWrite + Unpin>(self, client: S, early: Bytes) {
         let Self {
             mut account,
-            application: Switched { io, first },
+            application: Switched { io, first, place },
             settings,
             token,
             _open,
@@ -115,6 +115,7 @@ impl Tunnel {
         };
         let end = poll_fn(|cx| ends.poll(cx)).await;
         account.tunnel_ended(end);
+        drop(place);
     }
 }
 

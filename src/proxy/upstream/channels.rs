@@ -3,9 +3,11 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::timeout;
 
 use super::connect::connect;
 use super::multiplexed::{IDLE_TIMEOUT, Lease, Multiplexed};
@@ -24,6 +26,8 @@ pub(in crate::proxy) enum Channel {
 
 pub(in crate::proxy) struct Channels {
     pool: Pool,
+    /// Of connections that carry one request at a time, all workers together. Those that are shared are few.
+    places: Arc<Semaphore>,
     shared: RefCell<Vec<Rc<Multiplexed>>>,
     /// How long a shared connection is kept without requests.
     shared_idle: Duration,
@@ -43,10 +47,11 @@ enum Opened {
 }
 
 impl Channels {
-    pub(in crate::proxy) fn new(settings: &UpstreamSettings) -> Rc<Self> {
+    pub(in crate::proxy) fn new(settings: &UpstreamSettings, places: Arc<Semaphore>) -> Rc<Self> {
         let idle = settings.pool_idle_timeout;
         Rc::new(Self {
             pool: Pool::new(idle),
+            places,
             shared: RefCell::default(),
             shared_idle: if idle.is_zero() { idle } else { IDLE_TIMEOUT },
             chose_http1: Cell::new(false),
@@ -124,11 +129,29 @@ impl Channels {
         settings: &UpstreamSettings,
         upgrade: bool,
     ) -> Result<Connection, String> {
+        let place = self.place(settings).await?;
         let connected = connect(settings, upgrade).await?;
         if connected.http2 {
             return Err("the application chooses another version of HTTP each time".to_owned());
         }
-        pool::open(connected.wire).await
+        pool::open(connected.wire, place).await
+    }
+
+    /// A place for one more connection. An idle one of this worker gives way; otherwise there is `connect_timeout` to wait for one.
+    async fn place(&self, settings: &UpstreamSettings) -> Result<OwnedSemaphorePermit, String> {
+        loop {
+            if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
+                return Ok(place);
+            }
+            if !self.pool.give_way() {
+                break;
+            }
+        }
+        let free = Arc::clone(&self.places).acquire_owned();
+        match timeout(settings.connect_timeout, free).await {
+            Ok(Ok(place)) => Ok(place),
+            Ok(Err(_)) | Err(_) => Err("as many connections to the application as the limit of open files allows carry requests already; hint: raise it (`ulimit -n`, `LimitNOFILE`), or let the application speak HTTP/2".to_owned()),
+        }
     }
 
     fn expects_http1(&self, settings: &UpstreamSettings) -> bool {
@@ -185,16 +208,20 @@ impl Channels {
     }
 
     async fn opened(&self, settings: &UpstreamSettings) -> Result<Opened, String> {
+        let place = self.place(settings).await?;
         let connected = connect(settings, false).await?;
         self.chose_http1.set(!connected.http2);
         if connected.http2 {
-            let connection =
-                Multiplexed::open(connected.wire, self.shared_idle, settings.response_timeout)
-                    .await?;
+            let limit = settings.connect_timeout;
+            let opening =
+                Multiplexed::open(connected.wire, self.shared_idle, settings.response_timeout);
+            let connection = tokio::time::timeout(limit, opening)
+                .await
+                .map_err(|_| format!("the application said nothing of HTTP/2 in {limit:?}"))??;
             self.shared.borrow_mut().push(Rc::clone(&connection));
             return Ok(Opened::Shared(connection));
         }
-        let connection = pool::open(connected.wire).await?;
+        let connection = pool::open(connected.wire, place).await?;
         Ok(Opened::Exclusive(Rc::new(Cell::new(Some(connection)))))
     }
 }

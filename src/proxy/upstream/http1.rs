@@ -7,7 +7,7 @@ use hyper::body::Incoming;
 use tokio::time::Instant;
 
 use super::pool::Connection;
-use super::{Broken, Failure, in_time};
+use super::{Broken, Failure, in_time, tls};
 use crate::proxy::request_body::RequestBody;
 
 /// Sends `request` on a connection of its own and waits for the head of the answer.
@@ -34,7 +34,7 @@ pub(super) async fn exchange(
         let why = "the application closed the connection at once".to_owned();
         return Err(Broken::NotSent(Box::new(unsent), why));
     }
-    let failure = Failure::Reset(chain(&error.into_error()));
+    let failure = Failure::Reset(why(&error.into_error()));
     if connection.received.get() {
         Err(Broken::Failed(failure))
     } else {
@@ -42,14 +42,21 @@ pub(super) async fn exchange(
     }
 }
 
-/// An error with its causes, on one line.
-fn chain(error: &dyn std::error::Error) -> String {
+/// An error with its causes, on one line. In TLS 1.3 an application that misses the gate's certificate says so behind the handshake only.
+fn why(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
+    let mut advice = None;
     let mut cause = error.source();
     while let Some(inner) = cause {
         text.push_str(": ");
         text.push_str(&inner.to_string());
+        let io = inner.downcast_ref::<std::io::Error>();
+        advice = advice.or_else(|| io.and_then(tls::advice));
         cause = inner.source();
+    }
+    if let Some(advice) = advice {
+        text.push_str("; ");
+        text.push_str(advice);
     }
     text
 }

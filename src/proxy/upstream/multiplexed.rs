@@ -11,6 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use h2::client::{Builder, SendRequest};
 use h2::{Ping, PingPong, Pong};
+use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
@@ -66,6 +67,8 @@ struct State {
     /// When the task wakes up by itself, and how to wake it before.
     armed: Cell<Instant>,
     waker: Cell<Option<Waker>>,
+    /// The application's SETTINGS have come, or the task has ended.
+    greeted: Notify,
     /// The task has ended.
     ended: Cell<bool>,
     /// A ping is not answered.
@@ -73,7 +76,8 @@ struct State {
 }
 
 impl Multiplexed {
-    /// HTTP/2 on a wire on which nothing has been said. `response_timeout`: how long requests wait for an application that answers no ping.
+    /// HTTP/2 on a wire on which nothing has been said. Waits for the application's SETTINGS: requests sent before would be as many as we like,
+    /// and refused if it allows fewer. `response_timeout`: how long they wait for an application that answers no ping.
     pub(super) async fn open(
         wire: Wire,
         idle_timeout: Duration,
@@ -87,8 +91,8 @@ impl Multiplexed {
             .max_send_buffer_size(MAX_SEND_BUFFER)
             .max_concurrent_reset_streams(MAX_REMEMBERED_RESETS)
             .max_header_list_size(MAX_RESPONSE_HEAD as u32)
-            // Until the application says how many it allows.
-            .initial_max_send_streams(MAX_STREAMS)
+            // None until the application says how many it allows.
+            .initial_max_send_streams(0)
             .handshake(io)
             .await
             .map_err(|error| format!("the application closed a new connection: {error}"))?;
@@ -100,6 +104,7 @@ impl Multiplexed {
             delivered: Cell::new(true),
             armed: Cell::new(now),
             waker: Cell::new(None),
+            greeted: Notify::new(),
             ended: Cell::new(false),
             silent: Cell::new(false),
         });
@@ -113,24 +118,37 @@ impl Multiplexed {
             idle_timeout,
             give_up: response_timeout.max(PONG_TIMEOUT),
         };
-        let told = Rc::clone(&state);
+        let (told, greeted) = (Rc::clone(&state), sender.clone());
         let driver = tokio::task::spawn_local(async move {
             let mut connection = pin!(connection);
             poll_fn(|cx| match connection.as_mut().poll(cx) {
                 // What failed is seen by whoever waits for an answer.
                 Poll::Ready(_) => Poll::Ready(()),
-                Poll::Pending => pulse.poll(cx, &told),
+                Poll::Pending => {
+                    if greeted.current_max_send_streams() > 0 {
+                        told.greeted.notify_one();
+                    }
+                    pulse.poll(cx, &told)
+                }
             })
             .await;
             told.ended.set(true);
+            told.greeted.notify_one();
         });
-        Ok(Rc::new(Self {
+        let opened = Rc::new(Self {
             sender,
             state,
             born: now,
             idle_timeout,
             driver: driver.abort_handle(),
-        }))
+        });
+        opened.state.greeted.notified().await;
+        if opened.state.ended.get() {
+            return Err(
+                "the application ended a new connection without a word of HTTP/2".to_owned(),
+            );
+        }
+        Ok(opened)
     }
 
     /// Whether a new request may be sent on it, as far as it is known.
@@ -309,11 +327,16 @@ mod tests {
 
     use super::*;
 
-    /// A connection, and the application's end of it.
     const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
 
+    /// A connection, and the application's end of it.
     async fn pair() -> (Rc<Multiplexed>, UnixStream) {
-        let (ours, theirs) = UnixStream::pair().unwrap();
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        // Empty SETTINGS.
+        theirs
+            .write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0])
+            .await
+            .unwrap();
         let opened = Multiplexed::open(Wire::Unix(ours), IDLE_TIMEOUT, RESPONSE_TIMEOUT).await;
         let Ok(connection) = opened else {
             panic!("it did not open")

@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use hyper::client::conn::http1::{Builder, SendRequest};
 use hyper_util::rt::TokioIo;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -28,6 +29,7 @@ pub(in crate::proxy) struct Connection {
     /// It carries an upgrade, and never another request.
     upgrading: Rc<Cell<bool>>,
     driver: Driver,
+    place: OwnedSemaphorePermit,
 }
 
 impl Connection {
@@ -38,7 +40,12 @@ impl Connection {
 
     /// After a 101: what was a connection. None when it has failed meanwhile.
     pub(in crate::proxy) async fn switched(mut self) -> Option<Switched> {
-        (&mut self.driver.0).await.ok().flatten()
+        let (io, first) = (&mut self.driver.0).await.ok().flatten()?;
+        Some(Switched {
+            io,
+            first,
+            place: self.place,
+        })
     }
 }
 
@@ -47,11 +54,13 @@ pub(in crate::proxy) struct Switched {
     pub(in crate::proxy) io: Watched,
     /// What came right behind the 101.
     pub(in crate::proxy) first: Bytes,
+    /// Held as long as the connection.
+    pub(in crate::proxy) place: OwnedSemaphorePermit,
 }
 
 /// The task that moves the connection's bytes. It ends with whoever holds the connection: left alone it would go on pushing the rest of a body
 /// at an application that has answered and reads no more.
-struct Driver(JoinHandle<Option<Switched>>);
+struct Driver(JoinHandle<Option<(Watched, Bytes)>>);
 
 impl Drop for Driver {
     fn drop(&mut self) {
@@ -93,6 +102,11 @@ impl Pool {
         None
     }
 
+    /// Closes the connection that was idle longest. False: there is none.
+    pub(in crate::proxy) fn give_way(&self) -> bool {
+        self.0.idle.borrow_mut().pop_front().is_some()
+    }
+
     /// Keeps a connection whose response has ended. One that is still sending a request body, is closed, or carried an upgrade is not kept.
     pub(in crate::proxy) fn put(&self, connection: Connection) {
         if !connection.sender.is_ready()
@@ -116,7 +130,10 @@ impl Pool {
 ///
 /// # Errors
 /// Why not, for the log.
-pub(in crate::proxy) async fn open(wire: Wire) -> Result<Connection, String> {
+pub(in crate::proxy) async fn open(
+    wire: Wire,
+    place: OwnedSemaphorePermit,
+) -> Result<Connection, String> {
     let (io, received) = Watched::new(wire);
     let (sender, mut driver) = Builder::new()
         // Legacy applications look for `X-Auth-Subject` as it is written in their documentation.
@@ -134,10 +151,7 @@ pub(in crate::proxy) async fn open(wire: Wire) -> Result<Connection, String> {
         // hyper hands the socket over by itself only to other threads, which there are none of here.
         (ended.is_ok() && keeps.get()).then(|| {
             let parts = driver.into_parts();
-            Switched {
-                io: parts.io.into_inner(),
-                first: parts.read_buf,
-            }
+            (parts.io.into_inner(), parts.read_buf)
         })
     });
     Ok(Connection {
@@ -145,6 +159,7 @@ pub(in crate::proxy) async fn open(wire: Wire) -> Result<Connection, String> {
         received,
         upgrading,
         driver: Driver(driver),
+        place,
     })
 }
 

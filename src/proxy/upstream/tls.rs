@@ -78,6 +78,12 @@ impl UpstreamTls {
         self.files != TlsFiles::default()
     }
 
+    /// Whether the files could be used when they were looked at last.
+    pub fn is_current(&self) -> bool {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.last_error.is_none()
+    }
+
     /// Looks at the files once more. They are replaced as a whole or not at all.
     pub async fn reread(&self) -> Reread {
         let files = self.files.clone();
@@ -138,50 +144,55 @@ impl UpstreamTls {
         let stream = TlsConnector::from(config)
             .connect(self.server_name.clone(), socket)
             .await
-            .map_err(|error| self.explain(&error))?;
+            .map_err(|error| explain(&error))?;
         if offer == Offer::OnlyHttp2 && !speaks_http2(&stream) {
             return Err("the application did not agree to HTTP/2 (ALPN); `upstream.http: auto` lets it choose HTTP/1.1".to_owned());
         }
         Ok(stream)
     }
+}
 
-    fn explain(&self, error: &io::Error) -> String {
-        let inner = error
-            .get_ref()
-            .and_then(|inner| inner.downcast_ref::<rustls::Error>());
-        let Some(inner) = inner else {
-            return format!("no TLS with the application: {error}");
-        };
-        let what_to_do = match inner {
-            rustls::Error::InvalidCertificate(wrong) => match wrong {
-                CertificateError::UnknownIssuer | CertificateError::BadSignature => {
-                    "name its certificate authority in `upstream.tls.ca_file`"
-                }
-                CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-                    "renew the application's certificate, or set this machine's clock"
-                }
-                CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-                    "this machine's clock may be wrong"
-                }
-                CertificateError::NotValidForName
-                | CertificateError::NotValidForNameContext { .. } => {
-                    "give the name that is in its certificate as `upstream.tls.server_name`"
-                }
-                _ => {
-                    "the application must send a certificate of a server, signed by an authority of `upstream.tls.ca_file`"
-                }
-            },
-            rustls::Error::InvalidMessage(_) => "does this port speak TLS?",
-            rustls::Error::AlertReceived(rustls::AlertDescription::NoApplicationProtocol) => {
-                "it speaks none of the HTTP versions that `upstream.http` allows"
-            }
-            rustls::Error::AlertReceived(_) => {
-                "the application refused; it may want a client certificate (`upstream.tls.client_certificate_file`) or another `upstream.tls.server_name`"
-            }
-            _ => return format!("no TLS with the application: {inner}"),
-        };
-        format!("no TLS with the application: {inner}; {what_to_do}")
+fn explain(error: &io::Error) -> String {
+    match (tls_error(error), advice(error)) {
+        (Some(inner), Some(advice)) => format!("no TLS with the application: {inner}; {advice}"),
+        (Some(inner), None) => format!("no TLS with the application: {inner}"),
+        (None, _) => format!("no TLS with the application: {error}"),
     }
+}
+
+fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
+    error.get_ref()?.downcast_ref()
+}
+
+/// What to change.
+pub(super) fn advice(error: &io::Error) -> Option<&'static str> {
+    Some(match tls_error(error)? {
+        rustls::Error::InvalidCertificate(wrong) => match wrong {
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+                "name its certificate authority in `upstream.tls.ca_file`"
+            }
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+                "renew the application's certificate, or set this machine's clock"
+            }
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+                "this machine's clock may be wrong"
+            }
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                "give the name that is in its certificate as `upstream.tls.server_name`"
+            }
+            _ => {
+                "the application must send a certificate of a server, signed by an authority of `upstream.tls.ca_file`"
+            }
+        },
+        rustls::Error::InvalidMessage(_) => "does this port speak TLS?",
+        rustls::Error::AlertReceived(rustls::AlertDescription::NoApplicationProtocol) => {
+            "it speaks none of the HTTP versions that `upstream.http` allows"
+        }
+        rustls::Error::AlertReceived(_) => {
+            "the application refused; it may want a client certificate (`upstream.tls.client_certificate_file`) or another `upstream.tls.server_name`"
+        }
+        _ => return None,
+    })
 }
 
 impl Offers {

@@ -7,11 +7,9 @@ use std::sync::Arc;
 
 use aws_lc_rs::digest;
 use rustls::crypto::{CryptoProvider, aws_lc_rs as provider};
-use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, RootCertStore};
-use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
+use crate::net::identity::{BadIdentity, Identity, Part};
 use crate::net::roots;
 
 /// Largest file: a bundle of every authority of the world has 250 KiB.
@@ -65,20 +63,10 @@ impl TlsMaterial {
         };
         let identity = match &pems.identity {
             None => Some(None),
-            Some((certificate, key)) => {
-                let chain = certificates(certificate)
-                    .map_err(|why| mistakes.push(TlsMistake::Certificate(why)))
-                    .ok();
-                let key = private_key(key)
-                    .map_err(|why| mistakes.push(TlsMistake::Key(why)))
-                    .ok();
-                chain.zip(key).and_then(|(chain, key)| {
-                    pair(chain, key)
-                        .map_err(|mistake| mistakes.push(mistake))
-                        .ok()
-                        .map(Some)
-                })
-            }
+            Some((certificate, key)) => Identity::read(certificate, key)
+                .map_err(|bad| mistakes.extend(bad.into_iter().map(TlsMistake::from)))
+                .ok()
+                .map(Some),
         };
         match (roots, identity) {
             (Some(roots), Some(identity)) if mistakes.is_empty() => Ok(Self {
@@ -119,6 +107,16 @@ impl TlsPems {
     }
 }
 
+impl From<BadIdentity> for TlsMistake {
+    fn from(bad: BadIdentity) -> Self {
+        let text = format!("{}\nhint: {}", bad.message, bad.hint);
+        match bad.part {
+            Part::Certificate => Self::Certificate(text),
+            Part::PrivateKey => Self::Key(text),
+        }
+    }
+}
+
 impl fmt::Display for TlsMistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (file, why) = match self {
@@ -131,63 +129,12 @@ impl fmt::Display for TlsMistake {
     }
 }
 
-fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
-    let chain: Vec<_> = CertificateDer::pem_slice_iter(pem)
-        .collect::<Result<_, _>>()
-        .map_err(|_| "not valid PEM".to_owned())?;
-    match chain.is_empty() {
-        true => Err(
-            "no certificate in it\nhint: it must hold `-----BEGIN CERTIFICATE-----`, the gate's own first"
-                .to_owned(),
-        ),
-        false => Ok(chain),
-    }
-}
-
-fn private_key(pem: &[u8]) -> Result<PrivateKeyDer<'static>, String> {
-    PrivateKeyDer::from_pem_slice(pem).map_err(|_| {
-        let encrypted = pem.windows(9).any(|part| part == b"ENCRYPTED");
-        let hint = match encrypted {
-            true => "it is encrypted, and nobody is there to type its password: `openssl pkey -in FILE` writes it plain",
-            false => "it must hold `-----BEGIN PRIVATE KEY-----` (PKCS #8), or the older forms of RSA and EC keys",
-        };
-        format!("no private key in it\nhint: {hint}")
-    })
-}
-
-/// A key that is the certificate's own.
-fn pair(
-    chain: Vec<CertificateDer<'static>>,
-    key: PrivateKeyDer<'static>,
-) -> Result<CertifiedKey, TlsMistake> {
-    let key = provider::sign::any_supported_type(&key).map_err(|_| {
-        let kinds = "RSA of 2048 bits or more, P-256, P-384, P-521 or Ed25519";
-        TlsMistake::Key(format!(
-            "a key of a kind that is not supported\nhint: {kinds}"
-        ))
-    })?;
-    let certified = CertifiedKey::new(chain, key);
-    match certified.keys_match() {
-        Ok(()) => Ok(certified),
-        Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::KeyMismatch)) => {
-            Err(TlsMistake::Key(
-                "it is not the key of the certificate\nhint: the file of the certificate begins with the gate's own, not with its authority's"
-                    .to_owned(),
-            ))
-        }
-        Err(_) => Err(TlsMistake::Certificate(
-            "the first certificate cannot be read as X.509\nhint: the gate's own certificate comes first"
-                .to_owned(),
-        )),
-    }
-}
-
 /// TLS 1.2 and 1.3 with aws-lc-rs, said explicitly: no process-wide default is read or set.
 #[expect(
     clippy::expect_used,
     reason = "the provider supports both versions; it does not depend on any input"
 )]
-fn client(roots: Arc<RootCertStore>, identity: Option<CertifiedKey>) -> ClientConfig {
+fn client(roots: Arc<RootCertStore>, identity: Option<Identity>) -> ClientConfig {
     let crypto: Arc<CryptoProvider> = Arc::new(provider::default_provider());
     let builder = ClientConfig::builder_with_provider(crypto)
         .with_safe_default_protocol_versions()
@@ -195,8 +142,7 @@ fn client(roots: Arc<RootCertStore>, identity: Option<CertifiedKey>) -> ClientCo
         .with_root_certificates(roots);
     match identity {
         None => builder.with_no_client_auth(),
-        Some(identity) => builder
-            .with_client_cert_resolver(Arc::new(rustls::sign::SingleCertAndKey::from(identity))),
+        Some(identity) => builder.with_client_cert_resolver(identity.resolver()),
     }
 }
 

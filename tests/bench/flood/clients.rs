@@ -1,12 +1,11 @@
-//! Clients and an application that cost next to nothing: threads that mostly sleep, bytes made beforehand.
+//! The good client and the flood: threads that mostly sleep, bytes made beforehand.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
+use crate::common::{Connection, request, sleep_until};
 use crate::harness::{Issuer, Key, claims, encode};
 
 /// Keep-alive connections of the good client.
@@ -89,7 +88,7 @@ impl Flood {
             for request in requests {
                 sleep_until(due);
                 connection.send(request);
-                connection.refused();
+                refused(connection);
                 due += pause;
             }
         })
@@ -100,7 +99,7 @@ impl Flood {
         self.send(|connection, requests| {
             for some in requests.chunks(PIPELINED) {
                 connection.send(&some.concat());
-                some.iter().for_each(|_| connection.refused());
+                some.iter().for_each(|_| refused(connection));
             }
         })
     }
@@ -115,96 +114,12 @@ impl Flood {
     }
 }
 
-fn request(token: &str) -> Vec<u8> {
-    format!("GET / HTTP/1.1\r\nHost: gate.test\r\nAuthorization: Bearer {token}\r\n\r\n")
-        .into_bytes()
-}
-
-fn sleep_until(due: Instant) {
-    std::thread::sleep(due.saturating_duration_since(Instant::now()));
-}
-
-/// A keep-alive connection.
-struct Connection {
-    socket: BufReader<TcpStream>,
-    line: Vec<u8>,
-    body: Vec<u8>,
-}
-
-impl Connection {
-    fn open(port: u16) -> Self {
-        let socket = TcpStream::connect(("127.0.0.1", port)).unwrap();
-        socket.set_nodelay(true).unwrap();
-        Self {
-            socket: BufReader::new(socket),
-            line: Vec::new(),
-            body: Vec::new(),
-        }
-    }
-
-    fn send(&mut self, bytes: &[u8]) {
-        self.socket.get_mut().write_all(bytes).unwrap();
-    }
-
-    fn refused(&mut self) {
-        let (status, body) = self.answer();
-        let reason = br#""reason":"unknown_key""#;
-        let told = body.windows(reason.len()).any(|part| part == reason);
-        assert!(
-            status == 401 && told,
-            "a made-up key was not refused as one"
-        );
-    }
-
-    /// Status and body of the next answer.
-    fn answer(&mut self) -> (u16, &[u8]) {
-        let (mut status, mut length) = (0, 0);
-        loop {
-            self.line.clear();
-            let read = self.socket.read_until(b'\n', &mut self.line).unwrap();
-            assert!(read > 0, "the gate closed the connection");
-            self.line.make_ascii_lowercase();
-            let line = std::str::from_utf8(&self.line).unwrap().trim_end();
-            if let Some(rest) = line.strip_prefix("http/1.1 ") {
-                status = rest[..3].parse().unwrap();
-            } else if let Some(value) = line.strip_prefix("content-length: ") {
-                length = value.parse().unwrap();
-            } else if line.is_empty() {
-                break;
-            }
-        }
-        self.body.resize(length, 0);
-        self.socket.read_exact(&mut self.body).unwrap();
-        (status, &self.body)
-    }
-}
-
-/// An application that says `ok`; its port.
-pub fn application() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    std::thread::spawn(move || {
-        for socket in listener.incoming().flatten() {
-            std::thread::spawn(move || serve(socket));
-        }
-    });
-    port
-}
-
-fn serve(socket: TcpStream) {
-    socket.set_nodelay(true).unwrap();
-    let mut socket = BufReader::new(socket);
-    let mut line = Vec::new();
-    loop {
-        line.clear();
-        match socket.read_until(b'\n', &mut line) {
-            Ok(0) | Err(_) => return,
-            Ok(_) if line == b"\r\n" => {}
-            Ok(_) => continue,
-        }
-        let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok\n";
-        if socket.get_mut().write_all(answer).is_err() {
-            return;
-        }
-    }
+fn refused(connection: &mut Connection) {
+    let (status, body) = connection.answer();
+    let reason = br#""reason":"unknown_key""#;
+    let told = body.windows(reason.len()).any(|part| part == reason);
+    assert!(
+        status == 401 && told,
+        "a made-up key was not refused as one"
+    );
 }

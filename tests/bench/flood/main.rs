@@ -8,7 +8,9 @@
 #![expect(clippy::print_stdout, reason = "the figures")]
 
 mod clients;
-mod gate;
+#[expect(dead_code, unused_imports, reason = "shared with the other benchmarks")]
+#[path = "../common/mod.rs"]
+mod common;
 #[expect(
     dead_code,
     unused_imports,
@@ -24,7 +26,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use clients::{Flood, Good};
-use gate::{Gate, Spent};
+use common::{Gate, Spent, application, argument, percentile};
 use harness::Issuer;
 
 /// Tokens of one flood, each with a kid of its own.
@@ -88,7 +90,7 @@ fn main() {
 /// One gate, fresh, through all parts.
 fn round(plan: &Plan) -> [Part; 3] {
     let issuer = Issuer::start();
-    let gate = Gate::start(&issuer.url, clients::application());
+    let gate = Gate::start(&issuer.url, application(), "");
     let good = Good {
         port: gate.port,
         // For years: no part meets its end.
@@ -128,36 +130,20 @@ fn round(plan: &Plan) -> [Part; 3] {
 
 impl Plan {
     fn of_arguments() -> Self {
-        let mut plan = Self {
-            rounds: 5,
-            quiet: Duration::from_secs(20),
-            flood: Duration::from_secs(60),
-            good_per_second: 500,
-        };
-        for argument in std::env::args().skip(1) {
-            // `cargo bench` adds one of its own.
-            let Some((name, value)) = argument.split_once('=') else {
-                continue;
-            };
-            let number: u32 = value.parse().unwrap();
-            match name {
-                "rounds" => plan.rounds = usize::try_from(number).unwrap(),
-                "quiet" => plan.quiet = Duration::from_secs(number.into()),
-                "flood" => plan.flood = Duration::from_secs(number.into()),
-                "good" => plan.good_per_second = number,
-                _ => println!("not an argument: {argument}"),
-            }
+        let seconds = |name, default| Duration::from_secs(argument(name, default).into());
+        Self {
+            rounds: usize::try_from(argument("rounds", 5)).unwrap(),
+            quiet: seconds("quiet", 20),
+            flood: seconds("flood", 60),
+            good_per_second: argument("good", 500),
         }
-        plan
     }
 }
 
 impl Part {
     /// In microseconds.
     fn percentile(&self, of: f64) -> f64 {
-        let last = self.latencies.len() - 1;
-        let position = (last as f64 * of).ceil() as usize;
-        self.latencies[position].as_secs_f64() * 1e6
+        percentile(&self.latencies, of)
     }
 
     /// In microseconds.

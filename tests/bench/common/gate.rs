@@ -1,5 +1,6 @@
 //! The release binary as a process, with its access log going nowhere.
 
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -7,6 +8,9 @@ use crate::harness::{eventually, free_port, listens, request, resident_kib, scra
 
 pub struct Gate {
     pub port: u16,
+    pub admin: u16,
+    file: PathBuf,
+    head: String,
     process: Child,
 }
 
@@ -18,14 +22,20 @@ pub struct Spent {
 }
 
 impl Gate {
-    pub fn start(issuer: &str, application: u16) -> Self {
+    /// Starts with one issuer, `test`, of audience `api`; `more` is appended to the configuration.
+    pub fn start(issuer: &str, application: u16, more: &str) -> Self {
+        Self::with_keys("", issuer, application, more)
+    }
+
+    /// As [`Self::start`]; `keys` is a member `keys: {...}` of the issuer.
+    pub fn with_keys(keys: &str, issuer: &str, application: u16, more: &str) -> Self {
         let (port, admin) = (free_port(), free_port());
         let file = scratch("yaml");
-        let configuration = format!(
+        let head = format!(
             "listen: 127.0.0.1:{port}\nadmin: 127.0.0.1:{admin}\nupstream: http://127.0.0.1:{application}\n\
-             issuers:\n  - {{name: test, provider: oidc, issuer: {issuer}, audiences: [api]}}\n"
+             issuers:\n  - {{name: test, provider: oidc, issuer: {issuer}, audiences: [api], {keys}}}\n"
         );
-        std::fs::write(&file, configuration).unwrap();
+        std::fs::write(&file, format!("{head}{more}")).unwrap();
         // Another build, to compare with.
         let binary = std::env::var_os("CLAIMGATE_BIN");
         let binary = binary.unwrap_or_else(|| env!("CARGO_BIN_EXE_claimgate").into());
@@ -35,11 +45,41 @@ impl Gate {
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
-        let gate = Self { port, process };
+        let gate = Self {
+            port,
+            admin,
+            file,
+            head,
+            process,
+        };
         eventually("readiness", || {
             (listens(admin) && request(admin, "GET /readyz", None, "").status == 200).then_some(())
         });
         gate
+    }
+
+    /// Gives it another configuration: the same, with this appended.
+    pub fn reload(&self, more: &str) {
+        std::fs::write(&self.file, format!("{}{more}", self.head)).unwrap();
+        let pid = self.process.id().to_string();
+        let sent = Command::new("kill").args(["-HUP", &pid]).status().unwrap();
+        assert!(sent.success(), "the gate is gone");
+    }
+
+    /// The sum of the series of a metric.
+    pub fn metric(&self, name: &str) -> f64 {
+        let page = request(self.admin, "GET /metrics", None, "").body;
+        let text = String::from_utf8(page).unwrap();
+        text.lines()
+            .filter(|line| line.split(['{', ' ']).next() == Some(name))
+            .map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap())
+            .sum()
+    }
+
+    /// Open file descriptors.
+    pub fn descriptors(&self) -> usize {
+        let folder = format!("/proc/{}/fd", self.process.id());
+        std::fs::read_dir(folder).unwrap().count()
     }
 
     pub fn spent(&self) -> Spent {
