@@ -58,7 +58,8 @@ struct Line {
 }
 
 impl ConnectionLimit {
-    pub fn new(connections: usize) -> Self {
+    #[cfg(test)]
+    pub(in crate::proxy) fn new(connections: usize) -> Self {
         Self::with(connections, MAX_TO_APPLICATION)
     }
 
