@@ -28,8 +28,8 @@ const STREAM_WINDOW: u32 = 128 * 1024;
 const CONNECTION_WINDOW: u32 = STREAM_WINDOW * MAX_STREAMS as u32;
 /// Streams that their clients have left and of which something may still come: for a second (h2's own) it is dropped in silence. Each frame of one that
 /// is forgotten counts as a fault of the application's, and 1,024 of those end the connection, with everybody's requests on it. h2 itself remembers 50,
-/// half of the streams that may be open.
-const MAX_REMEMBERED_RESETS: usize = 1024;
+/// half of the streams that may be open; this is 40 times all of them, some hundred bytes each.
+const MAX_REMEMBERED_RESETS: usize = 4096;
 /// Of a request body, what waits in one stream for the application to take it.
 const MAX_SEND_BUFFER: usize = 128 * 1024;
 /// After so long no new request is sent on a connection: a changed address, or one more instance, is found.
