@@ -26,6 +26,10 @@ pub(super) const MAX_STREAMS: usize = 100;
 const STREAM_WINDOW: u32 = 128 * 1024;
 /// Room for every stream's window, so that answers which nobody takes never hold up another one.
 const CONNECTION_WINDOW: u32 = STREAM_WINDOW * MAX_STREAMS as u32;
+/// Streams that their clients have left and of which something may still come: for a second (h2's own) it is dropped in silence. Each frame of one that
+/// is forgotten counts as a fault of the application's, and 1,024 of those end the connection, with everybody's requests on it. h2 itself remembers 50,
+/// half of the streams that may be open; this is 40 times all of them, some hundred bytes each.
+const MAX_REMEMBERED_RESETS: usize = 4096;
 /// Of a request body, what waits in one stream for the application to take it.
 const MAX_SEND_BUFFER: usize = 128 * 1024;
 /// After so long no new request is sent on a connection: a changed address, or one more instance, is found.
@@ -73,7 +77,7 @@ struct State {
 
 impl Multiplexed {
     /// HTTP/2 on a wire on which nothing has been said. Waits for the application's SETTINGS: requests sent before would be as many as we like,
-    /// and refused if it allows fewer. `response_timeout`: how long requests wait for an application that answers no ping.
+    /// and refused if it allows fewer. `response_timeout`: how long they wait for an application that answers no ping.
     pub(super) async fn open(
         wire: Wire,
         idle_timeout: Duration,
@@ -85,6 +89,7 @@ impl Multiplexed {
             .initial_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
             .max_send_buffer_size(MAX_SEND_BUFFER)
+            .max_concurrent_reset_streams(MAX_REMEMBERED_RESETS)
             .max_header_list_size(MAX_RESPONSE_HEAD as u32)
             // None until the application says how many it allows.
             .initial_max_send_streams(0)
@@ -322,9 +327,9 @@ mod tests {
 
     use super::*;
 
-    /// A connection, and the application's end of it.
     const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
 
+    /// A connection, and the application's end of it.
     async fn pair() -> (Rc<Multiplexed>, UnixStream) {
         let (ours, mut theirs) = UnixStream::pair().unwrap();
         // Empty SETTINGS.
