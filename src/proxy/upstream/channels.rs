@@ -185,6 +185,8 @@ impl Channels {
     async fn open_together(self: &Rc<Self>, settings: &UpstreamSettings) -> Opened {
         let mut told = {
             let mut opening = self.opening.borrow_mut();
+            // Its task has ended without a word: a panic.
+            opening.take_if(|told| told.has_changed().is_err());
             opening
                 .get_or_insert_with(|| {
                     let (tell, told) = watch::channel(None);
