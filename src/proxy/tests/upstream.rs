@@ -484,6 +484,27 @@ fn a_body_is_not_buffered_whole_on_its_way() {
 }
 
 #[test]
+fn s04_nothing_follows_a_chunked_body_on_its_connection() {
+    let app = App::plain();
+    let gate = Running::before(&app);
+    let chunked = post(0).replace("Content-Length: 0", "Transfer-Encoding: chunked");
+    for request in [
+        get("/", &bearer()),
+        chunked + "3\r\nabc\r\n0\r\n\r\n",
+        get("/", &bearer()),
+    ] {
+        assert_eq!(gate.send(request).status, 200);
+    }
+    let [first, body, last] = &*app.requests() else {
+        panic!("three requests")
+    };
+    assert_eq!(first.one("connection"), None);
+    assert_eq!(body.one("connection"), Some("close"));
+    assert_eq!(body.body, b"abc");
+    assert_ne!(body.connection, last.connection);
+}
+
+#[test]
 fn s08_a_bad_chunk_ends_the_applications_request_and_never_completes_it() {
     for bad in [
         "0x5\r\nhello\r\n",
