@@ -49,7 +49,7 @@ static UPSTREAM: Table = Table {
             "chunked",
             Kind::Text(&text::CHUNKED),
             Preset::Text("forward"),
-            "Request bodies without `Content-Length`: sent in chunks (`forward`), or answered 411 (`refuse`), for an application that cannot read them.",
+            "Request bodies without `Content-Length`: sent in chunks (`forward`), or answered 411 (`refuse`), for an application that cannot read them. uWSGI's `http11-socket` needs `refuse`: it takes such a body for further requests, which nobody has checked.",
         ),
         Field::with_default(
             "connect_timeout",
