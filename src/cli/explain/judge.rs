@@ -200,7 +200,7 @@ impl<'w> Walk<'w> {
                 let number = found.source + 1;
                 self.steps
                     .pass(TOKEN, format!("found in entry {number} of `token.sources`"));
-                Ok(Some(found.token))
+                Ok(Some(found.token.as_str().to_owned()))
             }
             (None, None) => {
                 self.steps

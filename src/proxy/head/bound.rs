@@ -40,16 +40,20 @@ fn find(place: &Place, headers: &HeaderMap, query: Option<&str>) -> Result<Vec<u
     if readings(place, headers, query) > 1 {
         return Err(NoCounterpart::Several);
     }
-    let found = match place {
-        Place::Header { name, scheme } => in_header(headers, name, scheme.as_deref()),
-        Place::Cookie { name } => in_cookies(headers, name),
-        Place::Query { name } => in_query(query, name),
-    };
-    let text = found.map_err(why)?.ok_or(NoCounterpart::Missing)?;
+    // Headers and cookies as they are on the wire: neither has an encoding of its own, and a cookie's quotes belong to its value (RFC 6265 §5.2).
+    let as_it_is = |found: Option<&[u8]>| found.map(<[u8]>::to_vec).ok_or(NoCounterpart::Missing);
     match place {
-        // As they are on the wire: neither has an encoding of its own, and a cookie's quotes belong to its value (RFC 6265 §5.2).
-        Place::Header { .. } | Place::Cookie { .. } => Ok(text.as_bytes().to_vec()),
-        Place::Query { .. } => form_decoded(text).ok_or(NoCounterpart::Unreadable),
+        Place::Header { name, scheme } => {
+            as_it_is(in_header(headers, name, scheme.as_deref()).map_err(why)?)
+        }
+        Place::Cookie { name } => {
+            as_it_is(in_cookies(headers, name).map_err(why)?.map(str::as_bytes))
+        }
+        Place::Query { name } => {
+            let text = in_query(query, name).map_err(why)?;
+            let text = text.ok_or(NoCounterpart::Missing)?;
+            form_decoded(text).ok_or(NoCounterpart::Unreadable)
+        }
     }
 }
 

@@ -254,7 +254,7 @@ mod tests {
         let mut map = headers(lines);
         let mut target = PathAndQuery::try_from(target).unwrap();
         let keep = keep.map(|source| FoundToken {
-            token: "x.y.z".to_owned(),
+            token: "x.y.z".into(),
             source,
         });
         let kept = Kept {

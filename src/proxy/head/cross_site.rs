@@ -117,7 +117,7 @@ mod tests {
         let headers = HeaderMap::from_iter([(SEC_FETCH_SITE, "cross-site".parse().unwrap())]);
         for (source, passes) in [(0, false), (1, true), (2, true)] {
             let found = FoundToken {
-                token: "a.b.c".to_owned(),
+                token: "a.b.c".into(),
                 source,
             };
             let checked = check(&settings, &found, &Method::POST, &headers);

@@ -12,14 +12,62 @@ use crate::verify::Rejection;
 /// A token's bytes and which configured source they came from.
 #[derive(Clone, PartialEq, Eq)]
 pub struct FoundToken {
-    pub token: String,
+    pub token: TokenText,
     pub source: usize,
 }
+
+/// A token as it came, not judged. Of a header line it is the rest of that line, shared with the request's head and not copied.
+#[derive(Clone)]
+pub struct TokenText(Text);
+
+#[derive(Clone)]
+enum Text {
+    RestOfLine { line: HeaderValue, start: usize },
+    Own(String),
+}
+
+impl TokenText {
+    pub fn as_bytes(&self) -> &[u8] {
+        match &self.0 {
+            Text::RestOfLine { line, start } => line.as_bytes().get(*start..).unwrap_or_default(),
+            Text::Own(text) => text.as_bytes(),
+        }
+    }
+
+    /// [`find`] takes ASCII only.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(self.as_bytes()).unwrap_or_default()
+    }
+
+    fn rest_of(line: &HeaderValue, rest: &[u8]) -> Self {
+        Self(Text::RestOfLine {
+            line: line.clone(),
+            start: line.len().saturating_sub(rest.len()),
+        })
+    }
+}
+
+impl From<&str> for TokenText {
+    fn from(text: &str) -> Self {
+        Self(Text::Own(text.to_owned()))
+    }
+}
+
+impl PartialEq for TokenText {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_bytes() == other.as_bytes()
+    }
+}
+
+impl Eq for TokenText {}
 
 impl std::fmt::Debug for FoundToken {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("FoundToken")
-            .field("token", &format_args!("{} bytes", self.token.len()))
+            .field(
+                "token",
+                &format_args!("{} bytes", self.token.as_bytes().len()),
+            )
             .field("source", &self.source)
             .finish()
     }
@@ -34,13 +82,12 @@ pub fn find(
     let mut found: Option<FoundToken> = None;
     for (index, source) in settings.sources.iter().enumerate() {
         let token = match source {
-            TokenSource::Header { name, scheme } => {
-                in_header(headers, name, scheme.as_deref())?.map(str::to_owned)
-            }
-            TokenSource::Cookie { name, .. } => in_cookies(headers, name)?.map(str::to_owned),
-            TokenSource::Query { name } => in_query(query, name)?.map(str::to_owned),
+            TokenSource::Header { name, scheme } => line_with(headers, name, scheme.as_deref())?
+                .map(|(line, token)| TokenText::rest_of(line, token)),
+            TokenSource::Cookie { name, .. } => in_cookies(headers, name)?.map(TokenText::from),
+            TokenSource::Query { name } => in_query(query, name)?.map(TokenText::from),
             TokenSource::Subprotocol { prefix } if websocket::names_it(headers) => {
-                subprotocol::find(headers, prefix)?
+                subprotocol::find(headers, prefix)?.map(|token| TokenText(Text::Own(token)))
             }
             TokenSource::Subprotocol { .. } => None,
         };
@@ -64,11 +111,21 @@ fn malformed(what: impl Into<String>) -> Rejection {
     Rejection::MalformedToken { what: what.into() }
 }
 
+/// What the one line of this name says behind its scheme; without a scheme all of it.
 pub(in crate::proxy) fn in_header<'h>(
     headers: &'h HeaderMap,
     name: &HeaderName,
     scheme: Option<&str>,
-) -> Result<Option<&'h str>, Rejection> {
+) -> Result<Option<&'h [u8]>, Rejection> {
+    Ok(line_with(headers, name, scheme)?.map(|(_, rest)| rest))
+}
+
+/// The line, and what [`in_header`] gives of it: its end.
+fn line_with<'h>(
+    headers: &'h HeaderMap,
+    name: &HeaderName,
+    scheme: Option<&str>,
+) -> Result<Option<(&'h HeaderValue, &'h [u8])>, Rejection> {
     let mut lines = headers.get_all(name).iter();
     let line = match (lines.next(), lines.next()) {
         (None, _) => return Ok(None),
@@ -79,32 +136,43 @@ pub(in crate::proxy) fn in_header<'h>(
         let text = line
             .to_str()
             .map_err(|_| malformed(format!("the header `{name}` is not ASCII")))?;
-        return Ok(Some(text).filter(|t| !t.is_empty()));
+        return Ok(Some((line, text.as_bytes())).filter(|(_, text)| !text.is_empty()));
     };
+    // First what nearly every line is. It is a whole answer: a token68 has no comma, behind which another token could be.
+    if let Some(token) = token_behind(line.as_bytes(), scheme) {
+        return Ok(Some((line, token)));
+    }
     if !bears(line, scheme) {
         // Another scheme is data for the application.
         return Ok(None);
     }
-    let text = std::str::from_utf8(line.as_bytes())
-        .map_err(|_| malformed(format!("the header `{name}` is not ASCII")))?;
+    if std::str::from_utf8(line.as_bytes()).is_err() {
+        return Err(malformed(format!("the header `{name}` is not ASCII")));
+    }
     if further_parts(line.as_bytes()).any(|part| has_scheme(part, scheme)) {
         return Err(ambiguous(format!("more than one token in `{name}`")));
     }
-    text.get(scheme.len()..)
-        .and_then(|rest| rest.strip_prefix(' '))
-        .filter(|token| is_token68(token))
-        .map(Some)
-        .ok_or_else(|| malformed(format!("`{name}` is not `{scheme}`, one space and a token")))
+    Err(malformed(format!(
+        "`{name}` is not `{scheme}`, one space and a token"
+    )))
+}
+
+/// Behind the scheme in any case and one space: a token68 and nothing else.
+fn token_behind<'l>(line: &'l [u8], scheme: &str) -> Option<&'l [u8]> {
+    let (start, rest) = line.split_at_checked(scheme.len())?;
+    let token = rest.strip_prefix(b" ")?;
+    (start.eq_ignore_ascii_case(scheme.as_bytes()) && is_token68(token)).then_some(token)
 }
 
 /// RFC 9110 §11.2: `1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`.
-fn is_token68(text: &str) -> bool {
-    let body = text.trim_end_matches('=');
+fn is_token68(text: &[u8]) -> bool {
+    let padding = text.iter().rev().take_while(|byte| **byte == b'=').count();
+    let body = text.get(..text.len() - padding).unwrap_or_default();
     // All of it is looked at, without a way out in between: so the compiler takes many bytes at a time.
     !body.is_empty()
         && body
-            .bytes()
-            .fold(true, |so_far, byte| so_far & is_token68_byte(byte))
+            .iter()
+            .fold(true, |so_far, byte| so_far & is_token68_byte(*byte))
 }
 
 fn is_token68_byte(byte: u8) -> bool {
@@ -244,7 +312,7 @@ mod tests {
     ) -> String {
         match find(&settings(sources), &headers(lines), query) {
             Ok(None) => "none".to_owned(),
-            Ok(Some(found)) => format!("{}@{}", found.token, found.source),
+            Ok(Some(found)) => format!("{}@{}", found.token.as_str(), found.source),
             Err(Rejection::AmbiguousToken { .. }) => "ambiguous".to_owned(),
             Err(Rejection::MalformedToken { .. }) => "malformed".to_owned(),
             Err(other) => panic!("{other:?}"),
