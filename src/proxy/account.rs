@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, Method, Uri};
+use http::{HeaderMap, HeaderName, Method, Uri};
 use tokio::time::Instant;
 
 use super::Gate;
@@ -17,7 +17,8 @@ use crate::telemetry::AccessRecord;
 use crate::telemetry::metrics::RequestOutcome;
 use crate::verify::{Decision, Reason, Rejection, Seen, VerifiedToken};
 
-/// Filled along the walk of a request; telling is dropping it, so that no way out of the walk goes untold.
+/// Filled along the walk of a request; telling is dropping it, so that no way out of the walk goes untold. Boxed from the start: it goes along with
+/// the answer, which is moved often.
 pub(super) struct Account {
     local: Rc<Local>,
     started: Instant,
@@ -48,9 +49,9 @@ impl Account {
         uri: Uri,
         headers: &HeaderMap,
         client: Option<IpAddr>,
-    ) -> Self {
+    ) -> Box<Self> {
         local.gate.metrics.request_started();
-        Self {
+        Box::new(Self {
             local: Rc::clone(local),
             started: Instant::now(),
             method,
@@ -67,7 +68,7 @@ impl Account {
             decision: Decision::Deny,
             reason: None,
             detail: None,
-        }
+        })
     }
 
     pub(super) fn routed(&mut self, route: &Route) {
@@ -245,9 +246,11 @@ pub(super) fn unreadable_request(
     }
 }
 
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
 /// The trace of `traceparent` (W3C Trace Context §3.2): `00-` 32 lower-case hex digits, not all zero, `-`.
 fn trace_id(headers: &HeaderMap) -> Option<[u8; 32]> {
-    let value = headers.get("traceparent")?.as_bytes();
+    let value = headers.get(TRACEPARENT)?.as_bytes();
     let rest = value.get(2..)?.strip_prefix(b"-")?;
     let (id, rest) = rest.split_first_chunk::<32>()?;
     let hex = id.iter().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));

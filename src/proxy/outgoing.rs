@@ -92,7 +92,7 @@ impl Outgoing {
         route: &Route,
         permit: &Permit<'_>,
         sent: Sent<'_>,
-        forwarded: Forwarded,
+        forwarded: Forwarded<'_>,
     ) -> Result<Self, Rejection> {
         let Clean {
             method,

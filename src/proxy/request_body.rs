@@ -60,8 +60,8 @@ pub(super) struct BodyProgress {
 
 /// The body, as hyper's client sends it. An error makes hyper drop the connection to the application in the middle of the message.
 pub(super) struct RequestBody {
-    /// None: there is no body.
-    stream: Option<Stream>,
+    /// None: there is no body. Boxed, since most requests have none and all of them are moved.
+    stream: Option<Box<Stream>>,
 }
 
 struct Stream {
@@ -89,7 +89,7 @@ impl RequestBody {
             patient,
         };
         Self {
-            stream: Some(Stream {
+            stream: Some(Box::new(Stream {
                 inner,
                 connection: connection.clone(),
                 request,
@@ -97,7 +97,7 @@ impl RequestBody {
                 stall: Timer::default(),
                 ended: false,
                 trailers: Arc::default(),
-            }),
+            })),
         }
     }
 

@@ -48,7 +48,7 @@ pub(super) struct Reply {
     /// The rest of a piece that was larger than the connection takes at once.
     rest: Bytes,
     /// None: a tunnel's, which tells by itself.
-    account: Option<Account>,
+    account: Option<Box<Account>>,
     connection: Link,
 }
 
@@ -58,7 +58,7 @@ enum Content {
 }
 
 impl Reply {
-    pub(super) fn own(body: Bytes, account: Account, connection: &Link) -> Self {
+    pub(super) fn own(body: Bytes, account: Box<Account>, connection: &Link) -> Self {
         Self {
             content: Content::Own(Some(body).filter(|b| !b.is_empty())),
             rest: Bytes::new(),
@@ -67,7 +67,7 @@ impl Reply {
         }
     }
 
-    pub(super) fn application(body: Download, account: Account, connection: &Link) -> Self {
+    pub(super) fn application(body: Download, account: Box<Account>, connection: &Link) -> Self {
         Self {
             content: Content::Application(body),
             rest: Bytes::new(),

@@ -5,6 +5,7 @@
 use std::cell::Cell;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -77,7 +78,10 @@ pub(super) async fn answer(client: &Client, request: Request<Incoming>) -> Respo
         client.peer.address,
     );
     account.protocol = protocol(head.version);
-    let walked = unless_it_panics(walk(&local, &client.peer, head, body, &mut account)).await;
+    let walked = {
+        let walking = pin!(walk(&local, &client.peer, head, body, &mut account));
+        unless_it_panics(walking).await
+    };
     let mut response = match walked {
         Some(Ok(Answer::Switched(head, application))) => {
             let settings = local.gate.tunnels;
@@ -118,11 +122,42 @@ pub(super) async fn answer(client: &Client, request: Request<Incoming>) -> Respo
 async fn walk(
     local: &Rc<Local>,
     peer: &Peer,
-    mut head: Parts,
+    head: Parts,
     body: RequestBody,
     account: &mut Account,
 ) -> Result<Answer, Stop> {
-    let gate = &local.gate;
+    let entry = enter(local, peer, head, body, account)?;
+    let token = match &entry.found {
+        None => None,
+        Some(found) => Some(verify(local, found, &entry.counterparts, account).await?),
+    };
+    let outgoing = admit(&local.gate, entry, token.as_deref(), account)?;
+    upstream::forward(local, outgoing)
+        .await
+        .map_err(Stop::Failed)
+}
+
+/// A request that may pass if its token is good. What needs no waiting is no part of the future, which hyper moves and keeps for each connection.
+struct Entry<'g> {
+    route: &'g Route,
+    /// The route lets it through as a CORS preflight.
+    is_preflight: bool,
+    clean: Clean,
+    body: RequestBody,
+    found: Option<FoundToken>,
+    counterparts: Counterparts<'g>,
+    forwarded: Forwarded<'g>,
+}
+
+/// Everything before the token is judged.
+fn enter<'g>(
+    local: &'g Local,
+    peer: &'g Peer,
+    mut head: Parts,
+    body: RequestBody,
+    account: &mut Account,
+) -> Result<Entry<'g>, Rejection> {
+    let gate = &*local.gate;
     let tidied = match head.version {
         Version::HTTP_2 => fields::tidy(&mut head, gate.token.max_head()),
         _ => Ok(()),
@@ -158,28 +193,44 @@ async fn walk(
     gate.metrics.headers_stripped(clean.stripped);
 
     let found = found?;
-    let verified = match &found {
-        None => None,
-        Some(found) => {
-            from_elsewhere?;
-            let token = verify(local, found, &counterparts, account).await?;
-            account.verified(&token);
-            Some(token)
-        }
-    };
-    let permit = match preflight {
-        Some(route) => route.admit_preflight()?,
-        None => route.admit(verified.as_deref())?,
+    from_elsewhere?;
+    Ok(Entry {
+        route,
+        is_preflight: preflight.is_some(),
+        clean,
+        body,
+        found,
+        counterparts,
+        forwarded,
+    })
+}
+
+/// Everything after the token was judged, up to the head that the application gets.
+fn admit(
+    gate: &Gate,
+    entry: Entry<'_>,
+    token: Option<&VerifiedToken>,
+    account: &mut Account,
+) -> Result<Outgoing, Rejection> {
+    let Entry {
+        route,
+        is_preflight,
+        clean,
+        body,
+        found,
+        counterparts,
+        forwarded,
+    } = entry;
+    let permit = match is_preflight {
+        true => route.admit_preflight()?,
+        false => route.admit(token)?,
     };
     account.admitted();
     let sent = Sent {
         token: found.as_ref(),
         counterparts: &counterparts,
     };
-    let outgoing = Outgoing::write(clean, body, gate, route, &permit, sent, forwarded)?;
-    upstream::forward(local, outgoing)
-        .await
-        .map_err(Stop::Failed)
+    Outgoing::write(clean, body, gate, route, &permit, sent, forwarded)
 }
 
 /// The route that lets a CORS preflight through. One with a token is not of a browser's making: it is judged like any request.
@@ -203,12 +254,15 @@ async fn verify(
     account: &mut Account,
 ) -> Result<Arc<VerifiedToken>, Rejection> {
     let started = Instant::now();
-    let (mut outcome, mut cached) = local.judge(found, counterparts);
-    if let Outcome::NeedsKeys { source, seen, .. } = &outcome
-        && fetched_anew(local, *source, seen.kid.as_deref()).await
-    {
-        (outcome, cached) = local.judge(found, counterparts);
+    let mut judged = local.judge(found, counterparts);
+    if let (Outcome::NeedsKeys { source, seen, .. }, _) = &judged {
+        let (source, kid) = (*source, seen.kid.clone());
+        // Boxed: a wait that nearly no request has would be the largest part of every request's future.
+        if Box::pin(fetched_anew(local, source, kid.as_deref())).await {
+            judged = local.judge(found, counterparts);
+        }
     }
+    let (outcome, cached) = judged;
     if let (Outcome::Verified(token), false) = (&outcome, cached) {
         let (source, fingerprint) = token.signed_by();
         local.gate.keys.proved(source, fingerprint);
@@ -216,6 +270,9 @@ async fn verify(
     local.gate.metrics.verified(cached, started.elapsed());
     let (judged, seen) = outcome.settled(|source| local.gate.keys.retry_after(source));
     account.seen(seen);
+    if let Ok(token) = &judged {
+        account.verified(token);
+    }
     judged
 }
 
@@ -236,8 +293,7 @@ fn protocol(version: Version) -> Option<&'static str> {
 }
 
 /// Runs one request; a panic in it is none of the other requests' business.
-async fn unless_it_panics<T>(request: impl Future<Output = T>) -> Option<T> {
-    let mut request = pin!(request);
+async fn unless_it_panics<T>(mut request: Pin<&mut impl Future<Output = T>>) -> Option<T> {
     poll_fn(|cx| {
         // Nothing of the request is looked at again after a panic: the future is dropped, and the worker starts anew.
         match catch_unwind(AssertUnwindSafe(|| request.as_mut().poll(cx))) {
@@ -247,4 +303,21 @@ async fn unless_it_panics<T>(request: impl Future<Output = T>) -> Option<T> {
         }
     })
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size_of_future<'c, F: Future>(_: fn(&'c Client, Request<Incoming>) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    /// hyper moves it for each request and keeps room for one in each connection: what is not on the way of a request with a known token over a kept
+    /// connection is boxed.
+    #[test]
+    fn the_future_of_a_request_is_small() {
+        let size = size_of_future(answer);
+        assert!(size <= 4096, "{size} bytes");
+    }
 }

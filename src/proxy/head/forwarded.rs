@@ -20,11 +20,16 @@ const PASSED_COUNT: usize = 2;
 
 static TOLD_OF_UNTRUSTED_PROTO: AtomicBool = AtomicBool::new(false);
 
-/// What a trusted peer said of the request, read before hygiene removes it.
+/// Where a request comes from: its connection, and what a trusted peer said, read before hygiene removes it.
 #[derive(Debug)]
-pub(in crate::proxy) struct Forwarded {
-    peer: Peer,
-    trusted: bool,
+pub(in crate::proxy) struct Forwarded<'p> {
+    peer: &'p Peer,
+    /// None: the peer is not trusted. Boxed, since most are not.
+    told: Option<Box<Told>>,
+}
+
+#[derive(Debug)]
+struct Told {
     chain: Option<HeaderValue>,
     proto: Option<HeaderValue>,
     host: Option<HeaderValue>,
@@ -59,13 +64,12 @@ impl Peer {
     }
 }
 
-impl Forwarded {
+impl<'p> Forwarded<'p> {
     pub(in crate::proxy) fn read(
         headers: &HeaderMap,
-        peer: &Peer,
+        peer: &'p Peer,
         trusted_proxies: &[IpNet],
     ) -> Self {
-        let peer = peer.clone();
         if !is_trusted(peer.address, trusted_proxies) {
             if headers.contains_key(PROTO) && !TOLD_OF_UNTRUSTED_PROTO.swap(true, Ordering::Relaxed)
             {
@@ -75,32 +79,29 @@ impl Forwarded {
                      hint: name the load balancer's network in `trusted_proxies`"
                 );
             }
-            return Self {
-                peer,
-                trusted: false,
-                chain: None,
-                proto: None,
-                host: None,
-                standard: None,
-                passed: [None, None],
-            };
+            return Self { peer, told: None };
         }
-        Self {
-            peer,
-            trusted: true,
+        let told = Told {
             chain: joined(headers, &FOR),
             proto: headers.get(PROTO).cloned(),
             host: headers.get(HOST).cloned(),
             standard: joined(headers, &FORWARDED),
             passed: PASSED.map(|name| headers.get(name).cloned()),
+        };
+        Self {
+            peer,
+            told: Some(Box::new(told)),
         }
     }
 
     /// The client's address for the log: of what trusted proxies told, the last address that is not one of them.
     pub(in crate::proxy) fn client(&self, trusted_proxies: &[IpNet]) -> Option<IpAddr> {
         let mut client = self.peer.address?;
-        let chain = self.chain.as_ref().and_then(|c| c.to_str().ok());
-        for hop in chain.unwrap_or_default().rsplit(',') {
+        let chain = self.told.as_ref().and_then(|told| told.chain.as_ref());
+        let Some(chain) = chain.and_then(|chain| chain.to_str().ok()) else {
+            return Some(client);
+        };
+        for hop in chain.rsplit(',') {
             let Some(address) = address_of(hop.trim()) else {
                 break;
             };
@@ -114,35 +115,38 @@ impl Forwarded {
 
     /// Writes the lines; hygiene has removed whatever the client sent.
     pub(in crate::proxy) fn write(self, headers: &mut HeaderMap, host: Option<&HeaderValue>) {
-        let Peer {
-            address,
-            text,
-            over_tls,
-        } = self.peer;
-        let chain = match self.chain {
-            Some(before) => {
-                let chain = [before.as_bytes(), b", ", text.as_bytes()].concat();
-                HeaderValue::try_from(chain).ok()
-            }
-            None => Some(text),
-        };
-        insert(headers, FOR, chain);
-        let own = if over_tls { "https" } else { "http" };
-        let proto = self.proto.unwrap_or(HeaderValue::from_static(own));
-        insert(headers, PROTO, Some(proto));
-        insert(headers, HOST, self.host.or_else(|| host.cloned()));
-        if self.trusted {
-            for (name, value) in PASSED.into_iter().zip(self.passed) {
-                insert(headers, name, value);
-            }
-            if let (Some(standard), Some(address)) = (self.standard, address) {
-                let element = match address {
-                    IpAddr::V4(v4) => format!(", for={v4}"),
-                    IpAddr::V6(v6) => format!(", for=\"[{v6}]\""),
-                };
-                let extended = [standard.as_bytes(), element.as_bytes()].concat();
-                insert(headers, FORWARDED, HeaderValue::from_bytes(&extended).ok());
-            }
+        let own = if self.peer.over_tls { "https" } else { "http" };
+        headers.insert(FOR, self.peer.text.clone());
+        headers.insert(PROTO, HeaderValue::from_static(own));
+        insert(headers, HOST, host.cloned());
+        if let Some(told) = self.told {
+            told.write(self.peer, headers);
+        }
+    }
+}
+
+impl Told {
+    /// In place of the lines about the connection, or extended by it.
+    fn write(self, peer: &Peer, headers: &mut HeaderMap) {
+        if let Some(before) = self.chain {
+            let chain = [before.as_bytes(), b", ", peer.text.as_bytes()].concat();
+            match HeaderValue::try_from(chain) {
+                Ok(chain) => headers.insert(FOR, chain),
+                Err(_) => headers.remove(FOR),
+            };
+        }
+        insert(headers, PROTO, self.proto);
+        insert(headers, HOST, self.host);
+        for (name, value) in PASSED.into_iter().zip(self.passed) {
+            insert(headers, name, value);
+        }
+        if let (Some(standard), Some(address)) = (self.standard, peer.address) {
+            let element = match address {
+                IpAddr::V4(v4) => format!(", for={v4}"),
+                IpAddr::V6(v6) => format!(", for=\"[{v6}]\""),
+            };
+            let extended = [standard.as_bytes(), element.as_bytes()].concat();
+            insert(headers, FORWARDED, HeaderValue::from_bytes(&extended).ok());
         }
     }
 }
@@ -275,7 +279,8 @@ mod tests {
     #[test]
     fn h12_a_peer_without_an_address_is_unknown_and_never_trusted() {
         let everybody: Vec<IpNet> = vec!["0.0.0.0/0".parse().unwrap(), "::/0".parse().unwrap()];
-        let read = Forwarded::read(&headers(SENT), &Peer::new(None, true), &everybody);
+        let nobody = Peer::new(None, true);
+        let read = Forwarded::read(&headers(SENT), &nobody, &everybody);
         assert_eq!(read.client(&everybody), None);
         let mut clean = HeaderMap::new();
         read.write(&mut clean, None);

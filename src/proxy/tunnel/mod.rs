@@ -68,7 +68,7 @@ pub(super) enum End {
 
 /// An upgrade that the application has granted, and the client is about to hear of. Telemetry is told when it is dropped.
 pub(super) struct Tunnel {
-    account: Account,
+    account: Box<Account>,
     application: Switched,
     settings: TunnelSettings,
     token: Option<TokenWatch>,
@@ -77,7 +77,7 @@ pub(super) struct Tunnel {
 
 impl Tunnel {
     pub(super) fn new(
-        mut account: Account,
+        mut account: Box<Account>,
         application: Switched,
         settings: TunnelSettings,
     ) -> Self {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::connect::connect;
 use super::multiplexed::{IDLE_TIMEOUT, Lease, Multiplexed};
@@ -60,10 +60,10 @@ impl Channels {
     }
 
     /// A connection that there is already. The application may have closed it without our knowing.
-    pub(in crate::proxy) fn take(&self) -> Option<Channel> {
+    pub(in crate::proxy) fn take(&self, now: Instant) -> Option<Channel> {
         self.lease()
             .map(Channel::Shared)
-            .or_else(|| self.pool.take().map(Channel::Exclusive))
+            .or_else(|| self.pool.take(now).map(Channel::Exclusive))
     }
 
     /// Back, when the answer has ended.

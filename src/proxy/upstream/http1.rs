@@ -2,43 +2,58 @@
 
 use std::time::Duration;
 
-use http::{Request, Response};
-use hyper::body::Incoming;
+use http::Request;
+use hyper::client::conn::TrySendError;
 use tokio::time::Instant;
 
+use super::answer::AnswerBody;
+use super::channels::Channel;
 use super::pool::Connection;
-use super::{Broken, Failure, in_time, tls};
-use crate::proxy::request_body::RequestBody;
+use super::{Answered, Broken, Failure, in_time, tls};
+use crate::proxy::request_body::{BodyProgress, RequestBody};
 
-/// Sends `request` on a connection of its own and waits for the head of the answer.
-pub(super) async fn exchange(
+/// Sends `request` on a connection of its own, now, and waits for the head of the answer.
+pub(super) fn exchange(
     mut connection: Connection,
     request: Request<RequestBody>,
+    now: Instant,
     response_timeout: Duration,
-) -> Result<(Response<Incoming>, Connection), Broken> {
+) -> impl Future<Output = Result<Answered, Broken>> {
     connection.received.clear();
-    let sent = Instant::now();
     let progress = request.body().progress();
+    // Not in the future: the request is with hyper before the waiting begins, and needs no room in it.
     let answer = connection.sender.try_send_request(request);
-    let Some(answered) = in_time(answer, progress.as_deref(), sent, response_timeout).await else {
-        return Err(Broken::Failed(Failure::Timeout));
-    };
-    let mut error = match answered {
-        Ok(response) => return Ok((response, connection)),
-        Err(error) => error,
-    };
+    async move {
+        let timer = &mut connection.timer;
+        match in_time(answer, timer, progress.as_deref(), now, response_timeout).await {
+            None => Err(Broken::Failed(Failure::Timeout)),
+            Some(Ok(response)) => {
+                let channel = Channel::Exclusive(connection);
+                Ok((response.map(AnswerBody::Http1), Some(channel)))
+            }
+            Some(Err(error)) => Err(broken(error, progress.as_deref(), &connection)),
+        }
+    }
+}
+
+/// What is known of a request that got no answer.
+fn broken(
+    mut error: TrySendError<Request<RequestBody>>,
+    progress: Option<&BodyProgress>,
+    connection: &Connection,
+) -> Broken {
     if let Some(fault) = progress.and_then(|p| p.fault.get()) {
-        return Err(Broken::Failed(Failure::Client(fault)));
+        return Broken::Failed(Failure::Client(fault));
     }
     if let Some(unsent) = error.take_message() {
         let why = "the application closed the connection at once".to_owned();
-        return Err(Broken::NotSent(Box::new(unsent), why));
+        return Broken::NotSent(Box::new(unsent), why);
     }
     let failure = Failure::Reset(why(&error.into_error()));
     if connection.received.get() {
-        Err(Broken::Failed(failure))
+        Broken::Failed(failure)
     } else {
-        Err(Broken::Silent(failure))
+        Broken::Silent(failure)
     }
 }
 

@@ -1,7 +1,5 @@
 //! One request over HTTP/2 (RFC 9113). What the application is known not to have looked at can be sent again, and only that.
 
-use std::time::Duration;
-
 use h2::Reason;
 use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TE, TRANSFER_ENCODING};
 use http::request::Parts;
@@ -12,18 +10,23 @@ use tokio::time::Instant;
 use super::answer::{AnswerBody, Http2Answer};
 use super::multiplexed::Lease;
 use super::upload::Upload;
-use super::{Broken, Failure, TakesTrailers, in_time};
+use super::{Answered, Broken, Failure, TakesTrailers, in_time};
 use crate::proxy::request_body::RequestBody;
+use crate::proxy::timer::Timer;
+use crate::proxy::{Transport, UpstreamSettings};
 
 /// Sends `request` and waits for the head of its answer. Dropping the future, or the answer, resets the stream; the connection stays.
 pub(super) async fn exchange(
     lease: Lease,
     request: Request<RequestBody>,
-    scheme: &Scheme,
-    response_timeout: Duration,
-) -> Result<Response<AnswerBody>, Broken> {
+    settings: &UpstreamSettings,
+) -> Result<Answered, Broken> {
+    let scheme = match settings.transport {
+        Transport::Tls(_) => Scheme::HTTPS,
+        Transport::Tcp | Transport::Unix(_) => Scheme::HTTP,
+    };
     let (head, body) = request.into_parts();
-    let Some(written) = write(&head, scheme) else {
+    let Some(written) = write(&head, &scheme) else {
         let why = "the request's host cannot be written for HTTP/2".to_owned();
         return Err(Broken::Failed(Failure::Reset(why)));
     };
@@ -40,11 +43,14 @@ pub(super) async fn exchange(
     let sent = Instant::now();
     let progress = body.progress();
     let upload = (!is_empty).then(|| Upload::start(body, stream));
-    let Some(answered) = in_time(answer, progress.as_deref(), sent, response_timeout).await else {
+    let (limit, mut timer) = (settings.response_timeout, Timer::default());
+    let answered = in_time(answer, &mut timer, progress.as_deref(), sent, limit).await;
+    let Some(answered) = answered else {
         return Err(Broken::Failed(Failure::Timeout));
     };
     let error = match answered {
-        Ok(response) => return accept(response, &head.method, lease, upload),
+        // The answer keeps its part of the connection by itself.
+        Ok(response) => return Ok((accept(response, &head.method, lease, upload)?, None)),
         Err(error) => error,
     };
     if let Some(fault) = progress.and_then(|p| p.fault.get()) {

@@ -16,8 +16,10 @@ pub(in crate::proxy) mod tls_files;
 mod upload;
 mod watched;
 
+use std::future::poll_fn;
 use std::pin::pin;
 use std::rc::Rc;
+use std::task::{Poll, ready};
 use std::time::Duration;
 
 use http::header::{
@@ -25,19 +27,19 @@ use http::header::{
     CONTENT_TYPE, HOST, MAX_FORWARDS, SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 use http::request::Parts;
-use http::uri::Scheme;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version};
 use tokio::time::Instant;
 
 use self::answer::AnswerBody;
 use self::channels::Channel;
 use self::pool::Switched;
+use crate::proxy::UpstreamSettings;
 use crate::proxy::head::websocket::Handshake;
 use crate::proxy::local::Local;
 use crate::proxy::outgoing::Outgoing;
 use crate::proxy::request_body::{BodyFault, BodyProgress, RequestBody};
 use crate::proxy::response_body::Download;
-use crate::proxy::{Transport, UpstreamSettings};
+use crate::proxy::timer::Timer;
 use crate::telemetry::metrics::UpstreamOutcome;
 
 /// Why there is no answer of the application's. The texts are for the log.
@@ -68,6 +70,17 @@ pub(in crate::proxy) struct Ticket {
     pub(in crate::proxy) outcome: UpstreamOutcome,
 }
 
+impl Ticket {
+    fn new(local: &Rc<Local>) -> Self {
+        Self {
+            local: Rc::clone(local),
+            started: Instant::now(),
+            // Until something else is known: whoever drops this has lost its client.
+            outcome: UpstreamOutcome::ClientGone,
+        }
+    }
+}
+
 impl Drop for Ticket {
     fn drop(&mut self) {
         let metrics = &self.local.gate.metrics;
@@ -79,33 +92,32 @@ impl Drop for Ticket {
 /// closes (of HTTP/2: its stream is reset), and the application sees a message that is not complete.
 pub(in crate::proxy) async fn forward(
     local: &Rc<Local>,
-    mut outgoing: Outgoing,
+    outgoing: Outgoing,
 ) -> Result<Answer, Failure> {
-    let mut ticket = Ticket {
-        local: Rc::clone(local),
-        started: Instant::now(),
-        // Until something else is known: whoever drops this future has lost its client.
-        outcome: UpstreamOutcome::ClientGone,
-    };
-    let method = outgoing.head.method.clone();
-    let handshake = outgoing.handshake.take();
-    let answered = match (send(local, outgoing, handshake.is_some()).await, &handshake) {
-        (Ok((response, channel)), Some(handshake)) if switches(&response) => {
-            return match switch(response, channel, handshake).await {
-                Ok((head, application)) => {
-                    // The tunnel's time is not the time that an answer takes.
-                    ticket.outcome = UpstreamOutcome::Answered;
-                    Ok(Answer::Switched(head, application))
-                }
-                Err(failure) => {
-                    ticket.outcome = UpstreamOutcome::Reset;
-                    Err(failure)
-                }
-            };
-        }
-        (Ok((response, channel)), _) => readable(response, &method).map(|r| (r, channel)),
-        (Err(failure), _) => Err(failure),
-    };
+    let ticket = Ticket::new(local);
+    let Outgoing {
+        head,
+        body,
+        handshake,
+    } = outgoing;
+    let method = head.method.clone();
+    let request = Request::from_parts(head, body);
+    if let Some(handshake) = handshake {
+        return Box::pin(ask_for_upgrade(local, request, handshake, ticket)).await;
+    }
+    let answered = send(local, request, ticket.started).await;
+    settle(local, answered, &method, ticket)
+}
+
+/// What the client gets of an answer, and how the request is counted.
+fn settle(
+    local: &Rc<Local>,
+    answered: Result<Answered, Failure>,
+    method: &Method,
+    mut ticket: Ticket,
+) -> Result<Answer, Failure> {
+    let answered =
+        answered.and_then(|(response, channel)| readable(response, method).map(|r| (r, channel)));
     match answered {
         Ok((response, channel)) => {
             let (head, body) = response.into_parts();
@@ -125,42 +137,96 @@ pub(in crate::proxy) async fn forward(
     }
 }
 
+/// An answer, and the connection that the next request can use.
+type Answered = (Response<AnswerBody>, Option<Channel>);
+
+/// A request for a WebSocket: on a connection of its own, which speaks HTTP/1.1 whatever the others speak.
+async fn ask_for_upgrade(
+    local: &Rc<Local>,
+    request: Request<RequestBody>,
+    handshake: Handshake,
+    mut ticket: Ticket,
+) -> Result<Answer, Failure> {
+    let method = request.method().clone();
+    let settings = &local.gate.upstream;
+    let answered = match local.channels.exclusive(settings, true).await {
+        Ok(connection) => {
+            connection.begin_upgrade();
+            exchange(Channel::Exclusive(connection), request, settings)
+                .await
+                .map_err(Broken::failure)
+        }
+        Err(why) => Err(Failure::Unreachable(why)),
+    };
+    match answered {
+        Ok((response, channel)) if switches(&response) => {
+            let switched = switch(response, channel, &handshake).await;
+            // The tunnel's time is not the time that an answer takes.
+            ticket.outcome = match &switched {
+                Ok(_) => UpstreamOutcome::Answered,
+                Err(_) => UpstreamOutcome::Reset,
+            };
+            switched.map(|(head, application)| Answer::Switched(head, application))
+        }
+        answered => settle(local, answered, &method, ticket),
+    }
+}
+
 /// At most two tries. A second one only when the application is known not to have looked at the request (RFC 9113 §8.7), or when a *reused*
 /// connection turned out dead and the request was never written, or is safe, has no body, and not one byte of an answer has come
 /// (RFC 9112 §9.3.1).
+///
+/// The way of nearly every request is a kept HTTP/1.1 connection. What is not on it is boxed: this future is part of each request's, which is moved,
+/// and kept by each connection of a client.
 async fn send(
     local: &Rc<Local>,
-    outgoing: Outgoing,
-    upgrades: bool,
-) -> Result<(Response<AnswerBody>, Option<Channel>), Failure> {
-    let settings = &local.gate.upstream;
-    let Outgoing { head, body, .. } = outgoing;
-    let request = Request::from_parts(head, body);
-    if upgrades {
-        // On a connection of its own, which speaks HTTP/1.1 whatever the others speak.
-        let opened = local.channels.exclusive(settings, true).await;
-        let connection = opened.map_err(Failure::Unreachable)?;
-        connection.begin_upgrade();
-        let answered = exchange(Channel::Exclusive(connection), request, settings).await;
-        return answered.map_err(Broken::failure);
-    }
-    let (channel, reused) = match local.channels.take() {
-        Some(channel) => (channel, true),
-        None => (open(local).await?, false),
+    request: Request<RequestBody>,
+    now: Instant,
+) -> Result<Answered, Failure> {
+    let channel = match local.channels.take(now) {
+        Some(channel) => channel,
+        None => return Box::pin(send_anew(local, request)).await,
     };
-    let spare = if reused { spare_of(&request) } else { None };
-    let again = match exchange(channel, request, settings).await {
-        Ok(answer) => return Ok(answer),
-        Err(Broken::NotSent(unsent, _)) if reused => *unsent,
-        Err(Broken::Refused(unsent, _)) => *unsent,
-        Err(Broken::Silent(failure)) => match spare {
+    let spare = spare_of(&request);
+    let settings = &local.gate.upstream;
+    let answered = match channel {
+        Channel::Exclusive(connection) => {
+            http1::exchange(connection, request, now, settings.response_timeout).await
+        }
+        Channel::Shared(lease) => Box::pin(http2::exchange(lease, request, settings)).await,
+    };
+    match answered {
+        Ok(answer) => Ok(answer),
+        Err(broken) => Box::pin(send_again(local, broken, spare)).await,
+    }
+}
+
+/// There was no connection to use again.
+async fn send_anew(local: &Rc<Local>, request: Request<RequestBody>) -> Result<Answered, Failure> {
+    let settings = &local.gate.upstream;
+    match exchange(open(local).await?, request, settings).await {
+        Err(Broken::Refused(unsent, _)) => exchange(open(local).await?, *unsent, settings)
+            .await
+            .map_err(Broken::failure),
+        answered => answered.map_err(Broken::failure),
+    }
+}
+
+/// After a try on a connection that was used before.
+async fn send_again(
+    local: &Rc<Local>,
+    broken: Broken,
+    spare: Option<Box<Parts>>,
+) -> Result<Answered, Failure> {
+    let again = match broken {
+        Broken::NotSent(unsent, _) | Broken::Refused(unsent, _) => *unsent,
+        Broken::Silent(failure) => match spare {
             Some(head) => Request::from_parts(*head, RequestBody::empty()),
             None => return Err(failure),
         },
-        Err(broken) => return Err(broken.failure()),
+        Broken::Failed(failure) => return Err(failure),
     };
-    let channel = open(local).await?;
-    exchange(channel, again, settings)
+    exchange(open(local).await?, again, &local.gate.upstream)
         .await
         .map_err(Broken::failure)
 }
@@ -175,23 +241,13 @@ async fn exchange(
     channel: Channel,
     request: Request<RequestBody>,
     settings: &UpstreamSettings,
-) -> Result<(Response<AnswerBody>, Option<Channel>), Broken> {
-    let limit = settings.response_timeout;
+) -> Result<Answered, Broken> {
     match channel {
         Channel::Exclusive(connection) => {
-            let (response, connection) = http1::exchange(connection, request, limit).await?;
-            let channel = Channel::Exclusive(connection);
-            Ok((response.map(AnswerBody::Http1), Some(channel)))
+            let (now, limit) = (Instant::now(), settings.response_timeout);
+            http1::exchange(connection, request, now, limit).await
         }
-        Channel::Shared(lease) => {
-            let scheme = match settings.transport {
-                Transport::Tls(_) => Scheme::HTTPS,
-                Transport::Tcp | Transport::Unix(_) => Scheme::HTTP,
-            };
-            // The answer keeps its part of the connection by itself.
-            let response = http2::exchange(lease, request, &scheme, limit).await?;
-            Ok((response, None))
-        }
+        Channel::Shared(lease) => http2::exchange(lease, request, settings).await,
     }
 }
 
@@ -231,25 +287,29 @@ impl Broken {
     }
 }
 
-/// The head of an answer, unless `response_timeout` ends the waiting.
+/// The head of an answer, unless `response_timeout` ends the waiting. `timer` is the connection's, or one that nobody has used.
 async fn in_time<F: Future>(
     answer: F,
+    timer: &mut Timer,
     progress: Option<&BodyProgress>,
     sent: Instant,
     response_timeout: Duration,
 ) -> Option<F::Output> {
     let mut answer = pin!(answer);
-    let mut timer = pin!(tokio::time::sleep_until(sent + response_timeout));
-    loop {
-        tokio::select! {
-            biased;
-            answered = answer.as_mut() => return Some(answered),
-            () = timer.as_mut() => {
-                let until = patience(progress, sent, response_timeout)?;
-                timer.as_mut().reset(until);
+    let mut until = sent + response_timeout;
+    poll_fn(|cx| {
+        if let Poll::Ready(answered) = answer.as_mut().poll(cx) {
+            return Poll::Ready(Some(answered));
+        }
+        loop {
+            ready!(timer.poll(cx, until));
+            match patience(progress, sent, response_timeout) {
+                Some(later) => until = later,
+                None => return Poll::Ready(None),
             }
         }
-    }
+    })
+    .await
 }
 
 /// Until when to go on waiting: `response_timeout` runs from the end of the request body, or from when the application last took a piece of it.

@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::proxy::request_body::RequestBody;
+use crate::proxy::timer::Timer;
 use crate::proxy::upstream::connect::Wire;
 use crate::proxy::upstream::watched::{Received, Watched};
 
@@ -26,6 +27,8 @@ pub(in crate::proxy) struct Connection {
     pub(in crate::proxy) sender: SendRequest<RequestBody>,
     /// Whether a byte has come since it was last cleared.
     pub(in crate::proxy) received: Received,
+    /// For what one request after the other waits: set once, and again only when it fires.
+    pub(in crate::proxy) timer: Timer,
     /// It carries an upgrade, and never another request.
     upgrading: Rc<Cell<bool>>,
     driver: Driver,
@@ -88,10 +91,10 @@ impl Pool {
     }
 
     /// The connection that was used last, if it is still good: the application closes the old ones first.
-    pub(in crate::proxy) fn take(&self) -> Option<Connection> {
+    pub(in crate::proxy) fn take(&self, now: Instant) -> Option<Connection> {
         let mut idle = self.0.idle.borrow_mut();
         while let Some((since, connection)) = idle.pop_back() {
-            if since.elapsed() >= self.0.idle_timeout {
+            if now.saturating_duration_since(since) >= self.0.idle_timeout {
                 idle.clear();
                 return None;
             }
@@ -157,6 +160,7 @@ pub(in crate::proxy) async fn open(
     Ok(Connection {
         sender,
         received,
+        timer: Timer::default(),
         upgrading,
         driver: Driver(driver),
         place,
