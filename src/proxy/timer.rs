@@ -1,7 +1,7 @@
 //! A timer for deadlines that move: one that moves away is noticed when the timer fires, so that progress costs nothing.
 
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use tokio::time::{Instant, Sleep};
 
@@ -11,6 +11,8 @@ pub(super) struct Timer {
     sleep: Option<Pin<Box<Sleep>>>,
     /// When `sleep` fires; none when it has fired.
     armed: Option<Instant>,
+    /// Whom it wakes.
+    waker: Option<Waker>,
 }
 
 impl Timer {
@@ -23,7 +25,14 @@ impl Timer {
             if self.armed.is_none_or(|at| at > deadline) {
                 sleep.as_mut().reset(deadline);
                 self.armed = Some(deadline);
+                self.waker = None;
             }
+            // Asked again by the same task it has nothing to be told.
+            let told = self.waker.as_ref();
+            if !sleep.is_elapsed() && told.is_some_and(|waker| waker.will_wake(cx.waker())) {
+                return Poll::Pending;
+            }
+            self.waker = Some(cx.waker().clone());
             ready!(sleep.as_mut().poll(cx));
             self.armed = None;
             if Instant::now() >= deadline {

@@ -218,7 +218,7 @@ async fn send_anew(local: &Rc<Local>, request: Request<RequestBody>) -> Result<A
 async fn send_again(
     local: &Rc<Local>,
     broken: Broken,
-    spare: Option<Spare>,
+    spare: Option<Box<Spare>>,
 ) -> Result<Answered, Failure> {
     let again = match broken {
         Broken::NotSent(unsent, _) | Broken::Refused(unsent, _) => *unsent,
@@ -263,17 +263,19 @@ struct Spare {
 }
 
 impl Spare {
-    fn of(request: &Request<RequestBody>) -> Option<Self> {
+    fn of(request: &Request<RequestBody>) -> Option<Box<Self>> {
         let safe = matches!(
             *request.method(),
             Method::GET | Method::HEAD | Method::OPTIONS
         );
         let lines = request.headers().iter();
-        (safe && request.body().is_empty()).then(|| Self {
-            method: request.method().clone(),
-            uri: request.uri().clone(),
-            extensions: request.extensions().clone(),
-            lines: lines.map(|(n, v)| (n.clone(), v.clone())).collect(),
+        (safe && request.body().is_empty()).then(|| {
+            Box::new(Self {
+                method: request.method().clone(),
+                uri: request.uri().clone(),
+                extensions: request.extensions().clone(),
+                lines: lines.map(|(n, v)| (n.clone(), v.clone())).collect(),
+            })
         })
     }
 
