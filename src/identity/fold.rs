@@ -36,15 +36,19 @@ pub(super) fn fold_into<'b>(name: &str, buffer: &'b mut [u8]) -> Option<&'b [u8]
     let mut length = 0;
     let mut separator = false;
     for byte in name.bytes() {
-        if !byte.is_ascii_alphanumeric() {
-            separator = length > 0;
-            continue;
-        }
+        let sign = match byte {
+            b'a'..=b'z' | b'0'..=b'9' => byte,
+            b'A'..=b'Z' => byte.to_ascii_lowercase(),
+            _ => {
+                separator = length > 0;
+                continue;
+            }
+        };
         if std::mem::take(&mut separator) {
             *buffer.get_mut(length)? = b'_';
             length += 1;
         }
-        *buffer.get_mut(length)? = byte.to_ascii_lowercase();
+        *buffer.get_mut(length)? = sign;
         length += 1;
     }
     buffer.get(..length)

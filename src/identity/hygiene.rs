@@ -3,13 +3,15 @@
 //! Applications read header names through foldings of their server: CGI and WSGI turn `-` into `_` and lower case into upper, others
 //! fold dots, trim or merge separators. So names are compared folded, in the widest way that any of them folds.
 
-use http::header::{CONNECTION, HeaderName};
+use http::header::{CONNECTION, HeaderName, TE, TRAILER, UPGRADE};
 use http::{HeaderMap, HeaderValue};
 
 use crate::verify::Rejection;
 
+use super::everyday::Everyday;
 use super::fold::{self, Pattern};
 use super::mapping::DEFAULT_NAMES;
+use super::removal::remove_where;
 
 /// What happens to names with `_` that are not look-alikes of managed ones (those are always dropped).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -25,6 +27,8 @@ pub enum Underscores {
 pub struct ManagedNames {
     /// By the first sign of the folded name, see [`fold::bucket`].
     patterns: Vec<Vec<Pattern>>,
+    /// What `patterns` say about the names of everyday requests.
+    everyday: Everyday,
     underscores: Underscores,
 }
 
@@ -68,8 +72,11 @@ const LOOK_ALIKES_ONLY: [&str; 6] = [
 /// What no `strip` may take away: without them the request is another one.
 const PROTECTED: [&str; 3] = ["host", "content-length", "transfer-encoding"];
 
-/// Hop-by-hop by definition (RFC 9110 §7.6.1 with RFC 7540 §3.2.1); `Proxy-Connection` is managed.
-const HOP_BY_HOP: [&str; 5] = ["keep-alive", "te", "trailer", "upgrade", "http2-settings"];
+/// By definition (RFC 9110 §7.6.1 with RFC 7540 §3.2.1); `Proxy-Connection` is managed.
+fn is_hop_by_hop(name: &HeaderName) -> bool {
+    matches!(*name, CONNECTION | TE | TRAILER | UPGRADE)
+        || matches!(name.as_str(), "keep-alive" | "http2-settings")
+}
 
 /// What `Connection` must not name, besides managed names: removing them would change who asks, or for what.
 const NEVER_NOMINATED: [&str; 4] = [
@@ -85,6 +92,7 @@ impl ManagedNames {
     pub fn new(mapped: &[String], strip: &[String], underscores: Underscores) -> Self {
         let mut managed = Self {
             patterns: vec![Vec::new(); fold::BUCKETS],
+            everyday: Everyday::judged_by(|_| false),
             underscores,
         };
         let fixed = DEFAULT_NAMES.iter().chain(&ALWAYS).copied();
@@ -107,12 +115,16 @@ impl ManagedNames {
                 own: name.into(),
             });
         }
+        self.everyday = Everyday::judged_by(|name| self.covers(name));
         self
     }
 
     /// Whether `name` is managed or looks like a managed one.
     pub fn covers(&self, name: &str) -> bool {
         if PROTECTED.iter().any(|own| name.eq_ignore_ascii_case(own)) {
+            return false;
+        }
+        if self.none_begins_as(name) {
             return false;
         }
         let mut buffer = [0; fold::BUFFER];
@@ -130,30 +142,25 @@ impl ManagedNames {
         self.remove_hop_by_hop(headers)?;
         let mut unwanted: Vec<HeaderName> = Vec::new();
         for name in headers.keys() {
-            if self.covers(name.as_str()) || self.has_unwanted_underscore(name)? {
+            if self.is_unwanted(name)? {
                 unwanted.push(name.clone());
             }
         }
-        Ok(unwanted
-            .iter()
-            .map(|name| {
-                let lines = headers.get_all(name).iter().count();
-                headers.remove(name);
-                lines
-            })
-            .sum())
+        let before = headers.len();
+        for name in unwanted {
+            headers.remove(name);
+        }
+        Ok(before - headers.len())
     }
 
     fn remove_hop_by_hop(&self, headers: &mut HeaderMap) -> Result<(), Rejection> {
-        if headers.contains_key(CONNECTION) {
-            for name in self.nominated(headers)? {
-                headers.remove(name);
-            }
-            headers.remove(CONNECTION);
+        if !headers.keys().any(is_hop_by_hop) {
+            return Ok(());
         }
-        for name in HOP_BY_HOP {
+        for name in self.nominated(headers)? {
             headers.remove(name);
         }
+        remove_where(headers, is_hop_by_hop);
         Ok(())
     }
 
@@ -182,6 +189,14 @@ impl ManagedNames {
         Ok(nominated)
     }
 
+    /// Managed, or with a `_` that does not pass. No everyday name has one.
+    fn is_unwanted(&self, name: &HeaderName) -> Result<bool, Rejection> {
+        match self.everyday.verdict(name) {
+            Some(is_managed) => Ok(is_managed),
+            None => Ok(self.covers(name.as_str()) || self.has_unwanted_underscore(name)?),
+        }
+    }
+
     fn has_unwanted_underscore(&self, name: &HeaderName) -> Result<bool, Rejection> {
         if !name.as_str().contains('_') {
             return Ok(false);
@@ -195,6 +210,13 @@ impl ManagedNames {
         }
     }
 
+    /// Whether no managed name has the first sign of the folded `name`; `http_` may stand before any.
+    fn none_begins_as(&self, name: &str) -> bool {
+        let first = name.bytes().find(u8::is_ascii_alphanumeric);
+        let first = first.map(|first| first.to_ascii_lowercase());
+        first.is_none_or(|first| first != b'h' && self.beginning_with(first).is_empty())
+    }
+
     /// A second look without `http_`: the name under which CGI knows a header.
     fn covers_folded(&self, name: &str, folded: &[u8]) -> bool {
         self.has(name, folded)
@@ -204,10 +226,15 @@ impl ManagedNames {
     }
 
     fn has(&self, name: &str, folded: &[u8]) -> bool {
-        folded
-            .first()
-            .and_then(|first| self.patterns.get(fold::bucket(*first)))
-            .is_some_and(|patterns| patterns.iter().any(|pattern| pattern.matches(name, folded)))
+        folded.first().is_some_and(|first| {
+            let patterns = self.beginning_with(*first);
+            patterns.iter().any(|pattern| pattern.matches(name, folded))
+        })
+    }
+
+    fn beginning_with(&self, first: u8) -> &[Pattern] {
+        let patterns = self.patterns.get(fold::bucket(first));
+        patterns.map_or(&[], Vec::as_slice)
     }
 
     /// A pattern without a single letter or digit (`*`, `_`) names nothing.
@@ -231,6 +258,10 @@ fn is_connection_option(element: &[u8]) -> bool {
 fn bad_request(why: String) -> Rejection {
     Rejection::BadRequest { status: 400, why }
 }
+
+#[cfg(test)]
+#[path = "hygiene_model.rs"]
+mod model;
 
 #[cfg(test)]
 mod tests {

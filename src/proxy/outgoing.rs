@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderValue, Method, Uri, Version};
 
 use super::request_body::RequestBody;
 use super::{ChunkedBodies, Gate, HostHeader, UpstreamSettings};
-use crate::identity::ManagedNames;
+use crate::identity::{ManagedNames, remove_where};
 use crate::policy::{Access, Permit, Route};
 use crate::proxy::head::credentials::{self, Kept};
 use crate::proxy::head::forwarded::Forwarded;
@@ -39,8 +39,10 @@ impl Clean {
         managed: &ManagedNames,
     ) -> Result<Self, Rejection> {
         let mut headers = head.headers;
-        let takes_trailers = takes_trailers(&headers);
-        let upgrades = websocket::is_asked_for(&head.method, head.version, &headers);
+        // One look for both: most requests have neither.
+        let negotiates = headers.keys().any(|name| matches!(*name, TE | UPGRADE));
+        let takes_trailers = negotiates && takes_trailers(&headers);
+        let upgrades = negotiates && websocket::is_asked_for(&head.method, head.version, &headers);
         let stripped = managed.clean(&mut headers)?;
         Ok(Self {
             method: head.method,
@@ -175,16 +177,12 @@ fn frame(
     body: &RequestBody,
     settings: &UpstreamSettings,
 ) -> Result<(), Rejection> {
-    for name in [
-        CONTENT_LENGTH,
-        TRANSFER_ENCODING,
-        TRAILER,
-        TE,
-        EXPECT,
-        UPGRADE,
-    ] {
-        headers.remove(name);
-    }
+    remove_where(headers, |name| {
+        matches!(
+            *name,
+            CONTENT_LENGTH | TRANSFER_ENCODING | TRAILER | TE | EXPECT | UPGRADE
+        )
+    });
     match http_body::Body::size_hint(body).exact() {
         // Some servers answer 411 to a POST without a length.
         Some(0) if matches!(*method, Method::POST | Method::PUT | Method::PATCH) => {

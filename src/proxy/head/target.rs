@@ -36,8 +36,12 @@ pub(in crate::proxy) fn check(head: &Parts) -> Result<Target, Rejection> {
             format!("the method `{}` is not offered", head.method),
         ));
     }
-    check_framing(&head.headers, head.version)?;
-    check_expectation(&head.headers)?;
+    // One look for both: most requests have neither.
+    let mut names = head.headers.keys();
+    if names.any(|name| matches!(*name, TRANSFER_ENCODING | EXPECT)) {
+        check_framing(&head.headers, head.version)?;
+        check_expectation(&head.headers)?;
+    }
     let path_and_query = head
         .uri
         .path_and_query()

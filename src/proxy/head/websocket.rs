@@ -34,8 +34,7 @@ pub(in crate::proxy) fn names_it(headers: &HeaderMap) -> bool {
         (Some(protocol), None) => protocol.as_bytes().eq_ignore_ascii_case(b"websocket"),
         _ => false,
     };
-    let mut options = elements(headers, &CONNECTION);
-    one && options.any(|option| option.eq_ignore_ascii_case(b"upgrade"))
+    one && elements(headers, &CONNECTION).any(|option| option.eq_ignore_ascii_case(b"upgrade"))
 }
 
 /// The elements of a list over all its lines, without the white space around them.

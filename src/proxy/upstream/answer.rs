@@ -8,9 +8,9 @@ use h2::RecvStream;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
+use super::hop_by_hop::without_framing;
 use super::multiplexed::Lease;
 use super::upload::Upload;
-use super::without_framing;
 
 /// Broken off; why is of no use to anybody who gets it.
 #[derive(Debug)]

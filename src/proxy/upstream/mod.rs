@@ -2,11 +2,13 @@
 //!
 //! * [`connect`] makes a wire (TCP, TLS, a Unix socket), [`tls`] and [`tls_files`] say whom it trusts,
 //! * [`channels`] are a worker's connections: [`pool`] holds those of HTTP/1.1, [`multiplexed`] is one of HTTP/2,
-//! * [`http1`] and [`http2`] are one request over either, [`upload`] and [`answer`] the bodies.
+//! * [`http1`] and [`http2`] are one request over either, [`upload`] and [`answer`] the bodies; `hop_by_hop`
+//!   says what of an answer goes no further.
 
 pub(in crate::proxy) mod answer;
 pub(in crate::proxy) mod channels;
 pub(in crate::proxy) mod connect;
+mod hop_by_hop;
 mod http1;
 mod http2;
 mod multiplexed;
@@ -22,10 +24,7 @@ use std::rc::Rc;
 use std::task::{Poll, ready};
 use std::time::Duration;
 
-use http::header::{
-    AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE,
-    CONTENT_TYPE, HOST, MAX_FORWARDS, SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
-};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
 use http::{
     Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri,
     Version,
@@ -34,6 +33,7 @@ use tokio::time::Instant;
 
 use self::answer::AnswerBody;
 use self::channels::Channel;
+use self::hop_by_hop::strip_hop_by_hop;
 use self::pool::Switched;
 use crate::proxy::UpstreamSettings;
 use crate::proxy::head::websocket::Handshake;
@@ -387,25 +387,15 @@ fn readable<B>(mut response: Response<B>, method: &Method) -> Result<Response<B>
     }
     let tells_length = *method == Method::HEAD && response.status() != StatusCode::NO_CONTENT;
     let headers = response.headers_mut();
-    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
-    match (codings.next(), codings.next()) {
-        (None, _) => {}
-        (Some(coding), None)
-            if coding.as_bytes().eq_ignore_ascii_case(b"chunked")
-                && !headers.contains_key(CONTENT_LENGTH) => {}
-        _ => {
-            return Err(Failure::Reset(
-                "the application's answer is framed in two ways".to_owned(),
-            ));
-        }
+    let is_coded = headers.keys().any(|name| *name == TRANSFER_ENCODING);
+    if is_coded && !is_only_chunked(headers) {
+        return Err(Failure::Reset(
+            "the application's answer is framed in two ways".to_owned(),
+        ));
     }
     strip_hop_by_hop(headers);
     // Where there is a body hyper knows its length. In an answer to HEAD the header tells of one that there would be; a 204 has none (RFC 9110 §8.6).
-    let length = headers
-        .get(CONTENT_LENGTH)
-        .filter(|l| is_number(l))
-        .cloned();
-    headers.remove(CONTENT_LENGTH);
+    let length = headers.remove(CONTENT_LENGTH).filter(is_number);
     if tells_length && let Some(length) = length {
         headers.insert(CONTENT_LENGTH, length);
     }
@@ -413,48 +403,17 @@ fn readable<B>(mut response: Response<B>, method: &Method) -> Result<Response<B>
     Ok(response)
 }
 
+/// One coding, `chunked`, and no length beside it.
+fn is_only_chunked(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    matches!(
+        (codings.next(), codings.next()),
+        (Some(coding), None) if coding.as_bytes().eq_ignore_ascii_case(b"chunked")
+    ) && !headers.contains_key(CONTENT_LENGTH)
+}
+
 fn is_number(value: &HeaderValue) -> bool {
     !value.is_empty() && value.as_bytes().iter().all(u8::is_ascii_digit)
-}
-
-/// RFC 9110 §7.6.1. `Trailer` stays: the response's trailers pass.
-fn strip_hop_by_hop(headers: &mut HeaderMap) {
-    let named: Vec<HeaderName> = headers
-        .get_all(CONNECTION)
-        .iter()
-        .filter_map(|line| line.to_str().ok())
-        .flat_map(|line| line.split(','))
-        .filter_map(|name| HeaderName::try_from(name.trim()).ok())
-        .collect();
-    for name in named {
-        headers.remove(name);
-    }
-    for name in [CONNECTION, TRANSFER_ENCODING, TE, UPGRADE] {
-        headers.remove(name);
-    }
-    headers.remove("keep-alive");
-    headers.remove("proxy-connection");
-}
-
-/// An answer's trailers without what must not come behind a body (RFC 9110 §6.5.1): framing, routing, credentials, how to read the content. What hyper
-/// leaves out for a client of HTTP/1.1 is left out for one of HTTP/2 too, whose library would break the answer off at some of them.
-fn without_framing(mut trailers: HeaderMap) -> HeaderMap {
-    strip_hop_by_hop(&mut trailers);
-    for name in [
-        AUTHORIZATION,
-        CACHE_CONTROL,
-        CONTENT_ENCODING,
-        CONTENT_LENGTH,
-        CONTENT_RANGE,
-        CONTENT_TYPE,
-        HOST,
-        MAX_FORWARDS,
-        SET_COOKIE,
-        TRAILER,
-    ] {
-        trailers.remove(name);
-    }
-    trailers
 }
 
 /// Event streams and gRPC may be silent for as long as they like.
