@@ -1,21 +1,34 @@
 //! What the application is told: verified claims as header lines, and nothing that a client could have written in their place. Pure.
 //!
 //! * [`hygiene`] cleans incoming headers: hop-by-hop first, then managed names and their look-alikes (as `fold` sees them),
-//! * [`mapping`] says which header comes from which claim, [`mod@format`] and [`encoding`] how it is written; `defaults` is the set without
-//!   configuration, `target` what no claim is ever written to.
+//! * [`mapping`] says which header comes from which claim, [`mod@format`] and [`encoding`] how it is written, [`lines`] are the lines; `defaults`
+//!   is the set without configuration, `target` what no claim is ever written to.
 
 mod defaults;
 pub mod encoding;
 mod fold;
 pub mod format;
 pub mod hygiene;
+pub mod lines;
 pub mod mapping;
 mod target;
 
 pub use fold::{fold, looks_like};
 pub use hygiene::{ManagedNames, Underscores};
-pub use mapping::{HeaderLines, HeaderRule, Mapping};
+pub use lines::HeaderLines;
+pub use mapping::{HeaderRule, Mapping};
+
+use crate::verify::Rejection;
 
 /// Why a claim cannot be carried: the rest of a sentence about it, never its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Unusable(&'static str);
+
+impl Unusable {
+    fn of_header(self, spelling: &str) -> Rejection {
+        Rejection::ClaimsUnusable {
+            header: spelling.to_owned(),
+            why: self.0.to_owned(),
+        }
+    }
+}
