@@ -35,7 +35,8 @@ pub fn claims_to_headers(input: &[u8]) -> Reached {
         true => Mapping::default_set(max_bytes),
         false => Mapping::of(rules.clone(), max_bytes),
     };
-    let written = match mapping.lines(&proven(claims.clone(), claim_names(), findings)) {
+    let token = proven(claims.clone(), claim_names(), findings);
+    let written = match mapping.lines(&token) {
         Ok(lines) => lines,
         Err(rejection) => return vec![check_refusal(&rejection)],
     };

@@ -27,6 +27,9 @@ pub enum Encoding {
 impl Encoding {
     /// The bytes of a header value. Text with a control character (of C0, C1, or DEL) is refused in every encoding.
     pub(super) fn text(self, text: &str) -> Result<Vec<u8>, Unusable> {
+        if self == Self::Percent && is_plain(text) {
+            return Ok(text.as_bytes().to_vec());
+        }
         refuse_controls(text)?;
         match self {
             Self::Percent => {
@@ -65,10 +68,14 @@ impl Encoding {
             if element.is_empty() {
                 return Err(Unusable("an element of the claim is empty"));
             }
-            refuse_controls(element)?;
             if position > 0 {
                 joined.push(separator);
             }
+            if is_plain(element) && !element.contains(separator) {
+                joined.push_str(element);
+                continue;
+            }
+            refuse_controls(element)?;
             percent(&mut joined, element, |c, edge| {
                 c == '%'
                     || c == separator
@@ -81,6 +88,14 @@ impl Encoding {
             Self::Utf8 | Self::Latin1 | Self::Rfc8187 | Self::Base64Url => self.text(&joined),
         }
     }
+}
+
+/// Text that percent-encoding leaves as it is, which most text is: it need not be looked at sign by sign.
+fn is_plain(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    bytes.iter().all(|b| matches!(b, b' '..=b'~') && *b != b'%')
+        && bytes.first() != Some(&b' ')
+        && bytes.last() != Some(&b' ')
 }
 
 /// Writes `text` with each character that `escaped` names (told whether only white space is on one side of it) as `%XX` of its UTF-8 bytes.
@@ -290,6 +305,15 @@ mod tests {
                     prop_assert!(http::HeaderValue::from_bytes(&value).is_ok());
                 }
             }
+        }
+
+        /// The short way of plain text is no other way.
+        #[test]
+        fn h08_plain_text_is_what_percent_encoding_would_leave(text in any_text()) {
+            let mut written = String::new();
+            percent(&mut written, &text, |c, edge| c == '%' || !c.is_ascii() || (edge && c == ' '));
+            let plain = written == text && refuse_controls(&text).is_ok();
+            prop_assert_eq!(is_plain(&text), plain);
         }
 
         #[test]

@@ -1,17 +1,22 @@
-//! From a verified token to header lines.
+//! From a verified token to header lines: which header comes from which claim.
+//!
+//! A token's lines are the same in every request, so they are attached to it when it is remembered ([`Mapping::attachment`]), with the number of
+//! the mapping that wrote them: lines of another mapping are never used.
 
-use std::fmt;
+use std::borrow::Cow;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use http::{HeaderName, HeaderValue};
+use http::HeaderName;
 
 pub use super::defaults::DEFAULT_NAMES;
 use super::defaults::DefaultHeader;
 use super::encoding::Encoding;
 use super::format::Format;
+use super::lines::{HeaderLines, Writer};
 use super::{Unusable, target};
 use crate::jose::base64url;
 use crate::jose::json::Object;
-use crate::verify::{Rejection, VerifiedToken};
+use crate::verify::{Attachment, Rejection, VerifiedToken};
 
 /// Default bound of all identity headers together, names and values: Tomcat's whole head is 8 KiB.
 pub const DEFAULT_MAX_BYTES: usize = 8 * 1024;
@@ -51,6 +56,24 @@ pub enum Missing {
 pub struct Mapping {
     headers: Headers,
     max_bytes: usize,
+    id: MappingId,
+}
+
+/// One for each mapping that was ever made; a clone writes the same lines, so it has the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct MappingId(u64);
+
+impl MappingId {
+    fn next() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+/// What is attached to a token.
+struct Written {
+    by: MappingId,
+    lines: HeaderLines,
 }
 
 #[derive(Clone, Debug)]
@@ -59,48 +82,38 @@ enum Headers {
     Configured(Vec<HeaderRule>),
 }
 
-/// Header lines of one token: at most one per name. Debug shows names only.
-#[derive(Clone, PartialEq, Eq)]
-pub struct HeaderLines(pub(super) Vec<(HeaderName, HeaderValue)>);
-
-impl HeaderLines {
-    pub fn iter(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
-        self.0.iter().map(|(n, v)| (n, v))
-    }
-}
-
-impl IntoIterator for HeaderLines {
-    type Item = (HeaderName, HeaderValue);
-    type IntoIter = std::vec::IntoIter<Self::Item>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter()
-    }
-}
-
-impl fmt::Debug for HeaderLines {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set()
-            .entries(self.0.iter().map(|(n, _)| n))
-            .finish()
-    }
-}
-
 impl Mapping {
     /// The default set of the contract, the same for every provider.
     pub fn default_set(max_bytes: usize) -> Self {
-        Self {
-            headers: Headers::Default(DefaultHeader::all().to_vec()),
-            max_bytes,
-        }
+        Self::with(Headers::Default(DefaultHeader::all().to_vec()), max_bytes)
     }
 
     /// Exactly these headers, at most `max_bytes` of names and values together.
     pub fn of(rules: Vec<HeaderRule>, max_bytes: usize) -> Self {
+        Self::with(Headers::Configured(rules), max_bytes)
+    }
+
+    fn with(headers: Headers, max_bytes: usize) -> Self {
         Self {
-            headers: Headers::Configured(rules),
+            headers,
             max_bytes,
+            id: MappingId::next(),
         }
+    }
+
+    /// The same mapping with names of its own. A name that is put into a head is counted there, and workers that counted one and the same would
+    /// wait for each other's count.
+    #[must_use]
+    pub fn for_worker(&self) -> Self {
+        let mut own = self.clone();
+        if let Headers::Configured(rules) = &mut own.headers {
+            for rule in rules {
+                if let Ok(name) = HeaderName::from_bytes(rule.header.as_str().as_bytes()) {
+                    rule.header = name;
+                }
+            }
+        }
+        own
     }
 
     /// The names that this mapping may set, as spelt.
@@ -116,18 +129,32 @@ impl Mapping {
         target::forbidden(name)
     }
 
-    /// The lines for the application. A control character, an empty csv element, anything over its budget: `ClaimsUnusable`.
-    pub fn lines(&self, token: &VerifiedToken) -> Result<HeaderLines, Rejection> {
-        let mut writer = Writer {
-            lines: Vec::with_capacity(DEFAULT_NAMES.len()),
-            left: self.max_bytes,
-        };
+    /// The lines for the application: those that this mapping attached to the token, or written now. A control character, an empty csv element,
+    /// anything over its budget: `ClaimsUnusable`.
+    pub fn lines<'t>(&self, token: &'t VerifiedToken) -> Result<Cow<'t, HeaderLines>, Rejection> {
+        match token.attached::<Written>() {
+            Some(written) if written.by == self.id => Ok(Cow::Borrowed(&written.lines)),
+            Some(_) | None => self.write(token).map(Cow::Owned),
+        }
+    }
+
+    /// The lines, for a token that is about to be remembered. None when they cannot be written: whether that refuses a request is found where
+    /// they are asked for, each time.
+    pub fn attachment(&self, token: &VerifiedToken) -> Option<Attachment> {
+        let lines = self.write(token).ok()?.shared();
+        let heap = lines.heap();
+        let by = self.id;
+        Some(Attachment::new(Written { by, lines }, heap))
+    }
+
+    fn write(&self, token: &VerifiedToken) -> Result<HeaderLines, Rejection> {
+        let mut writer = Writer::new(self.max_bytes);
         match &self.headers {
             Headers::Default(headers) => {
                 for header in headers {
                     let value = header
                         .value(token)
-                        .map_err(|why| unusable(header.spelling, why))?;
+                        .map_err(|why| why.of_header(header.spelling))?;
                     writer.add(&header.name, header.spelling, value, None)?;
                 }
             }
@@ -135,12 +162,12 @@ impl Mapping {
                 for rule in rules {
                     let value = rule
                         .value(token.claims())
-                        .map_err(|why| unusable(&rule.spelling, why))?;
+                        .map_err(|why| why.of_header(&rule.spelling))?;
                     writer.add(&rule.header, &rule.spelling, value, rule.max_bytes)?;
                 }
             }
         }
-        Ok(HeaderLines(writer.lines))
+        Ok(writer.finish())
     }
 }
 
@@ -171,64 +198,14 @@ impl HeaderRule {
     }
 }
 
-fn unusable(header: &str, Unusable(why): Unusable) -> Rejection {
-    Rejection::ClaimsUnusable {
-        header: header.to_owned(),
-        why: why.to_owned(),
-    }
-}
-
-/// Collects lines within the budgets: nothing is cut, what does not fit refuses the request.
-struct Writer {
-    lines: Vec<(HeaderName, HeaderValue)>,
-    /// Bytes of names and values that the total still allows.
-    left: usize,
-}
-
-impl Writer {
-    fn add(
-        &mut self,
-        name: &HeaderName,
-        spelling: &str,
-        value: Option<Vec<u8>>,
-        max_bytes: Option<usize>,
-    ) -> Result<(), Rejection> {
-        let Some(value) = value else {
-            return Ok(());
-        };
-        if max_bytes.is_some_and(|max| value.len() > max) {
-            return Err(unusable(
-                spelling,
-                Unusable("the value is longer than its `max_bytes`"),
-            ));
-        }
-        if self.lines.iter().any(|(set, _)| set == name) {
-            return Err(unusable(spelling, Unusable("two entries set it")));
-        }
-        self.left = self
-            .left
-            .checked_sub(spelling.len() + value.len())
-            .ok_or_else(|| {
-                unusable(
-                    spelling,
-                    Unusable("with it the identity headers are longer than `identity.max_bytes`"),
-                )
-            })?;
-        let mut value = HeaderValue::try_from(value)
-            .map_err(|_| unusable(spelling, Unusable("the value cannot stand in a header")))?;
-        // Keeps claim values out of every Debug of a header map.
-        value.set_sensitive(true);
-        self.lines.push((name.clone(), value));
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+
     use super::*;
     use crate::jose::json::parse_object;
     use crate::provider::Findings;
-    use crate::verify::testing::{claim_names, proven};
+    use crate::verify::testing::{attach, claim_names, proven};
 
     fn claims(text: &str) -> Object {
         parse_object(text.as_bytes()).unwrap()
@@ -239,7 +216,8 @@ mod tests {
         token: &str,
         findings: Findings,
     ) -> Result<Vec<(String, String)>, Rejection> {
-        let lines = mapping.lines(&proven(claims(token), claim_names(), findings))?;
+        let token = proven(claims(token), claim_names(), findings);
+        let lines = mapping.lines(&token)?;
         Ok(lines
             .iter()
             .map(|(name, value)| {
@@ -247,6 +225,9 @@ mod tests {
                 (name.as_str().to_owned(), value)
             })
             .collect())
+    }
+    fn token(text: &str) -> VerifiedToken {
+        proven(claims(text), claim_names(), Findings::default())
     }
     fn default_set(token: &str, findings: Findings) -> Result<Vec<(String, String)>, Rejection> {
         written(&Mapping::default_set(DEFAULT_MAX_BYTES), token, findings)
@@ -441,17 +422,104 @@ mod tests {
 
     #[test]
     fn lines_and_refusals_show_no_claim_value() {
-        let lines = Mapping::default_set(DEFAULT_MAX_BYTES)
-            .lines(&proven(
-                claims(r#"{"sub":"s3cret"}"#),
-                claim_names(),
-                Findings::default(),
-            ))
-            .unwrap();
-        assert!(!format!("{lines:?}").contains("s3cret"));
-        let map: http::HeaderMap = lines.iter().map(|(n, v)| (n.clone(), v.clone())).collect();
-        assert!(!format!("{map:?}").contains("s3cret"));
+        let mapping = Mapping::default_set(DEFAULT_MAX_BYTES);
+        let mut token = token(r#"{"sub":"s3cret"}"#);
+        for attached in [false, true] {
+            if attached {
+                attach(&mut token, |token| mapping.attachment(token));
+                assert!(!format!("{token:?}").contains("s3cret"));
+            }
+            let lines = mapping.lines(&token).unwrap();
+            assert!(!format!("{lines:?}").contains("s3cret"));
+            let mut map = http::HeaderMap::new();
+            lines.insert_into(&mut map);
+            assert_eq!(map["x-auth-subject"], "s3cret");
+            assert!(!format!("{map:?}").contains("s3cret"));
+        }
         let refusal = default_set(r#"{"sub":"s3cret\n"}"#, Findings::default()).unwrap_err();
         assert!(!format!("{refusal:?}").contains("s3cret"));
+    }
+
+    #[test]
+    fn attached_lines_are_those_that_would_be_written() {
+        let roles = HeaderRule {
+            format: Format::Csv,
+            ..rule("X-Roles", &["realm_access", "roles"])
+        };
+        for mapping in [
+            Mapping::default_set(DEFAULT_MAX_BYTES),
+            Mapping::of(vec![rule("X-A", &["sub"]), roles], DEFAULT_MAX_BYTES),
+            Mapping::of(vec![rule("X-A", &["sub"])], DEFAULT_MAX_BYTES),
+            Mapping::of(Vec::new(), DEFAULT_MAX_BYTES),
+        ] {
+            let text = r#"{"sub":"é","name":"n","realm_access":{"roles":["a,b","c"]}}"#;
+            let mut token = token(text);
+            let written = mapping.lines(&token).unwrap().into_owned();
+            attach(&mut token, |token| mapping.for_worker().attachment(token));
+            let found = mapping.lines(&token).unwrap();
+            assert!(matches!(found, Cow::Borrowed(_)), "written once more");
+            assert_eq!(*found, written);
+        }
+    }
+
+    #[test]
+    fn c04_lines_of_another_mapping_are_never_used() {
+        let mapping = || Mapping::of(vec![rule("X-A", &["sub"])], DEFAULT_MAX_BYTES);
+        let (old, same, other) = (
+            mapping(),
+            mapping(),
+            Mapping::default_set(DEFAULT_MAX_BYTES),
+        );
+        let mut token = token(r#"{"sub":"x"}"#);
+        attach(&mut token, |token| old.attachment(token));
+        assert!(matches!(old.lines(&token), Ok(Cow::Borrowed(_))));
+        // Equal settings are no excuse.
+        assert!(matches!(same.lines(&token), Ok(Cow::Owned(_))));
+        let lines = other.lines(&token).unwrap().into_owned();
+        let names: Vec<_> = lines.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["x-auth-subject", "x-auth-issuer"]);
+        // Neither what somebody else attached.
+        attach(&mut token, |_| Some(Attachment::new(lines, 0)));
+        assert!(matches!(old.lines(&token), Ok(Cow::Owned(_))));
+    }
+
+    #[test]
+    fn claims_that_cannot_be_written_leave_nothing_and_refuse_each_time() {
+        let mapping = Mapping::default_set(DEFAULT_MAX_BYTES);
+        let mut token = token(r#"{"sub":"a\n"}"#);
+        let fresh = mapping.lines(&token).unwrap_err();
+        assert!(matches!(fresh, Rejection::ClaimsUnusable { .. }));
+        let attachment = mapping.attachment(&token);
+        assert!(attachment.is_none());
+        attach(&mut token, |_| attachment);
+        for _ in 0..2 {
+            assert_eq!(mapping.lines(&token).unwrap_err(), fresh);
+        }
+    }
+
+    #[test]
+    fn c06_an_attachment_counts_all_that_it_holds() {
+        for length in [0, 1, 100, 5_000] {
+            let text = format!(
+                r#"{{"sub":"{}","name":"{}"}}"#,
+                "a".repeat(length),
+                "b".repeat(length)
+            );
+            let mapping = Mapping::default_set(2 * DEFAULT_MAX_BYTES);
+            let token = token(&text);
+            let values: usize = mapping
+                .lines(&token)
+                .unwrap()
+                .iter()
+                .map(|(_, value)| value.len())
+                .sum();
+            assert!(values >= 2 * length);
+            let count = mapping.lines(&token).unwrap().iter().count();
+            let lines = count * size_of::<(HeaderName, HeaderValue)>();
+            // The block of values, its count, the vector of lines, and what is attached itself.
+            let held = values + 24 + lines + size_of::<Written>();
+            let counted = mapping.attachment(&token).unwrap().bytes();
+            assert!((held..=held + 64).contains(&counted), "{counted} of {held}");
+        }
     }
 }

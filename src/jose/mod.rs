@@ -9,6 +9,7 @@
 //! * [`jwk`], [`pem`] and [`pem_map`] read keys; what cannot be used is skipped with a reason,
 //! * [`public_jwk`] writes a key down again, its public half and nothing else,
 //! * [`jwe`] opens encrypted tokens with private keys of its own,
+//! * [`digest_map`] is a table by SHA-256, of tokens and of keys,
 //! * `material` is what both make of a key, `weak` and `public_default` say which of it proves nothing,
 //! * `spki` and `der` find it in certificates.
 
@@ -16,6 +17,7 @@ pub mod algorithm;
 pub mod base64url;
 pub mod compact;
 mod der;
+pub mod digest_map;
 pub mod header;
 pub mod json;
 pub mod jwe;

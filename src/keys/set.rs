@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::jose::algorithm::Algorithm;
+use crate::jose::digest_map::DigestMap;
 use crate::jose::key::VerificationKey;
 
 /// Most keys that are tried for one token.
@@ -157,14 +158,14 @@ fn choose<'k>(
     }
 }
 
-/// Positions in [`KeySet::keys`] by what a token may know of a key. The maps are keyed at random (SipHash), because their
-/// look-ups are by text from the wire.
+/// Positions in [`KeySet::keys`] by what a token may know of a key. The maps by name are keyed at random (SipHash),
+/// because their look-ups are by text from the wire.
 #[derive(Default)]
 struct Index {
     by_kid: HashMap<Box<str>, Vec<usize>>,
     by_x5t: HashMap<Box<str>, Vec<usize>>,
     by_x5t_s256: HashMap<Box<str>, Vec<usize>>,
-    by_fingerprint: HashMap<[u8; 32], Vec<usize>>,
+    by_fingerprint: DigestMap<Vec<usize>>,
 }
 
 impl Index {

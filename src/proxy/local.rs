@@ -61,7 +61,7 @@ impl Local {
     fn new(gate: Arc<Gate>, places: &Arc<Semaphore>) -> Self {
         Self {
             channels: Channels::new(&gate.upstream, Arc::clone(places)),
-            cache: RefCell::new(TokenCache::new(gate.cache_max_bytes)),
+            cache: RefCell::new(cache(&gate)),
             told_entries: Cell::new(0),
             gate,
         }
@@ -85,6 +85,12 @@ impl Local {
             .token_cache(counts, entries.saturating_sub(told));
         judged
     }
+}
+
+/// With each token the header lines that this gate writes for it.
+fn cache(gate: &Gate) -> TokenCache {
+    let mapping = gate.mapping.for_worker();
+    TokenCache::new(gate.cache_max_bytes).attaching(move |token| mapping.attachment(token))
 }
 
 impl Drop for Local {

@@ -142,9 +142,8 @@ impl Outgoing {
             Handshake::write(&mut headers);
         }
         if let Some(token) = permit.token() {
-            for (name, value) in gate.mapping.lines(token)? {
-                headers.insert(name, value);
-            }
+            // In place of what the client sent, which hygiene has removed before.
+            gate.mapping.lines(token)?.insert_into(&mut headers);
         }
         let mut head = parts(method, path_and_query, headers)?;
         if takes_trailers {

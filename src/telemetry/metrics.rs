@@ -295,10 +295,19 @@ impl Metrics {
 
     /// What one worker's cache did since it last told; `entries_delta` may be negative.
     pub fn token_cache(&self, counts: CacheCounts, entries_delta: i64) {
-        self.cache_hits.inc_by(counts.hits);
-        self.cache_misses.inc_by(counts.misses);
-        self.cache_evictions.inc_by(counts.evictions);
-        self.cache_entries.add(entries_delta);
+        for (counter, count) in [
+            (&self.cache_hits, counts.hits),
+            (&self.cache_misses, counts.misses),
+            (&self.cache_evictions, counts.evictions),
+        ] {
+            // All workers write here, and most of them have nothing to say to most of these.
+            if count != 0 {
+                counter.inc_by(count);
+            }
+        }
+        if entries_delta != 0 {
+            self.cache_entries.add(entries_delta);
+        }
     }
 
     /// An attempt to load the configuration has ended at `at`.

@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use aws_lc_rs::digest;
 
+use super::attachment::Attach;
 use super::check::NoLog;
 use super::decryption::OpenedBy;
 use super::lru::{Key, Lru};
-use super::{Outcome, Presented, Seen, VerifiedToken, Verifier};
+use super::{Attachment, Outcome, Presented, Seen, VerifiedToken, Verifier};
 use crate::clock::Moment;
 use crate::jose::json::{Json, Object};
 use crate::keys::KeyLookup;
@@ -41,8 +42,9 @@ pub fn judge<'r>(
         };
         return (outcome.bound(request, &mut NoLog), true);
     }
-    let outcome = verifier.verify_unbound(token, now, keys, &mut NoLog);
-    if let (Some(key), Outcome::Verified(verified)) = (key, &outcome) {
+    let mut outcome = verifier.verify_unbound(token, now, keys, &mut NoLog);
+    if let (Some(key), Outcome::Verified(verified)) = (key, &mut outcome) {
+        cache.attach_to(verified);
         cache.store(key, verifier, Arc::clone(verified));
     }
     (outcome.bound(request, &mut NoLog), false)
@@ -51,6 +53,7 @@ pub fn judge<'r>(
 /// Belongs to one worker: no lock on the way of a request.
 pub struct TokenCache {
     entries: Lru<Arc<VerifiedToken>>,
+    attach: Option<Attach>,
     /// The verifier that everything in here was verified by.
     generation: u64,
     counts: CacheCounts,
@@ -69,8 +72,21 @@ impl TokenCache {
     pub fn new(max_bytes: usize) -> Self {
         Self {
             entries: Lru::new(max_bytes),
+            attach: None,
             generation: 0,
             counts: CacheCounts::default(),
+        }
+    }
+
+    /// A cache that asks `attach` once for each token that it is about to remember: what it makes of the token stays with it, and counts with it.
+    #[must_use]
+    pub fn attaching(
+        self,
+        attach: impl Fn(&VerifiedToken) -> Option<Attachment> + 'static,
+    ) -> Self {
+        Self {
+            attach: Some(Box::new(attach)),
+            ..self
         }
     }
 
@@ -137,6 +153,14 @@ impl TokenCache {
         self.counts.evictions += u64::try_from(evicted).unwrap_or(u64::MAX);
     }
 
+    fn attach_to(&self, verified: &mut Arc<VerifiedToken>) {
+        // Fresh from the pipeline, it is nobody else's yet.
+        if let (Some(attach), Some(verified)) = (&self.attach, Arc::get_mut(verified)) {
+            let attachment = attach(verified);
+            verified.attach(attachment);
+        }
+    }
+
     /// A newer verifier takes the cache over empty: nothing that another configuration let in is ever seen again. A request that
     /// began before a reload and ends after it works without the cache.
     fn serves(&mut self, verifier: &Verifier) -> bool {
@@ -182,7 +206,7 @@ fn key_is_held(
 }
 
 /// What an allocator adds to each block, at most as usual.
-const ALLOCATION: usize = 16;
+pub const ALLOCATION: usize = 16;
 
 /// Bytes that remembering a token costs, rounded up rather than down: the bound must hold for tokens that are made to be
 /// small on the wire and large in memory (`[0,0,0,...]`).
@@ -190,11 +214,14 @@ pub(super) fn cost(verified: &VerifiedToken) -> usize {
     let kid = verified.kid().map_or(0, |kid| kid.len() + ALLOCATION);
     let opened_by = verified.parts().opened_by.as_ref();
     let opened_by = opened_by.map_or(0, |by| by.bytes() + ALLOCATION);
+    let attached = verified.attachment();
+    let attached = attached.map_or(0, |attached| attached.bytes() + ALLOCATION);
     Lru::<Arc<VerifiedToken>>::OVERHEAD
         + size_of::<VerifiedToken>()
         + ALLOCATION
         + kid
         + opened_by
+        + attached
         + heap_of_object(verified.claims())
 }
 

@@ -1,13 +1,13 @@
 //! A map that forgets what was used longest ago when it holds more bytes than it may. One thread, no clock.
 //! A slab with two links a slot: a hit costs one look-up and a few moves, and nothing is allocated.
 
-use std::collections::HashMap;
+use crate::jose::digest_map::{Digest, DigestMap};
 
 /// SHA-256 of whatever the value stands for.
-pub(super) type Key = [u8; 32];
+pub(super) type Key = Digest;
 
 pub(super) struct Lru<V> {
-    index: HashMap<Key, usize>,
+    index: DigestMap<usize>,
     slots: Vec<Slot<V>>,
     free: Vec<usize>,
     newest: Option<usize>,
@@ -31,7 +31,7 @@ impl<V> Lru<V> {
 
     pub fn new(max_bytes: usize) -> Self {
         Self {
-            index: HashMap::new(),
+            index: DigestMap::default(),
             slots: Vec::new(),
             free: Vec::new(),
             newest: None,

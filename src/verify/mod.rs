@@ -4,9 +4,10 @@
 //! * [`pipeline`] is the order of checks, cheap ones first; [`check`] names them, `steps` are the checks, `claims` those of registered
 //!   claims, `issuers` finds the issuer of an `iss`, [`decryption`] opens encrypted tokens before all that,
 //! * [`binding`] compares a verified token with the request that it came in,
-//! * [`token`] is the proof type, [`cache`] remembers verified tokens (in an `lru`),
+//! * [`token`] is the proof type, [`cache`] remembers verified tokens (in an `lru`), with what others attach to them ([`attachment`]),
 //! * [`rejection`] is the closed list of refusals, [`reason`] their labels; `wording`, `diagnosis` and `text` are what they say.
 
+pub mod attachment;
 pub mod binding;
 pub mod cache;
 pub mod check;
@@ -46,6 +47,7 @@ use crate::jose::json::Json;
 use crate::keys::SourceId;
 use crate::provider::Profile;
 
+pub use attachment::Attachment;
 pub use binding::{Binding, BoundClaim, Counterparts, NoCounterpart, Place, Presented};
 pub use cache::{TokenCache, judge};
 pub use check::{Check, CheckLog, NoLog};

@@ -14,7 +14,9 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::token::Parts;
-use super::{IssuerConfig, Lifetime, Outcome, Rejection, Tolerance, VerifiedToken, Verifier};
+use super::{
+    Attachment, IssuerConfig, Lifetime, Outcome, Rejection, Tolerance, VerifiedToken, Verifier,
+};
 use crate::clock::{Moment, UnixTime};
 use crate::jose::algorithm::{Algorithm, AlgorithmSet};
 use crate::jose::json::{self, Object};
@@ -433,6 +435,15 @@ pub(crate) fn proven_for(lifetime: Lifetime, tolerance: Tolerance) -> VerifiedTo
             Findings::default(),
         )
     })
+}
+
+/// As the cache does it.
+pub(crate) fn attach(
+    token: &mut VerifiedToken,
+    make: impl FnOnce(&VerifiedToken) -> Option<Attachment>,
+) {
+    let attachment = make(token);
+    token.attach(attachment);
 }
 
 fn parts(claims: Object, claim_names: ClaimNames, findings: Findings) -> Parts {

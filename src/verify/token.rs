@@ -1,11 +1,12 @@
 //! The proof that a token was verified. Only `verify` can make one: grep for `VerifiedToken::prove`.
 
+use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::decryption::OpenedBy;
-use super::{Binding, BoundClaim, Lifetime, Place, Tolerance};
+use super::{Attachment, Binding, BoundClaim, Lifetime, Place, Tolerance};
 use crate::clock::UnixTime;
 use crate::jose::algorithm::Algorithm;
 use crate::jose::json::Object;
@@ -15,6 +16,8 @@ use crate::provider::{ClaimNames, Findings};
 /// A token whose signature and claims held at the time of the check. Its Debug shows no claim value.
 pub struct VerifiedToken {
     parts: Parts,
+    /// Of whoever asks with the type that it has.
+    attachment: Option<Attachment>,
 }
 
 /// What the pipeline knows at its end.
@@ -46,7 +49,10 @@ pub(super) struct Parts {
 impl VerifiedToken {
     /// The one constructor.
     pub(super) fn prove(parts: Parts) -> Self {
-        Self { parts }
+        Self {
+            parts,
+            attachment: None,
+        }
     }
 
     /// The issuer's configured name.
@@ -109,6 +115,20 @@ impl VerifiedToken {
     /// The key that it was verified with: its source and its fingerprint.
     pub fn signed_by(&self) -> (SourceId, &[u8; 32]) {
         (self.parts.source, &self.parts.key_fingerprint)
+    }
+
+    /// What was attached to it, if it is a `T`.
+    pub fn attached<T: Any>(&self) -> Option<&T> {
+        self.attachment.as_ref()?.content()
+    }
+
+    /// Only before the token is shared, which is before it is remembered: what it costs to remember it does not change any more.
+    pub(super) fn attach(&mut self, attachment: Option<Attachment>) {
+        self.attachment = attachment;
+    }
+
+    pub(super) fn attachment(&self) -> Option<&Attachment> {
+        self.attachment.as_ref()
     }
 
     pub(super) fn parts(&self) -> &Parts {

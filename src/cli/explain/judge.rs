@@ -281,7 +281,7 @@ impl<'w> Walk<'w> {
                 let number = lines.iter().count();
                 self.steps
                     .pass(IDENTITY, format!("{number} headers for the application"));
-                Ok(lines)
+                Ok(lines.into_owned())
             }
             Err(rejection) => Err(self.refuse(IDENTITY, rejection)),
         }

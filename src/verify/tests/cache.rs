@@ -1,5 +1,7 @@
 //! C1 to C6: a remembered decision is the decision that would be made now.
 
+use std::cell::Cell;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +11,7 @@ use crate::jose::json::Json;
 use crate::keys::KeyLookup;
 use crate::verify::cache::{CacheCounts, DEFAULT_MAX_BYTES, cost, fingerprint};
 use crate::verify::testing::*;
-use crate::verify::{NoLog, Outcome, TokenCache, VerifiedToken, Verifier, judge};
+use crate::verify::{Attachment, NoLog, Outcome, TokenCache, VerifiedToken, Verifier, judge};
 
 const ROOM: usize = 1024 * 1024;
 
@@ -49,6 +51,61 @@ fn a_token_is_verified_once_and_remembered() {
     };
     assert_eq!(cache.take_counts(), counts);
     assert_eq!(cache.take_counts(), CacheCounts::default());
+}
+
+#[test]
+fn what_is_attached_is_made_once_for_each_remembered_token() {
+    let made = Rc::new(Cell::new(0));
+    let count = Rc::clone(&made);
+    let (verifier, keys) = (verifier(), keys());
+    let mut cache = TokenCache::new(ROOM).attaching(move |token| {
+        count.set(count.get() + 1);
+        let said = token.claims().get("n").and_then(Json::as_str);
+        said.map(|said| Attachment::new(said.to_owned(), 100))
+    });
+    let mut attached = |token: &str, now| {
+        let (outcome, _) = judge(&verifier, &mut cache, token.as_bytes(), at(now), &keys);
+        match outcome {
+            Outcome::Verified(token) => {
+                assert_eq!(token.attached::<u8>(), None, "another type");
+                (token.attached::<String>().cloned(), made.get())
+            }
+            _ => (None, made.get()),
+        }
+    };
+    let (one, two, nothing) = (good(r#""n":"1""#), good(r#""n":"2""#), good(""));
+    let said = |text: &str| Some(text.to_owned());
+    for (token, now, expected) in [
+        (&one, NOW, (said("1"), 1)),
+        (&one, NOW, (said("1"), 1)),
+        (&two, NOW, (said("2"), 2)),
+        (&one, NOW + 1, (said("1"), 2)),
+        (&nothing, NOW, (None, 3)),
+        (&nothing, NOW, (None, 3)),
+        // What is refused is not remembered, so nothing is made of it.
+        (&good(r#""aud":"x""#), NOW, (None, 3)),
+        (&one, NOW + 5_000, (None, 3)),
+    ] {
+        assert_eq!(attached(token, now), expected);
+    }
+}
+
+#[test]
+fn c06_what_is_attached_counts() {
+    let (verifier, keys) = (verifier(), keys());
+    let token = good("");
+    let bytes_with = |heap: Option<usize>| {
+        let mut cache = TokenCache::new(ROOM)
+            .attaching(move |_| heap.map(|heap| Attachment::new([0_u64; 5], heap)));
+        judge(&verifier, &mut cache, token.as_bytes(), at(NOW), &keys);
+        (cache.entries(), cache.bytes())
+    };
+    let (_, plain) = bytes_with(None);
+    for heap in [0, 1, 10_000] {
+        // And the block that it is in.
+        assert_eq!(bytes_with(Some(heap)), (1, plain + 40 + heap + 16));
+    }
+    assert_eq!(bytes_with(Some(ROOM)), (0, 0));
 }
 
 #[test]

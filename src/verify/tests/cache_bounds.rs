@@ -8,7 +8,7 @@ use crate::jose::json::{self, Json, Object};
 use crate::provider::{ClaimNames, Findings};
 use crate::verify::cache::{cost, fingerprint};
 use crate::verify::testing::*;
-use crate::verify::{TokenCache, VerifiedToken};
+use crate::verify::{Attachment, TokenCache, VerifiedToken};
 
 #[test]
 fn c02_the_key_is_sha_256_over_every_byte() {
@@ -113,13 +113,16 @@ proptest! {
 
     #[test]
     fn c06_the_bound_holds_for_tokens_of_any_sizes(
-        values in prop::collection::vec((value(), 0..8_u8), 1..40),
+        values in prop::collection::vec((value(), 0..8_u8, prop::option::of(0..2048_usize)), 1..40),
         room in prop_oneof![0..4096_usize, 4096..65536_usize],
     ) {
         let verifier = verifier();
         let mut cache = TokenCache::new(room);
-        for (value, name) in values {
-            let token = Arc::new(token(&value));
+        for (value, name, attached) in values {
+            let mut token = token(&value);
+            attach(&mut token, |_| attached.map(|heap| Attachment::new(name, heap)));
+            prop_assert!(cost(&token) >= at_least_of(token.claims()) + attached.unwrap_or(0));
+            let token = Arc::new(token);
             let fits = cost(&token) <= room;
             let key = fingerprint(&[name]);
             cache.store(key, &verifier, Arc::clone(&token));

@@ -1,10 +1,12 @@
 //! C1, C4, C5, C6: a world that changes at random (time, keys, configuration), and after each change every token is judged with the cache and
-//! without: nothing that anybody can learn may differ. `PROPTEST_CASES=20000` looks harder.
+//! without: nothing that anybody can learn may differ, nor what the application is told.
+//! `PROPTEST_CASES=20000` looks harder.
 
 mod strategy;
 mod tokens;
 mod world;
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
@@ -13,7 +15,7 @@ use proptest::test_runner::{TestCaseError, TestRunner};
 
 use super::cache::told;
 use crate::verify::testing::verdict;
-use crate::verify::{Counterparts, NoLog, Presented, judge};
+use crate::verify::{Counterparts, NoLog, Outcome, Presented, judge};
 use world::{Gate, World, place};
 
 /// More than the tokens of a world need.
@@ -71,6 +73,17 @@ fn look(world: &mut World, seen: &mut Seen) -> Result<(), TestCaseError> {
                 let remembered = good && room && age == 0 && time > 0;
                 prop_assert!(hit || !remembered, "forgotten");
                 seen.count(reason, hit);
+                if let (Outcome::Verified(judged), Outcome::Verified(fresh)) = (&judged, &fresh) {
+                    let (lines, anew) = (gate.mapping.lines(judged), gate.mapping.lines(fresh));
+                    prop_assert_eq!(&lines, &anew, "lines of token {}", number);
+                    prop_assert!(!matches!(anew, Ok(Cow::Borrowed(_))));
+                    let kind = match lines {
+                        Ok(Cow::Borrowed(_)) => "lines that were attached",
+                        Ok(Cow::Owned(_)) => "lines of another mapping",
+                        Err(_) => "no lines",
+                    };
+                    seen.count(kind, hit);
+                }
             }
         }
     }
@@ -95,6 +108,9 @@ impl Seen {
             "token_not_yet_valid",
             "issued_in_future",
             "token_too_old",
+            "lines that were attached",
+            "lines of another mapping",
+            "no lines",
         ];
         let never_from_the_cache = [
             "unknown_key",

@@ -1,5 +1,7 @@
 //! What tokens are judged in: the clock, the configuration, the keys; and how it changes.
 
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +11,10 @@ use serde_json::json;
 use super::ROOM;
 use super::tokens::{KIDS, TokenSpec, mint_all, recipient, signer};
 use crate::clock::{Moment, UnixTime};
+use crate::identity::encoding::Encoding;
+use crate::identity::format::Format;
+use crate::identity::mapping::{ClaimSource, Missing};
+use crate::identity::{HeaderRule, Mapping};
 use crate::jose::algorithm::{Algorithm, AlgorithmSet};
 use crate::jose::jwe::{Encryption, KeyManagement};
 use crate::jose::key::VerificationKey;
@@ -16,7 +22,7 @@ use crate::keys::merge::merge;
 use crate::keys::plan::fresh_enough;
 use crate::keys::{DecryptionId, DecryptionKeySet, KeyLookup, KeySet, SourceId};
 use crate::verify::testing::*;
-use crate::verify::{Binding, BoundClaim, Decryption, Place, TokenCache, Verifier};
+use crate::verify::{Binding, BoundClaim, Decryption, Place, TokenCache, VerifiedToken, Verifier};
 
 /// Issuers, and sources of keys.
 pub(super) const ISSUERS: usize = 3;
@@ -79,12 +85,17 @@ pub(super) struct World {
     pub old: Option<Gate>,
     pub tokens: Vec<Vec<u8>>,
     pub cache: TokenCache,
+    /// Whose lines the cache attaches: not always those of the gate.
+    attaches: Rc<RefCell<Mapping>>,
+    /// How many there were.
+    gates: usize,
     specs: Vec<TokenSpec>,
 }
 
 /// The gate at one time: a configuration with its keys.
 pub(super) struct Gate {
     pub verifier: Verifier,
+    pub mapping: Mapping,
     pub sources: Sources,
     settings: Vec<Setting>,
 }
@@ -124,16 +135,22 @@ impl World {
             private: private.iter().map(private_set).collect(),
         };
         assert!(room <= ROOM);
+        let gate = Gate::new(settings, sources, 0);
+        let attaches = Rc::new(RefCell::new(gate.mapping.for_worker()));
+        let attached = Rc::clone(&attaches);
+        let attach = move |token: &VerifiedToken| attached.borrow().attachment(token);
         Self {
             now: Moment {
                 wall: UnixTime(NOW),
                 monotonic: START,
             },
-            gate: Gate::new(settings, sources),
+            gate,
             old: None,
             tokens: mint_all(specs),
             specs: specs.to_vec(),
-            cache: TokenCache::new(room),
+            cache: TokenCache::new(room).attaching(attach),
+            attaches,
+            gates: 1,
         }
     }
 
@@ -161,7 +178,11 @@ impl World {
                 if let Some(documents) = documents {
                     sources.public = begun(&documents, now);
                 }
-                let new = Gate::new(settings, sources);
+                let new = Gate::new(settings, sources, self.gates);
+                if self.gates % 4 > 0 {
+                    self.attaches.replace(new.mapping.for_worker());
+                }
+                self.gates += 1;
                 self.old = Some(std::mem::replace(&mut self.gate, new));
             }
         }
@@ -186,7 +207,7 @@ impl World {
 }
 
 impl Gate {
-    fn new(settings: Vec<Setting>, sources: Sources) -> Self {
+    fn new(settings: Vec<Setting>, sources: Sources, number: usize) -> Self {
         let there = |(_, setting): &(usize, &Setting)| setting.there;
         let issuers = settings.iter().enumerate().filter(there);
         let issuers = issuers.map(|(number, setting)| {
@@ -214,9 +235,32 @@ impl Gate {
         });
         Self {
             verifier: verifier_of(issuers.collect()),
+            mapping: mapping(number),
             settings,
             sources,
         }
+    }
+}
+
+/// Three ways to write what tokens say; the last one refuses those that have no `nonce`.
+fn mapping(number: usize) -> Mapping {
+    let rule = |header: &str, claim: &str, missing| HeaderRule {
+        header: header.to_ascii_lowercase().parse().unwrap(),
+        spelling: header.to_owned(),
+        source: ClaimSource::Claim(vec![claim.to_owned()]),
+        format: Format::Text,
+        encoding: Encoding::Percent,
+        missing,
+        max_bytes: None,
+    };
+    let expires = rule("X-Expires", "exp", Missing::Omit);
+    match number % 3 {
+        0 => Mapping::of(vec![rule("X-Issuer", "iss", Missing::Omit), expires], 1_000),
+        1 => Mapping::default_set(1_000),
+        _ => Mapping::of(
+            vec![expires, rule("X-Nonce", "nonce", Missing::Reject)],
+            1_000,
+        ),
     }
 }
 
