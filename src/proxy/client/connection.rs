@@ -57,6 +57,9 @@ pub(in crate::proxy) async fn serve<S: AsyncRead + AsyncWrite + Abrupt + Unpin>(
     };
     match spoken {
         Spoken::Http1(first) => http1::serve(io, state, first, peer, worker, phase).await,
-        Spoken::Http2(first) => http2::serve(io, &state, first, peer, worker, phase).await,
+        // Boxed, because the room of the larger one would be every connection's.
+        Spoken::Http2(first) => {
+            Box::pin(http2::serve(io, &state, first, peer, worker, phase)).await;
+        }
     }
 }

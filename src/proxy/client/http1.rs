@@ -1,9 +1,12 @@
-//! An HTTP/1.1 connection: hyper under limits.
+//! An HTTP/1.1 connection: hyper under limits, while there are requests; parked in between.
 
 use std::cell::Cell;
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::net::IpAddr;
+use std::pin::Pin;
 use std::rc::Rc;
+use std::task::Poll;
 
 use bytes::Bytes;
 use hyper::server::conn::http1::Builder;
@@ -15,34 +18,76 @@ use tokio::sync::watch;
 use crate::proxy::account;
 use crate::proxy::client::link::Link;
 use crate::proxy::client::listen::Phase;
+use crate::proxy::client::parked;
 use crate::proxy::client::preface::{self, Rewound};
 use crate::proxy::client::socket::Abrupt;
 use crate::proxy::client::timed_io::{ConnectionState, TimedIo};
 use crate::proxy::head::forwarded::Peer;
 use crate::proxy::local::Worker;
 use crate::proxy::service::{self, Client};
+use crate::proxy::tunnel::Tunnel;
 
 /// For the log.
 pub(in crate::proxy) const HEAD_TOO_SLOW: &str = "the head of the request did not come in time";
 
 /// Serves until the connection ends, or is told to. `first` are the bytes that were read of it already.
 pub(in crate::proxy) async fn serve<S: AsyncRead + AsyncWrite + Abrupt + Unpin>(
-    io: TimedIo<S>,
+    mut io: TimedIo<S>,
     state: Rc<ConnectionState>,
-    first: Bytes,
+    mut first: Bytes,
     peer: Peer,
     worker: Rc<Worker>,
     mut phase: watch::Receiver<Phase>,
 ) {
-    let address = peer.address;
     let foreign = preface::foreign(&first);
-    let max_head = worker.current().gate.token.max_head();
-    let client = Rc::new(Client {
-        worker: Rc::clone(&worker),
-        peer,
-        connection: Link::Http1(Rc::clone(&state)),
-        tunnel: Cell::default(),
-    });
+    loop {
+        if first.is_empty() {
+            match parked::next_request(&mut io, &state, &mut phase).await {
+                Some(bytes) => first = bytes,
+                None => return,
+            }
+        }
+        let client = Rc::new(Client {
+            worker: Rc::clone(&worker),
+            peer: peer.clone(),
+            connection: Link::Http1(Rc::clone(&state)),
+            tunnel: Cell::default(),
+        });
+        // Boxed, so that a parked connection has nothing of it.
+        match Box::pin(requests(io, &state, first, client, foreign, &mut phase)).await {
+            After::Parked(rest, unread) => (io, first) = (rest, unread),
+            After::Tunnel(tunnel, stream, unread) => {
+                // The timers of `TimedIo` are those of HTTP.
+                state.becomes_tunnel();
+                tokio::select! {
+                    () = Box::pin(tunnel.run(stream, unread)) => {}
+                    () = aborted(&mut phase) => {}
+                }
+                return;
+            }
+            After::Ended => return,
+        }
+    }
+}
+
+/// What is left of a connection that hyper has served. The bytes are those that it has read and not used.
+enum After<S> {
+    Ended,
+    /// Between two requests.
+    Parked(TimedIo<S>, Bytes),
+    Tunnel(Tunnel, S, Bytes),
+}
+
+/// Serves requests until the connection ends, becomes something else, or waits for the next one too long.
+async fn requests<S: AsyncRead + AsyncWrite + Abrupt + Unpin>(
+    io: TimedIo<S>,
+    state: &Rc<ConnectionState>,
+    first: Bytes,
+    client: Rc<Client>,
+    foreign: Option<&str>,
+    phase: &mut watch::Receiver<Phase>,
+) -> After<S> {
+    let max_head = client.worker.current().gate.token.max_head();
     let served = Rc::clone(&client);
     let service = service_fn(move |request| {
         let client = Rc::clone(&served);
@@ -55,6 +100,12 @@ pub(in crate::proxy) async fn serve<S: AsyncRead + AsyncWrite + Abrupt + Unpin>(
         .max_buf_size(max_head)
         .serve_connection(TokioIo::new(Rewound::new(first, io)), service);
     let ended = loop {
+        // Asked whenever hyper waits, which is when it has tried to read, and to write all it has.
+        let polled = poll_fn(|cx| match Pin::new(&mut connection).poll(cx) {
+            Poll::Ready(ended) => Poll::Ready(Some(ended)),
+            Poll::Pending if state.parks_now() => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        });
         tokio::select! {
             biased;
             changed = phase.changed() => {
@@ -63,39 +114,35 @@ pub(in crate::proxy) async fn serve<S: AsyncRead + AsyncWrite + Abrupt + Unpin>(
                     Phase::Running => {}
                     // Not hyper's graceful shutdown: it closes at once where no request is being handled, whatever is under way.
                     Phase::Draining => state.drain(),
-                    Phase::Aborting => return,
+                    Phase::Aborting => return After::Ended,
                 }
             }
-            ended = &mut connection => break ended,
+            ended = polled => break ended,
         }
     };
-    match ended {
+    let error = match ended {
+        None => {
+            let parts = connection.into_parts();
+            return After::Parked(parts.io.into_inner().into_inner(), parts.read_buf);
+        }
         // After a request that offered an upgrade hyper leaves the socket to others.
-        Ok(()) => {
+        Some(Ok(())) => {
             let parts = connection.into_parts();
             let mut io = parts.io.into_inner().into_inner();
-            match client.tunnel.take() {
-                // The timers of `TimedIo` are those of HTTP.
-                Some(tunnel) => {
-                    state.becomes_tunnel();
-                    tokio::select! {
-                        () = tunnel.run(io.into_stream(), parts.read_buf) => {}
-                        () = aborted(&mut phase) => {}
-                    }
-                }
-                None => {
-                    let _ = io.shutdown().await;
-                }
+            if let Some(tunnel) = client.tunnel.take() {
+                return After::Tunnel(tunnel, io.into_stream(), parts.read_buf);
             }
+            let _ = io.shutdown().await;
+            return After::Ended;
         }
-        Err(error) => {
-            tell(&worker, address, &state, &error, foreign);
-            if state.answer_was_cut() {
-                let io = connection.into_parts().io.into_inner().into_inner();
-                io.into_stream().reset_when_dropped();
-            }
-        }
+        Some(Err(error)) => error,
+    };
+    tell(&client.worker, client.peer.address, state, &error, foreign);
+    if state.answer_was_cut() {
+        let io = connection.into_parts().io.into_inner().into_inner();
+        io.into_stream().reset_when_dropped();
     }
+    After::Ended
 }
 
 /// A tunnel may take all the time of a drain.

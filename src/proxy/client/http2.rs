@@ -44,7 +44,7 @@ const MAX_FAULTY_STREAMS: usize = 256;
 const PING_INTERVAL: Duration = Duration::from_secs(60);
 const PING_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Serves until the connection ends, or is told to. `first` are the bytes that were read of it already: the preface, or none.
+/// Serves until the connection ends, or is told to. `first` are the bytes that were read of it already, from the preface on, or none.
 pub(in crate::proxy) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     io: TimedIo<S>,
     before: &ConnectionState,
@@ -54,7 +54,7 @@ pub(in crate::proxy) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     mut phase: watch::Receiver<Phase>,
 ) {
     let address = peer.address;
-    let streams = Streams::new(before, !first.is_empty());
+    let streams = Streams::new(before, &first);
     let tasks = StreamTasks::new(&streams);
     let max_head = worker.current().gate.token.max_head();
     let max_header_list = u32::try_from(max_head.saturating_add(HEADER_LIST_BESIDE_HEAD));

@@ -7,9 +7,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::proxy_header;
+use super::{parked, proxy_header};
 
 /// RFC 9113 §3.4.
 pub(in crate::proxy) const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -33,23 +33,24 @@ impl Spoken {
     }
 }
 
-/// Reads until the bytes are the preface, or cannot become it. An end in the middle is left to HTTP/1.1 to judge.
+/// Reads until the bytes begin with the preface, or cannot. An end in the middle is left to HTTP/1.1 to judge.
 ///
 /// # Errors
 /// The socket's, its timeouts among them.
 pub(in crate::proxy) async fn read(io: &mut (impl AsyncRead + Unpin)) -> io::Result<Spoken> {
-    let mut first = Vec::with_capacity(PREFACE.len());
+    let mut first = Bytes::new();
     loop {
-        let left = PREFACE.len().saturating_sub(first.len());
-        let came = (&mut *io)
-            .take(u64::try_from(left).unwrap_or_default())
-            .read_buf(&mut first)
-            .await?;
-        if came == 0 || !PREFACE.starts_with(&first) {
-            return Ok(Spoken::Http1(first.into()));
+        let came = parked::first_bytes(io).await?;
+        let ended = came.is_empty();
+        first = match first.is_empty() {
+            true => came,
+            false => [first, came].concat().into(),
+        };
+        if first.starts_with(PREFACE) {
+            return Ok(Spoken::Http2(first));
         }
-        if first.len() == PREFACE.len() {
-            return Ok(Spoken::Http2(first.into()));
+        if ended || !PREFACE.starts_with(&first) {
+            return Ok(Spoken::Http1(first));
         }
     }
 }
@@ -68,7 +69,7 @@ pub(in crate::proxy) fn foreign(first: &[u8]) -> Option<&'static str> {
     )
 }
 
-/// A stream whose first bytes were read already: they are read again, then the rest.
+/// A stream of which the first bytes were read already: they are read again, then the rest.
 pub(in crate::proxy) struct Rewound<S> {
     first: Bytes,
     stream: S,
@@ -79,7 +80,7 @@ impl<S> Rewound<S> {
         Self { first, stream }
     }
 
-    /// The stream, when a head was read: it was longer than what came first.
+    /// The stream, once it was read: then nothing is left of what came first.
     pub(in crate::proxy) fn into_inner(self) -> S {
         self.stream
     }
@@ -136,7 +137,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Rewound<S> {
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::AsyncWriteExt;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
 

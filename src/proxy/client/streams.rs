@@ -41,21 +41,24 @@ pub(in crate::proxy) struct Streams {
 }
 
 impl Streams {
-    /// `preface_read`: those bytes do not come through the socket again.
-    pub(in crate::proxy) fn new(before: &ConnectionState, preface_read: bool) -> Rc<Self> {
-        Rc::new(Self {
+    /// `first`: these bytes, from the preface on, do not come through the socket again.
+    pub(in crate::proxy) fn new(before: &ConnectionState, first: &[u8]) -> Rc<Self> {
+        let streams = Rc::new(Self {
             open: Cell::new(0),
             quiet_since: Cell::new(before.accepted()),
             seat: before.seat().cloned(),
             served: Cell::new(false),
             draining_since: Cell::new(None),
             socket_waited: Cell::new(None),
-            frames: RefCell::new(FrameMeter::new(preface_read)),
+            frames: RefCell::new(FrameMeter::new()),
             given_up: RefCell::new(Allowance::of_given_up_requests()),
             flooded: Cell::new(false),
             polled: RefCell::new(None),
             changed: Notify::new(),
-        })
+        });
+        // Its error is seen as `flooded`.
+        let _ = streams.bytes_came(first);
+        streams
     }
 
     /// When a connection without an open stream has waited long enough. None while there is one.
