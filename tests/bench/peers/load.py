@@ -1,0 +1,114 @@
+"""The load: wrk for HTTP/1.1, h2load for HTTP/2. One run gives one `Sample` of the proxy."""
+
+import json
+import os
+import re
+import subprocess
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from peers import Server
+from places import HERE
+
+
+class Failed(Exception):
+    """A measurement that must not count: wrong answers, broken connections."""
+
+
+@dataclass(frozen=True)
+class Load:
+    """What the clients send."""
+
+    # A file of tokens; none: requests without one.
+    tokens: Path | None = None
+    # `cycle`, `stream`, `once`: see tokens.lua.
+    mode: str = "cycle"
+    path: str = "/"
+    connections: int = 32
+    status: int = 200
+    # HTTP/2: streams of each connection. 0: HTTP/1.1.
+    streams: int = 0
+    # Bytes of the request's body, which makes it a POST.
+    upload: int = 0
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One run, seen from both sides."""
+
+    requests: int
+    seconds: float
+    cpu_ns: float
+    p50_us: float
+    p99_us: float
+    resident_kib: int
+    body_bytes: int
+
+    @property
+    def rate(self) -> float:
+        """Requests a second."""
+        return self.requests / self.seconds
+
+    def as_dict(self) -> dict[str, float]:
+        """For the JSON of results."""
+        return asdict(self) | {"rate": self.rate}
+
+
+def measure(server: Server, load: Load, seconds: float, cores: frozenset[int], work: Path) -> Sample:
+    """One run: the load's own figures, and what the proxy spent meanwhile."""
+    running = server.running
+    before = running.cpu_ns()
+    result = _h2load(server.url, load, seconds, cores, work) if load.streams else _wrk(server.url, load, seconds, cores)
+    spent = running.cpu_ns() - before
+    if running.gone():
+        raise Failed(f"{server.peer.name} is gone: {running.said()}")
+    requests = int(result["requests"])
+    wrong = result["status"] if load.status < 400 else requests - result["status"]
+    broken = {name: result[name] for name in ("connect", "read", "write", "timeout") if result[name]}
+    if requests == 0 or wrong or broken:
+        raise Failed(f"{server.peer.name}: {requests} answers, {wrong} of them wrong, broken: {broken or 'none'}")
+    return Sample(
+        requests, result["us"] / 1e6, spent / requests, result["p50"], result["p99"], running.resident_kib(), int(result["bytes"])
+    )
+
+
+def _wrk(url: str, load: Load, seconds: float, cores: frozenset[int]) -> dict[str, float]:
+    mode = load.mode if load.tokens else "none"
+    method = "POST" if load.upload else "GET"
+    arguments = [mode, str(load.tokens), method, str(load.upload)]
+    command = ["wrk", "-t1", f"-c{load.connections}", f"-d{seconds:g}s", "--timeout", "10s", "-s", str(HERE / "tokens.lua"), url + load.path, "--"]
+    # wrk takes whole seconds.
+    command[3] = f"-d{max(1, round(seconds))}s"
+    out = _output(command + arguments, cores, seconds)
+    for line in out.splitlines():
+        if line.startswith("RESULT "):
+            return json.loads(line.removeprefix("RESULT "))
+    raise Failed(f"wrk says nothing: {out[-500:]}")
+
+
+def _h2load(url: str, load: Load, seconds: float, cores: frozenset[int], work: Path) -> dict[str, float]:
+    assert load.tokens
+    token = load.tokens.read_text().split("\n", 1)[0]
+    log = work / "h2load.log"
+    log.unlink(missing_ok=True)
+    command = ["h2load", "-t1", f"-c{load.connections}", f"-m{load.streams}", f"-D{max(1, round(seconds))}", f"--log-file={log}"]
+    out = _output(command + ["-H", f"authorization: Bearer {token}", url + load.path], cores, seconds)
+    totals = re.search(r"requests: (\d+) total, \d+ started, (\d+) done, (\d+) succeeded, (\d+) failed, (\d+) errored, (\d+) timeout", out)
+    finished = re.search(r"finished in ([\d.]+)(m?s),", out)
+    if not totals or not finished or "Application protocol: h2" not in out:
+        raise Failed(f"h2load says: {out[-500:]}")
+    took = sorted(int(line.split("\t")[2]) for line in log.read_text().splitlines())
+    done, succeeded, failed, errored, timeout = (int(totals.group(n)) for n in range(2, 7))
+    return {
+        "requests": done, "us": max(1, round(seconds)) * 1e6, "bytes": 0, "status": done - succeeded, "connect": 0, "read": failed,
+        "write": errored, "timeout": timeout, "p50": took[len(took) // 2], "p99": took[len(took) * 99 // 100],
+    }  # fmt: skip
+
+
+def _output(command: list[str], cores: frozenset[int], seconds: float) -> str:
+    done = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=seconds + 60, preexec_fn=lambda: os.sched_setaffinity(0, cores)
+    )
+    if done.returncode != 0:
+        raise Failed(f"{command[0]} fails: {done.stdout[-500:]}")
+    return done.stdout

@@ -1,0 +1,72 @@
+"""Runs a case: rounds in turns, each answer checked before and after."""
+
+import base64
+import json
+import time
+
+from cases import Case, Lane
+from load import Failed, Load, Sample, measure
+from peers import Bench, Server
+
+# Pools filled, caches filled, pages touched.
+WARM_UP_SECONDS = 1.0
+
+Results = dict[str, list[Sample]]
+
+
+def run(bench: Bench, case: Case, rounds: int, seconds: float) -> tuple[Results, list[str]]:
+    """The samples of each lane, and what went wrong. A lane that fails once is not measured any more: a benchmark of errors is worthless."""
+    results: Results = {lane.name: [] for lane in case.lanes}
+    faults: dict[str, str] = {}
+    servers: dict[str, Server] = {}
+    try:
+        for number in range(rounds):
+            for lane in case.lanes:
+                if lane.name in faults:
+                    continue
+                try:
+                    sample = _round(bench, case, lane, servers, seconds)
+                except (Failed, RuntimeError, OSError) as fault:
+                    faults[lane.name] = f"{case.name}, {lane.title}: {fault}"
+                    print(f"  FAILED {faults[lane.name]}", flush=True)
+                    continue
+                results[lane.name].append(sample)
+                print(
+                    f"  {case.name} {number + 1}/{rounds} {lane.name}: {sample.cpu_ns / 1000:.1f} us, {sample.rate:,.0f}/s, "
+                    f"p50 {sample.p50_us / 1000:.2f} ms, p99 {sample.p99_us / 1000:.2f} ms, {sample.resident_kib / 1024:.0f} MiB",
+                    flush=True,
+                )
+    finally:
+        for server in servers.values():
+            server.running.end()
+    return results, list(faults.values())
+
+
+def _round(bench: Bench, case: Case, lane: Lane, servers: dict[str, Server], seconds: float) -> Sample:
+    name = lane.peer.name
+    if case.restart and name in servers:
+        servers.pop(name).running.end()
+    if name not in servers:
+        servers[name] = bench.start(lane.peer)
+    server = servers[name]
+    check(bench, server, lane.load)
+    cores, work = bench.cores.others, bench.work
+    # Fresh tokens must stay fresh: the warm-up has known ones.
+    warm_up = Load(bench.material.tokens("known"), connections=lane.load.connections) if lane.load.mode == "once" else lane.load
+    measure(server, warm_up, WARM_UP_SECONDS, cores, work)
+    time.sleep(0.05)
+    return measure(server, lane.load, seconds, cores, work)
+
+
+def check(bench: Bench, server: Server, load: Load) -> None:
+    """The status, and, where the peer judges, that the application is told who it is and does not see the token."""
+    name = load.tokens.stem if load.tokens else None
+    token = bench.material.last(name) if name else None
+    answer = server.ask("/seen", token)
+    if answer.status != load.status:
+        raise Failed(f"{name or 'no token'} is answered with {answer.status}, not {load.status}")
+    if load.status == 200 and server.peer.judges and token:
+        claims = json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))
+        expected = f"{claims['sub']}|{claims['name']}|{claims['email']}|"
+        if answer.body != expected:
+            raise Failed(f"the application is told {answer.body[:80]!r}, not {expected!r}")
