@@ -1,6 +1,7 @@
 """What is measured under load: who gets which requests, side by side."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import tokens
 from load import Load
@@ -36,18 +37,8 @@ class Case:
     lanes: tuple[Lane, ...]
     # Each lane's peer is started anew before each of its rounds: caches are empty.
     restart: bool = False
-
-
-def build(material: tokens.Material, wanted: list[str]) -> list[Case]:
-    """The cases with these names, in the order of this file."""
-    makers = {
-        "same": _same, "known": _known, "fresh-rs256": _fresh_rs256, "fresh-es256": _fresh_es256, "refused": _refused, "access-log": _access_log,
-        "tls": _tls, "http2": _http2, "body": _body, "connections": _connections,
-    }  # fmt: skip
-    return [maker(material) for name, maker in makers.items() if name in wanted]
-
-
-NAMES = ("same", "known", "fresh-rs256", "fresh-es256", "refused", "access-log", "tls", "http2", "body", "connections")
+    # Fewer rounds, where each takes long.
+    most_rounds: int = 1000
 
 
 def _lanes(names: str, load: Load) -> tuple[Lane, ...]:
@@ -107,7 +98,13 @@ def _connections(material: tokens.Material) -> Case:
     return Case("connections", "1,000 busy connections, known tokens", _lanes("gate haproxy envoy-cache", load))
 
 
-def _one(material: tokens.Material):
+def _one(material: tokens.Material) -> Path:
     path = material.tokens("one")
     path.write_text(material.first("known") + "\n")
     return path
+
+
+CASES = {
+    "same": _same, "known": _known, "fresh-rs256": _fresh_rs256, "fresh-es256": _fresh_es256, "refused": _refused, "access-log": _access_log, "tls": _tls,
+    "http2": _http2, "body": _body, "connections": _connections,
+}  # fmt: skip

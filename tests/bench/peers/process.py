@@ -4,21 +4,35 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
+
+
+@contextmanager
+def on(cores: frozenset[int]) -> Iterator[None]:
+    """Who is started inside has these cores. (A function between fork and exec would cost the start some milliseconds.)"""
+    mine = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cores)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, mine)
 
 
 class Running:
     """One peer, or the application."""
 
-    def __init__(self, command: list[str], cores: frozenset[int], log: Path, stdout: int | IO[bytes] = subprocess.DEVNULL) -> None:
+    def __init__(
+        self, command: list[str], cores: frozenset[int], log: Path, stdin: int = subprocess.DEVNULL, stdout: int | IO[bytes] = subprocess.DEVNULL
+    ) -> None:
         self.command = command
         self.log = log
+        self.began = time.monotonic()
         with log.open("wb") as errors:
-            self.process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=errors, preexec_fn=lambda: os.sched_setaffinity(0, cores)
-            )
+            with on(cores):
+                self.process = subprocess.Popen(command, stdin=stdin, stdout=stdout, stderr=errors)
 
     def cpu_ns(self) -> int:
         """What all its threads have run, in nanoseconds, as the scheduler counts (proc_pid_schedstat: the first field)."""
@@ -67,7 +81,7 @@ class Running:
                 yield from self._family(int(child))
 
 
-def eventually(what: str, condition, seconds: float = 10.0, pause: float = 0.005) -> None:
+def eventually(what: str, condition: Callable[[], bool], seconds: float = 10.0, pause: float = 0.005) -> None:
     """Waits until `condition()` is true; says what was missed if it does not come."""
     until = time.monotonic() + seconds
     while not condition():

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
-Results = dict
+Results = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Target:
         return value >= bound if self.more_is_better else value <= bound
 
     def shown(self, value: float) -> str:
-        """With its direction where it is a bound."""
+        """With its unit."""
         return f"{value:.3g}{' ' + self.unit if self.unit else ''}"
 
 
@@ -33,6 +34,16 @@ def ratio(case: str, own: str, other: str, what: str = "cpu_ns") -> Callable[[Re
     def value(results: Results) -> float | None:
         mine, theirs = _lane(results, case, own), _lane(results, case, other)
         return mine[what] / theirs[what] if mine and theirs else None
+
+    return value
+
+
+def figure(group: str, row: str, what: str, scale: float = 1.0) -> Callable[[Results], float | None]:
+    """A value that was measured once."""
+
+    def value(results: Results) -> float | None:
+        found = next((one for one in results["figures"].get(group, []) if one["name"] == row), None)
+        return found[what] * scale if found and not (group == "size" and not found["stripped"]) else None
 
     return value
 
@@ -60,4 +71,9 @@ TARGETS = (
     Target("CPU, HTTP/2, of Envoy with its cache", 0.6, 0.4, ratio("http2", "gate-tls", "envoy-tls")),
     Target("throughput, 1 MiB down, of HAProxy", 0.85, 1.0, ratio("body", "gate:down", "haproxy:down", "rate"), more_is_better=True),
     Target("RSS, 1,000 busy connections, of Envoy", 0.4, 0.2, ratio("connections", "gate", "envoy-cache", "resident_kib")),
+    Target("RSS, idle", 10, 7, figure("memory", "gate", "idle_mib"), "MiB"),
+    Target("RSS, of an idle connection", 20, 8, figure("memory", "gate", "connection_kib"), "KiB"),
+    Target("start to ready", 30, 10, figure("start", "gate-ready", "ms"), "ms"),
+    Target("binary", 12, 8, figure("size", "gate", "mib"), "MiB"),
+    Target("added to p99 at half of capacity", 1, 0.3, figure("latency", "gate", "added_p99_us", 0.001), "ms"),
 )

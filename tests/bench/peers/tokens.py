@@ -9,11 +9,12 @@ import os
 import secrets
 import time
 from pathlib import Path
+from typing import cast
 
 import jwt
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 ISSUER = "https://bench.example/"
 AUDIENCE = "api"
@@ -23,9 +24,15 @@ USERS = 200
 # Enough for two to three seconds of the fastest peer; minting one RS256 takes 0.7 ms.
 FRESH_RS256 = 60_000
 FRESH_ES256 = 40_000
+# Shorter, where a million is wanted.
+SHORT_BYTES = 448
+SIGNATURE = {"RS256": 342, "ES256": 86, "EdDSA": 86}
 LIFETIME = 30 * 86_400
 KEPT = 7 * 86_400
 BATCH = 1_000
+
+
+PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
 
 
 class Material:
@@ -80,11 +87,19 @@ def prepared(folder: Path) -> Material:
 def fresh(material: Material, algorithm: str) -> Path:
     """A file of tokens that differ all, minted by as many processes as there are cores."""
     count = FRESH_RS256 if algorithm == "RS256" else FRESH_ES256
-    path = material.tokens(f"fresh-{algorithm.lower()}")
+    return _many(material, material.tokens(f"fresh-{algorithm.lower()}"), algorithm, count)
+
+
+def distinct(material: Material, count: int) -> Path:
+    """A file of that many short tokens of the algorithm that is minted fastest."""
+    return _many(material, material.tokens(f"distinct-{count}"), "EdDSA", count)
+
+
+def _many(material: Material, path: Path, algorithm: str, count: int) -> Path:
     if path.exists():
         return path
     print(f"minting {count} {algorithm} tokens ...", flush=True)
-    batches = [(material.folder, algorithm, start) for start in range(0, count, BATCH)]
+    batches = [(material.folder, algorithm, start, min(BATCH, count - start)) for start in range(0, count, BATCH)]
     with multiprocessing.get_context("spawn").Pool() as pool:
         unfinished = path.with_suffix(".part")
         with unfinished.open("w") as file:
@@ -94,43 +109,48 @@ def fresh(material: Material, algorithm: str) -> Path:
     return path
 
 
-def _batch(task: tuple[Path, str, int]) -> str:
-    folder, algorithm, start = task
+def _batch(task: tuple[Path, str, int, int]) -> str:
+    folder, algorithm, start, count = task
     material = Material(folder)
-    return "".join(_mint(material, algorithm, f"one-{number:07}", {}) + "\n" for number in range(start, start + BATCH))
+    return "".join(_mint(material, algorithm, f"one-{number:07}", {}) + "\n" for number in range(start, start + count))
 
 
-_private: dict[str, object] = {}
+_private: dict[str, PrivateKey] = {}
 
 
 def _mint(material: Material, algorithm: str, user: str, other: dict[str, object]) -> str:
-    """A token of exactly `TOKEN_BYTES`, or a byte more: its last claim is as long as it takes."""
+    """A token of 1 KB: its last claim is as long as it takes. EdDSA ones are short."""
     if algorithm not in _private:
         pem = (material.folder / f"{algorithm}.key").read_bytes()
-        _private[algorithm] = serialization.load_pem_private_key(pem, None)
+        _private[algorithm] = cast(PrivateKey, serialization.load_pem_private_key(pem, None))
     now = int(time.time())
     claims = {
         "iss": ISSUER, "aud": AUDIENCE, "sub": user, "exp": now + LIFETIME, "iat": now - 60, "nbf": now - 60, "jti": secrets.token_hex(8),
         "azp": "web", "name": f"Some Body {user}", "given_name": "Some", "family_name": "Body", "preferred_username": user,
         "email": f"{user}@example.com", "email_verified": True, "scope": "openid profile email", "session": "",
     } | other  # fmt: skip
+    if algorithm == "EdDSA":
+        claims = {name: claims[name] for name in ("iss", "aud", "sub", "exp", "iat", "name", "email", "session")}
+    length = SHORT_BYTES if algorithm == "EdDSA" else TOKEN_BYTES
     header = {"kid": algorithm}
-    signature = 342 if algorithm == "RS256" else 86
     head = len(_base64url(json.dumps({"alg": algorithm, "kid": algorithm, "typ": "JWT"}, separators=(",", ":")).encode()))
     body = len(json.dumps(claims, separators=(",", ":")))
-    claims["session"] = "s" * max(0, (TOKEN_BYTES - head - signature - 2) * 3 // 4 - body)
+    claims["session"] = "s" * max(0, (length - head - SIGNATURE[algorithm] - 2) * 3 // 4 - body)
     return jwt.encode(claims, _private[algorithm], algorithm, headers=header)
 
 
 def _write_keys(material: Material) -> None:
     rsa_key = rsa.generate_private_key(65537, 2048)
     ec_key = ec.generate_private_key(ec.SECP256R1())
+    ed_key = ed25519.Ed25519PrivateKey.generate()
     rsa_numbers, ec_numbers = rsa_key.public_key().public_numbers(), ec_key.public_key().public_numbers()
     keys = [
         {"kty": "RSA", "kid": "RS256", "use": "sig", "alg": "RS256", "n": _number(rsa_numbers.n, 256), "e": _number(rsa_numbers.e, 3)},
         {"kty": "EC", "kid": "ES256", "use": "sig", "alg": "ES256", "crv": "P-256", "x": _number(ec_numbers.x, 32), "y": _number(ec_numbers.y, 32)},
+        {"kty": "OKP", "kid": "EdDSA", "use": "sig", "alg": "EdDSA", "crv": "Ed25519", "x": _base64url(ed_key.public_key().public_bytes_raw())},
     ]
     material.jwks.write_text(json.dumps({"keys": keys}))
+    (material.folder / "EdDSA.key").write_bytes(_private_pem(ed_key))
     for key, name, public in ((rsa_key, "RS256", material.rsa_public), (ec_key, "ES256", material.ec_public)):
         (material.folder / f"{name}.key").write_bytes(_private_pem(key))
         public.write_bytes(key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo))
@@ -140,7 +160,7 @@ def _write_keys(material: Material) -> None:
 def _write_certificate(material: Material) -> None:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    now = datetime.datetime.now(datetime.timezone.utc)
+    now = datetime.datetime.now(datetime.UTC)
     names = x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
     certificate = (
         x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
@@ -153,7 +173,7 @@ def _write_certificate(material: Material) -> None:
     material.tls_both.write_bytes(pem + _private_pem(key))
 
 
-def _private_pem(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> bytes:
+def _private_pem(key: PrivateKey) -> bytes:
     return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
 
 
