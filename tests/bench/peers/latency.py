@@ -20,8 +20,10 @@ def added(bench: Bench, rounds: int, seconds: float) -> Rows:
     """By turns straight to the application and through each peer; differences within a round. Microseconds."""
     generator = bench.work / "open_model"
     subprocess.run(["rustc", "--edition", "2024", "-O", str(HERE / "open_model.rs"), "-o", str(generator)], check=True)
-    servers = {name: bench.start(PEERS[name]) for name in ("gate", "haproxy", "haproxy-jwt")}
+    servers: dict[str, Server] = {}
     try:
+        for name in ("gate", "haproxy", "haproxy-jwt"):
+            servers[name] = bench.start(PEERS[name])
         known = Load(bench.material.tokens("known"), connections=CONNECTIONS)
         capacity = {name: _capacity(bench, server, known) for name, server in servers.items()}
         rate = capacity["gate"] / 2
@@ -45,7 +47,7 @@ def added(bench: Bench, rounds: int, seconds: float) -> Rows:
 
 
 def _capacity(bench: Bench, server: Server, load: Load) -> float:
-    return max(measure(server, load, 1, bench.cores.others, bench.work).rate for _ in range(3))
+    return max(measure(bench, server, load, 1).rate for _ in range(3))
 
 
 def _run(bench: Bench, port: int, rate: float, seconds: float) -> dict[str, float]:

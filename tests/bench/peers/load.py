@@ -1,12 +1,17 @@
 """The load: wrk for HTTP/1.1, h2load for HTTP/2. One run gives one `Sample` of the proxy."""
 
 import json
+import os
 import re
+import resource
 import subprocess
 import threading
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from bench import Bench
+from machine import busy_ns
 from places import HERE
 from process import on
 from server import Server
@@ -46,7 +51,9 @@ class Sample:
     p99_us: float
     resident_kib: int
     # Of the gate: how many of its look-ups found the token in its cache.
-    cache_hits: float | None = None
+    cache_hits: float | None
+    # The share of the machine that others had meanwhile.
+    disturbed: float
 
     @property
     def rate(self) -> float:
@@ -58,18 +65,21 @@ class Sample:
         return asdict(self) | {"rate": self.rate}
 
 
-def measure(server: Server, load: Load, seconds: float, cores: frozenset[int], work: Path) -> Sample:
+def measure(bench: Bench, server: Server, load: Load, seconds: float) -> Sample:
     """One run: the load's own figures, and what the proxy spent meanwhile."""
-    running = server.running
+    running, cores = server.running, bench.cores.others
     resident: list[int] = []
     # While the connections are there: a while before the end.
     memory = threading.Timer(0.8 * seconds, lambda: resident.append(running.resident_kib()))
     hits = server.metric("claimgate_token_cache_hits_total")
     misses = server.metric("claimgate_token_cache_misses_total")
     memory.start()
+    began, busy, ours = time.monotonic_ns(), busy_ns(), _ours(bench)
     before = running.cpu_ns()
-    result = _h2load(server.url, load, seconds, cores, work) if load.streams else _wrk(server.url, load, seconds, cores)
+    result = _h2load(server.url, load, seconds, cores, bench.work) if load.streams else _wrk(server.url, load, seconds, cores)
     spent = running.cpu_ns() - before
+    others = busy_ns() - busy - spent - (_ours(bench) - ours)
+    disturbed = max(0.0, others / (time.monotonic_ns() - began) / (os.cpu_count() or 1))
     memory.join()
     if running.gone():
         raise Failed(f"{server.peer.name} is gone: {running.said()}")
@@ -81,7 +91,13 @@ def measure(server: Server, load: Load, seconds: float, cores: frozenset[int], w
     hits = server.metric("claimgate_token_cache_hits_total") - hits
     looked_up = hits + server.metric("claimgate_token_cache_misses_total") - misses
     found = hits / looked_up if looked_up else None
-    return Sample(requests, result["us"] / 1e6, spent / requests, result["p50"], result["p99"], resident[0], found)
+    return Sample(requests, result["us"] / 1e6, spent / requests, result["p50"], result["p99"], resident[0], found, disturbed)
+
+
+def _ours(bench: Bench) -> int:
+    """What the application, this program and the generators have worked, in nanoseconds."""
+    usages = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return bench.application.cpu_ns() + int(sum(usage.ru_utime + usage.ru_stime for usage in usages) * 1e9)
 
 
 def whole(seconds: float) -> int:

@@ -8,9 +8,13 @@ from pathlib import Path
 
 from places import Binaries, Cores
 
+# proc_stat(5): user, nice, system, irq, softirq and steal of all cores, in ticks.
+BUSY_FIELDS = (1, 2, 3, 6, 7, 8)
+TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 
-def machine(cores: Cores) -> dict[str, str | float]:
-    """Processor, cores, kernel, who had which core, and how busy others keep them."""
+
+def machine(cores: Cores) -> dict[str, str]:
+    """Processor, cores, kernel, and who had which core."""
     info = Path("/proc/cpuinfo").read_text()
     model = re.search(r"model name\s*: (.*)", info)
     return {
@@ -19,8 +23,13 @@ def machine(cores: Cores) -> dict[str, str | float]:
         "kernel": platform.release(),
         "proxy": ",".join(map(str, sorted(cores.proxy))),
         "others": ",".join(map(str, sorted(cores.others))),
-        "load": os.getloadavg()[0],
     }
+
+
+def busy_ns() -> int:
+    """What all cores have worked since the machine was started."""
+    fields = Path("/proc/stat").read_text().split("\n", 1)[0].split()
+    return TICK_NS * sum(int(fields[number]) for number in BUSY_FIELDS)
 
 
 def versions(binaries: Binaries) -> dict[str, str]:

@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -34,6 +35,8 @@ PAGE = PROJECT / "docs" / "benchmark.md"
 
 def main() -> int:
     options = _options()
+    # Whoever was started is ended, whoever ends us.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     if options.from_results:
         results = json.loads(options.from_results.read_text())
     else:

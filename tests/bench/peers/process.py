@@ -1,5 +1,6 @@
 """A process with its children: started on its cores, asked for its CPU time and memory, ended."""
 
+import atexit
 import os
 import signal
 import subprocess
@@ -33,6 +34,7 @@ class Running:
         with log.open("wb") as errors:
             with on(cores):
                 self.process = subprocess.Popen(command, stdin=stdin, stdout=stdout, stderr=errors)
+        atexit.register(self.end)
 
     def cpu_ns(self) -> int:
         """What all its threads have run, in nanoseconds, as the scheduler counts (proc_pid_schedstat: the first field)."""
@@ -63,7 +65,8 @@ class Running:
         return f"[{self.process.poll()}] {self.log.read_text(errors='replace')[-2000:]}"
 
     def end(self) -> None:
-        """TERM, and KILL to whom that does not impress."""
+        """TERM, and KILL to whom that does not impress. Happens at our own end at the latest."""
+        atexit.unregister(self.end)
         family = list(self._family(self.process.pid))
         if not self.gone():
             self.process.terminate()

@@ -5,10 +5,11 @@ from statistics import median
 from cases import Case
 from load import Sample
 from places import HERE
+from rounds import DISTURBED
 from targets import TARGETS, Results, Target
 
-# Load average at the start, above which others are at work.
-BUSY = 0.7
+# The share of visits that may be disturbed: medians do not mind.
+TOLERATED = 0.2
 
 
 def as_data(case: Case, samples: dict[str, list[Sample]]) -> Results:
@@ -44,7 +45,9 @@ def markdown(results: Results) -> str:
 def _setting(results: Results) -> str:
     machine = results["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in results["versions"].items())
-    busy = " **The machine was busy with something else: measure again.**" if machine["load"] > BUSY else ""
+    shares = [sample["disturbed"] for case in results["cases"] for lane in case["lanes"] for sample in lane["samples"]]
+    disturbed = sum(share > DISTURBED for share in shares)
+    busy = f" **Something else was at work during {disturbed} of {len(shares)} visits: measure again.**" if disturbed > len(shares) * TOLERATED else ""
     return (
         f"{results['date']}; {machine['processor']}, {machine['cores']} cores, Linux {machine['kernel']}; the proxy on core {machine['proxy']}, load and "
         f"application on {machine['others']}. {results['rounds']} rounds of {results['seconds']} s, medians.{busy}\n{versions}."

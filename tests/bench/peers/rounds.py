@@ -11,6 +11,9 @@ from server import Server
 # Pools filled, caches filled, pages touched.
 WARM_UP_SECONDS = 1.0
 
+# The share of the machine above which a visit is made once more: the less disturbed one counts.
+DISTURBED = 0.1
+
 Results = dict[str, list[Sample]]
 
 
@@ -26,6 +29,9 @@ def run(bench: Bench, case: Case, rounds: int, seconds: float) -> tuple[Results,
                     continue
                 try:
                     sample = _round(bench, case, lane, servers, seconds, number == 0)
+                    if sample.disturbed > DISTURBED:
+                        again = _round(bench, case, lane, servers, seconds, False)
+                        sample = min(sample, again, key=lambda one: one.disturbed)
                 except (Failed, RuntimeError, OSError) as fault:
                     faults[lane.name] = f"{case.name}, {lane.title}: {fault}"
                     print(f"  FAILED {faults[lane.name]}", flush=True)
@@ -33,7 +39,7 @@ def run(bench: Bench, case: Case, rounds: int, seconds: float) -> tuple[Results,
                 results[lane.name].append(sample)
                 print(
                     f"  {case.name} {number + 1}/{rounds} {lane.name}: {sample.cpu_ns / 1000:.1f} us, {sample.rate:,.0f}/s, "
-                    f"p50 {sample.p50_us / 1000:.2f} ms, p99 {sample.p99_us / 1000:.2f} ms, {sample.resident_kib / 1024:.0f} MiB",
+                    f"p50 {sample.p50_us / 1000:.2f} ms, p99 {sample.p99_us / 1000:.2f} ms, {sample.resident_kib / 1024:.0f} MiB; others had {sample.disturbed:.0%} of the machine",
                     flush=True,
                 )
     finally:
@@ -51,12 +57,11 @@ def _round(bench: Bench, case: Case, lane: Lane, servers: dict[str, Server], sec
         servers[name] = bench.start(lane.peer)
     server = servers[name]
     check(bench, server, lane.load)
-    cores, work = bench.cores.others, bench.work
     if started or first:
         # Fresh tokens must stay fresh: the warm-up has known ones.
         warm_up = Load(bench.material.tokens("known"), connections=lane.load.connections) if lane.load.mode == "once" else lane.load
-        measure(server, warm_up, WARM_UP_SECONDS, cores, work)
-    return measure(server, lane.load, lane.load.seconds or seconds, cores, work)
+        measure(bench, server, warm_up, WARM_UP_SECONDS)
+    return measure(bench, server, lane.load, lane.load.seconds or seconds)
 
 
 def check(bench: Bench, server: Server, load: Load) -> None:
