@@ -58,7 +58,7 @@ def _table(case: Results) -> list[str]:
     lanes = case["lanes"]
     if case["name"].startswith("growth-"):
         return _growth(lanes)
-    lines = ["| | CPU of a request | of the gate's | requests/s | p50 | p99 | RSS |", "| --- | ---: | ---: | ---: | ---: | ---: | ---: |"]
+    lines = ["| | CPU of a request | of the first | requests/s | p50 | p99 | RSS |", "| --- | ---: | ---: | ---: | ---: | ---: | ---: |"]
     for lane in lanes:
         value = lane["median"]
         own = lanes[0]["median"]["cpu_ns"]
