@@ -1,6 +1,6 @@
 //! Verified tokens, remembered by one worker. Only what was verified; time is checked again on every hit; an entry dies with its key.
 //!
-//! What is saved is the signature and the parsing. Bindings, routes and rules are asked anew for every request (threat C3): they are not in here.
+//! What is saved is the signature and the parsing, and whatever [`TokenCache::attaching`] has made of the token. Bindings, routes and rules are asked anew for every request (threat C3): they are not in here.
 
 use std::sync::Arc;
 

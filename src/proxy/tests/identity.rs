@@ -427,11 +427,51 @@ fn the_target_is_forwarded_byte_for_byte() {
 }
 
 #[test]
-fn unusable_claims_refuse_the_request() {
+fn unusable_claims_refuse_each_request_that_would_tell_them_after_the_rules() {
+    let app = App::plain();
+    let mut admin = route("/admin", Access::Required);
+    admin.require = vec![Rule {
+        claim: vec!["roles".to_owned()],
+        condition: Condition::AnyOf(vec![crate::jose::json::parse(b"\"admin\"").unwrap()]),
+    }];
+    let routes = vec![admin, route("/open", PUBLIC), route("/*", Access::Required)];
+    let gate = Running::start(gate(app.address, Some(routes)));
+    let token = tokens::good(r#""sub":"a\r\nX-Role: admin""#);
+    let bearer = format!("Authorization: Bearer {token}\r\n");
+    // Verified now, and then remembered.
+    for _ in 0..2 {
+        gate.send(get("/admin", &bearer)).is(403, "rule_not_met");
+        gate.send(get("/", &bearer)).is(403, "claims_unusable");
+    }
+    assert_eq!(app.connections(), 0, "h07: nothing upstream");
+    assert_eq!(gate.send(get("/open", &bearer)).status, 200);
+    gate.wait_count("claimgate_token_cache_hits_total 3");
+}
+
+#[test]
+fn a_remembered_token_tells_the_application_the_same_in_every_request() {
     let app = App::plain();
     let gate = Running::before(&app);
-    let token = tokens::good(r#""sub":"a\r\nX-Role: admin""#);
-    let answer = gate.send(get("/", &format!("Authorization: Bearer {token}\r\n")));
-    answer.is(403, "claims_unusable");
-    assert_eq!(app.connections(), 0, "h07: nothing upstream");
+    let token = tokens::good(r#""name":"José","groups":["a,b","c"],"scope":"read write""#);
+    let bearer = format!("Authorization: Bearer {token}\r\n");
+    for _ in 0..3 {
+        assert_eq!(gate.send(get("/", &bearer)).status, 200);
+    }
+    // Another one in between is another identity.
+    let other = tokens::good(r#""sub":"bob""#);
+    let other = format!("Authorization: Bearer {other}\r\n");
+    assert_eq!(gate.send(get("/", &other)).status, 200);
+    assert_eq!(gate.send(get("/", &bearer)).status, 200);
+    gate.wait_count("claimgate_token_cache_hits_total 3");
+    let requests = app.requests();
+    let told = |number: usize| {
+        let request: &Recorded = &requests[number];
+        let names = ["subject", "issuer", "name", "groups", "scope"];
+        names.map(|name| request.one(&format!("x-auth-{name}")))
+    };
+    let alice = ["alice", "main", "Jos%C3%A9", "a%2Cb,c", "read write"].map(Some);
+    for number in [0, 1, 2, 4] {
+        assert_eq!(told(number), alice, "request {number}");
+    }
+    assert_eq!(told(3), [Some("bob"), Some("main"), None, None, None]);
 }

@@ -1,6 +1,10 @@
 //! Over real sockets: panics, new configurations, drains, logs, and waiting for keys.
 
 use super::testing::*;
+use crate::identity::encoding::Encoding;
+use crate::identity::format::Format;
+use crate::identity::mapping::{ClaimSource, DEFAULT_MAX_BYTES, Missing};
+use crate::identity::{HeaderRule, Mapping};
 use crate::policy::Access;
 use crate::proxy::listen::{ConnectionLimit, Phase};
 use crate::proxy::*;
@@ -41,6 +45,45 @@ fn a_new_gate_counts_from_the_next_request_on() {
     assert_eq!(client.answer().status, 200);
     assert_eq!((first.requests().len(), second.requests().len()), (1, 1));
     running.wait_count("claimgate_token_cache_entries 0");
+}
+
+#[test]
+fn c04_a_new_gate_writes_its_own_lines_for_a_token_that_the_old_one_remembers() {
+    let app = App::plain();
+    let running = Running::before(&app);
+    let mut client = running.connect();
+    let mut request = || {
+        client.write(get("/", &bearer()));
+        assert_eq!(client.answer().status, 200);
+    };
+    request();
+    request();
+    let mut new = gate(app.address, None);
+    new.mapping = Mapping::of(
+        vec![HeaderRule {
+            header: http::HeaderName::from_static("x-auth-username"),
+            spelling: "X-Auth-Username".to_owned(),
+            source: ClaimSource::Claim(vec!["sub".to_owned()]),
+            format: Format::Text,
+            encoding: Encoding::Base64Url,
+            missing: Missing::Reject,
+            max_bytes: None,
+        }],
+        DEFAULT_MAX_BYTES,
+    );
+    running.gate.store(Arc::new(new));
+    request();
+    request();
+    let requests = app.requests();
+    let told = |number: usize| {
+        let request: &Recorded = &requests[number];
+        (
+            request.one("x-auth-subject"),
+            request.one("x-auth-username"),
+        )
+    };
+    let (old, new) = ((Some("alice"), None), (None, Some("YWxpY2U")));
+    assert_eq!([0, 1, 2, 3].map(told), [old, old, new, new]);
 }
 
 #[test]

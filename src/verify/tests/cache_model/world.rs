@@ -87,7 +87,7 @@ pub(super) struct World {
     pub cache: TokenCache,
     /// Whose lines the cache attaches: not always those of the gate.
     attaches: Rc<RefCell<Mapping>>,
-    /// How many there were.
+    /// The number of the next one.
     gates: usize,
     specs: Vec<TokenSpec>,
 }
@@ -135,8 +135,13 @@ impl World {
             private: private.iter().map(private_set).collect(),
         };
         assert!(room <= ROOM);
-        let gate = Gate::new(settings, sources, 0);
-        let attaches = Rc::new(RefCell::new(gate.mapping.for_worker()));
+        let number = specs.len();
+        let gate = Gate::new(settings, sources, number);
+        let attaches = match number % 4 {
+            0 => mapping(number + 1),
+            _ => gate.mapping.for_worker(),
+        };
+        let attaches = Rc::new(RefCell::new(attaches));
         let attached = Rc::clone(&attaches);
         let attach = move |token: &VerifiedToken| attached.borrow().attachment(token);
         Self {
@@ -150,7 +155,7 @@ impl World {
             specs: specs.to_vec(),
             cache: TokenCache::new(room).attaching(attach),
             attaches,
-            gates: 1,
+            gates: number + 1,
         }
     }
 
@@ -179,7 +184,7 @@ impl World {
                     sources.public = begun(&documents, now);
                 }
                 let new = Gate::new(settings, sources, self.gates);
-                if self.gates % 4 > 0 {
+                if !self.gates.is_multiple_of(4) {
                     self.attaches.replace(new.mapping.for_worker());
                 }
                 self.gates += 1;
