@@ -649,7 +649,7 @@ mod tests {
     }
 
     fn token(role: &str) -> VerifiedToken {
-        let roles = Json::Array(vec![Json::String(role.into())]);
+        let roles = Json::Array(Box::new([Json::String(role.into())]));
         proven(
             [("roles".into(), roles)].into_iter().collect(),
             ClaimNames::default(),
