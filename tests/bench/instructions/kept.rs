@@ -147,13 +147,13 @@ impl Display for Comparison {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
         writeln!(
             out,
-            "{:<28} {:>9} {:>9}",
+            "{:<37} {:>9} {:>9}",
             "instructions of a request", "kept", "now"
         )?;
         for (name, now) in &self.now.rows {
             let kept = self.kept.row(name);
             let kept = kept.map_or_else(|| "none".to_owned(), |kept| kept.to_string());
-            writeln!(out, "{name:<28} {kept:>9} {now:>9}")?;
+            writeln!(out, "{name:<37} {kept:>9} {now:>9}")?;
         }
         let (kept, now) = (self.kept.environment.facts(), self.now.environment.facts());
         for ((name, kept), (_, now)) in kept.into_iter().zip(now).filter(|(kept, now)| kept != now)

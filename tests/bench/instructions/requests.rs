@@ -62,6 +62,8 @@ pub enum Kind {
     NoToken,
     /// A bearer that is no token at all.
     Garbage,
+    /// The same, as long as a token.
+    LongGarbage,
     /// Each its own token, and all are over.
     Expired,
     /// `Known` with [`BROWSER`].
@@ -71,7 +73,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Known,
         Self::Logged,
         Self::Fresh,
@@ -79,6 +81,7 @@ impl Kind {
         Self::BadSignature,
         Self::NoToken,
         Self::Garbage,
+        Self::LongGarbage,
         Self::Expired,
         Self::Browser,
         Self::Forged,
@@ -91,7 +94,7 @@ impl Kind {
             Self::UnknownKey => Some("unknown_key"),
             Self::BadSignature => Some("bad_signature"),
             Self::NoToken => Some("missing_token"),
-            Self::Garbage => Some("malformed_token"),
+            Self::Garbage | Self::LongGarbage => Some("malformed_token"),
             Self::Expired => Some("token_expired"),
         }
     }
@@ -167,6 +170,10 @@ impl Requests {
             )),
             Kind::NoToken => {
                 vec![b"GET / HTTP/1.1\r\nHost: gate.test\r\n\r\n".to_vec(); self.number]
+            }
+            Kind::LongGarbage => {
+                let length = self.token(0, "key-1", json!({})).len() - ".a.token".len();
+                vec![common::request(&format!("{}.a.token", "n".repeat(length))); self.number]
             }
             Kind::Garbage => vec![common::request("not.a.token"); self.number],
         };
