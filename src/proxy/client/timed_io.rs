@@ -12,6 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
 use crate::proxy::client::admission::Seat;
+use crate::proxy::small_writes::{SMALL, in_one_piece};
 use crate::proxy::timer::Timer;
 
 /// From accept, or from the first byte of a later request, to the end of its head. Slow heads hold a connection, never a request.
@@ -391,7 +392,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin, W: Watch> AsyncWrite for TimedIo<S, W> {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         this.state.writes();
-        let result = Pin::new(&mut this.stream).poll_write_vectored(cx, data);
+        let stream = Pin::new(&mut this.stream);
+        let result = match in_one_piece(data, &mut [0; SMALL]) {
+            Some(piece) => stream.poll_write(cx, piece),
+            None => stream.poll_write_vectored(cx, data),
+        };
         this.after_write(cx, result)
     }
 
