@@ -97,7 +97,9 @@ impl Account {
     pub(super) fn refused(&mut self, rejection: &Rejection) {
         self.decision = rejection.decision();
         self.reason = Some(rejection.reason());
-        self.detail = Some(rejection.log_detail());
+        // Written for the log, and only if there is one.
+        let logs = self.local.gate.access_log.is_some();
+        self.detail = logs.then(|| rejection.log_detail());
     }
 
     /// The application's failure leaves the decision as it is; the client's does not.
