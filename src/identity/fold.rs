@@ -3,14 +3,19 @@
 
 use http::HeaderName;
 
-/// One for each letter, one for everything else.
-pub(super) const BUCKETS: usize = 27;
+/// One for each letter and one for everything else, and as many for names with `x_`.
+pub(super) const BUCKETS: usize = 2 * SIGNS;
+const SIGNS: usize = 27;
 
-pub(super) fn bucket(first: u8) -> usize {
-    if first.is_ascii_lowercase() {
-        usize::from(first - b'a')
-    } else {
-        BUCKETS - 1
+/// Where to look for a folded name: by its first sign; half of all names begin with `x_`, and are told apart by the sign behind it.
+pub(super) fn bucket(folded: &[u8]) -> usize {
+    let sign = |name: &[u8]| match name.first() {
+        Some(letter @ b'a'..=b'z') => usize::from(letter - b'a'),
+        _ => SIGNS - 1,
+    };
+    match folded.strip_prefix(b"x_") {
+        Some(behind) => SIGNS + sign(behind),
+        None => sign(folded),
     }
 }
 

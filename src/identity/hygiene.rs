@@ -25,7 +25,7 @@ pub enum Underscores {
 /// Every name that only the gate may set, folded.
 #[derive(Clone, Debug)]
 pub struct ManagedNames {
-    /// By the first sign of the folded name, see [`fold::bucket`].
+    /// By [`fold::bucket`] of the folded name.
     patterns: Vec<Vec<Pattern>>,
     /// What `patterns` say about the names of everyday requests.
     everyday: Everyday,
@@ -92,16 +92,17 @@ impl ManagedNames {
     pub fn new(mapped: &[String], strip: &[String], underscores: Underscores) -> Self {
         let mut managed = Self {
             patterns: vec![Vec::new(); fold::BUCKETS],
-            everyday: Everyday::judged_by(|_| false),
+            // Until everything is known, below: closed.
+            everyday: Everyday::judged_by(|_| true),
             underscores,
         };
         let fixed = DEFAULT_NAMES.iter().chain(&ALWAYS).copied();
         let configured = strip.iter().map(String::as_str);
         for text in fixed.chain(configured) {
-            managed.add(Pattern::parse(text));
+            managed.add(&Pattern::parse(text));
         }
         for name in mapped {
-            managed.add(Pattern::Exact(fold::fold(name)));
+            managed.add(&Pattern::Exact(fold::fold(name)));
         }
         managed.without_look_alikes(LOOK_ALIKES_ONLY)
     }
@@ -110,7 +111,7 @@ impl ManagedNames {
     /// an application that folds names would read another token from the other (`X.Access.Token`).
     pub fn without_look_alikes<'n>(mut self, names: impl IntoIterator<Item = &'n str>) -> Self {
         for name in names {
-            self.add(Pattern::LookAlike {
+            self.add(&Pattern::LookAlike {
                 fold: fold::fold(name),
                 own: name.into(),
             });
@@ -210,11 +211,14 @@ impl ManagedNames {
         }
     }
 
-    /// Whether no managed name has the first sign of the folded `name`; `http_` may stand before any.
+    /// Whether the first sign of the folded `name` alone says that it is not managed. Names with `h` may go on behind CGI's `HTTP_`, those with
+    /// `x` are told apart by what comes behind it.
     fn none_begins_as(&self, name: &str) -> bool {
         let first = name.bytes().find(u8::is_ascii_alphanumeric);
-        let first = first.map(|first| first.to_ascii_lowercase());
-        first.is_none_or(|first| first != b'h' && self.beginning_with(first).is_empty())
+        first.is_none_or(|first| match first.to_ascii_lowercase() {
+            b'h' | b'x' => false,
+            other => self.beside(&[other]).is_empty(),
+        })
     }
 
     /// A second look without `http_`: the name under which CGI knows a header.
@@ -226,24 +230,27 @@ impl ManagedNames {
     }
 
     fn has(&self, name: &str, folded: &[u8]) -> bool {
-        folded.first().is_some_and(|first| {
-            let patterns = self.beginning_with(*first);
-            patterns.iter().any(|pattern| pattern.matches(name, folded))
-        })
+        let patterns = self.beside(folded);
+        patterns.iter().any(|pattern| pattern.matches(name, folded))
     }
 
-    fn beginning_with(&self, first: u8) -> &[Pattern] {
-        let patterns = self.patterns.get(fold::bucket(first));
+    /// The patterns of this folded name's bucket: no other can match it.
+    fn beside(&self, folded: &[u8]) -> &[Pattern] {
+        let patterns = self.patterns.get(fold::bucket(folded));
         patterns.map_or(&[], Vec::as_slice)
     }
 
-    /// A pattern without a single letter or digit (`*`, `_`) names nothing.
-    fn add(&mut self, pattern: Pattern) {
-        if let Some(first) = pattern.folded().first()
-            && let Some(patterns) = self.patterns.get_mut(fold::bucket(*first))
-            && !patterns.contains(&pattern)
-        {
-            patterns.push(pattern);
+    /// A pattern without a single letter or digit (`*`, `_`) names nothing. `x*` and `X-*` are the beginning of names in every bucket.
+    fn add(&mut self, pattern: &Pattern) {
+        let buckets = match pattern.folded() {
+            b"" => 0..0,
+            b"x" => 0..fold::BUCKETS,
+            folded => fold::bucket(folded)..fold::bucket(folded) + 1,
+        };
+        for patterns in self.patterns.get_mut(buckets).into_iter().flatten() {
+            if !patterns.contains(pattern) {
+                patterns.push(pattern.clone());
+            }
         }
     }
 }
@@ -260,7 +267,7 @@ fn bad_request(why: String) -> Rejection {
 }
 
 #[cfg(test)]
-#[path = "hygiene_model.rs"]
+#[path = "hygiene_model_tests.rs"]
 mod model;
 
 #[cfg(test)]

@@ -27,7 +27,8 @@ pub(super) struct Account {
     /// None behind a Unix socket.
     pub(super) client: Option<IpAddr>,
     trace_id: Option<[u8; 32]>,
-    route: Option<(usize, Arc<str>)>,
+    /// Its index in the table of routes.
+    route: Option<usize>,
     token: Option<Arc<VerifiedToken>>,
     seen: Seen,
     pub(super) status: Option<u16>,
@@ -72,7 +73,7 @@ impl Account {
     }
 
     pub(super) fn routed(&mut self, route: &Route) {
-        self.route = Some((route.index(), Arc::clone(route.name())));
+        self.route = Some(route.index());
     }
 
     /// What a token that was refused said of itself.
@@ -96,7 +97,9 @@ impl Account {
     pub(super) fn refused(&mut self, rejection: &Rejection) {
         self.decision = rejection.decision();
         self.reason = Some(rejection.reason());
-        self.detail = Some(rejection.log_detail());
+        // Written for the log, and only if there is one.
+        let logs = self.local.gate.access_log.is_some();
+        self.detail = logs.then(|| rejection.log_detail());
     }
 
     /// The application's failure leaves the decision as it is; the client's does not.
@@ -171,7 +174,7 @@ impl Drop for Account {
         let token = self.token.as_deref();
         gate.metrics.request_left();
         gate.metrics.request_finished(RequestOutcome {
-            route: self.route.as_ref().map(|(index, _)| *index),
+            route: self.route,
             issuer: token
                 .map(VerifiedToken::issuer_index)
                 .or(self.seen.issuer_index),
@@ -184,7 +187,10 @@ impl Drop for Account {
             &AccessRecord {
                 method: Some(self.method.as_str()),
                 path: Some(self.uri.path()),
-                route: self.route.as_ref().map(|(_, name)| &**name),
+                route: self
+                    .route
+                    .and_then(|index| gate.routes.routes().get(index))
+                    .map(|route| &**route.name()),
                 status: self.status,
                 grpc_status: self.grpc_status,
                 protocol: self.protocol,

@@ -17,6 +17,7 @@ mod request_body;
 mod respond;
 mod response_body;
 mod service;
+mod small_writes;
 #[cfg(test)]
 mod tests;
 mod timer;

@@ -94,14 +94,24 @@ pub(super) fn close<B>(response: &mut Response<B>) {
         .insert(CONNECTION, HeaderValue::from_static("close"));
 }
 
+/// RFC 9457 §3. Member by member: who refuses many requests refuses each at little cost.
+fn problem_details(status: StatusCode, reason: Option<Reason>, detail: &str) -> Vec<u8> {
+    let mut json = Vec::with_capacity(192);
+    json.extend_from_slice(br#"{"detail":"#);
+    // Writing to a Vec cannot fail.
+    let _ = serde_json::to_writer(&mut json, detail);
+    json.extend_from_slice(br#","reason":"#);
+    let _ = serde_json::to_writer(&mut json, &reason.map(Reason::name));
+    json.extend_from_slice(br#","status":"#);
+    let _ = serde_json::to_writer(&mut json, &status.as_u16());
+    json.extend_from_slice(br#","title":"#);
+    let _ = serde_json::to_writer(&mut json, &status.canonical_reason());
+    json.push(b'}');
+    json
+}
+
 fn problem(status: StatusCode, reason: Option<Reason>, detail: &str) -> Response<Bytes> {
-    let body = serde_json::json!({
-        "title": status.canonical_reason(),
-        "status": status.as_u16(),
-        "reason": reason.map(Reason::name),
-        "detail": detail,
-    });
-    let mut response = Response::new(Bytes::from(body.to_string()));
+    let mut response = Response::new(Bytes::from(problem_details(status, reason, detail)));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(
@@ -110,4 +120,27 @@ fn problem(status: StatusCode, reason: Option<Reason>, detail: &str) -> Response
     );
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn problem_details_are_json_whatever_the_detail_is() {
+        let (status, reason) = (StatusCode::UNAUTHORIZED, Some(Reason::MissingToken));
+        for detail in ["no token", "a \"quote\", a \\ and a\nline", "José"] {
+            let written = problem_details(status, reason, detail);
+            let wanted = serde_json::json!({
+                "title": "Unauthorized", "status": 401, "reason": "missing_token", "detail": detail,
+            });
+            assert_eq!(String::from_utf8(written).unwrap(), wanted.to_string());
+        }
+        let unnamed = StatusCode::from_u16(599).unwrap();
+        let written = problem_details(unnamed, None, "");
+        assert_eq!(
+            written,
+            br#"{"detail":"","reason":null,"status":599,"title":null}"#
+        );
+    }
 }

@@ -32,7 +32,9 @@ impl Timer {
             if !sleep.is_elapsed() && told.is_some_and(|waker| waker.will_wake(cx.waker())) {
                 return Poll::Pending;
             }
-            self.waker = Some(cx.waker().clone());
+            // A task whose turn is over (tokio's budget) is woken again at once, and the timer was not told of it.
+            let tells = tokio::task::coop::has_budget_remaining();
+            self.waker = tells.then(|| cx.waker().clone());
             ready!(sleep.as_mut().poll(cx));
             self.armed = None;
             if Instant::now() >= deadline {

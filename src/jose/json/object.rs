@@ -81,9 +81,11 @@ impl Object {
             for (to, (name, _)) in names.iter_mut().zip(self.iter()) {
                 *to = name;
             }
+            let same = |a: &[u8], b: &[u8]| a.len() == b.len() && a.last() == b.last() && a == b;
             let mut rest = names.iter().take(self.len());
             while let Some(name) = rest.next() {
-                if rest.clone().any(|other| other == name) {
+                let mut later = rest.clone();
+                if later.any(|other| same(other.as_bytes(), name.as_bytes())) {
                     return true;
                 }
             }

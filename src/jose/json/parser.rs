@@ -141,10 +141,7 @@ impl<'t> Parser<'t> {
     /// Characters up to the next quote or backslash.
     fn plain_run(&mut self) -> Result<&'t str, JsonError> {
         let rest = self.text.get(self.position..).unwrap_or("");
-        let length = rest
-            .bytes()
-            .position(|b| matches!(b, b'"' | b'\\' | 0..=0x1f));
-        let Some(length) = length else {
+        let Some(length) = special(rest.as_bytes()) else {
             self.position = self.text.len();
             return Err(self.error("the text ends inside a string"));
         };
@@ -272,6 +269,50 @@ impl<'t> Parser<'t> {
         JsonError {
             offset: self.position,
             problem,
+        }
+    }
+}
+
+/// Where the first byte stands that is no plain character of a string: a quote, a backslash or a control character. Eight bytes at a time, as numbers
+/// whose lowest byte is the first.
+fn special(text: &[u8]) -> Option<usize> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGHS: u64 = 0x8080_8080_8080_8080;
+    // In what is left of the subtraction the high bit of the first byte below `limit` is set, and of none before it.
+    let below = |word: u64, limit: u8| word.wrapping_sub(ONES * u64::from(limit)) & !word & HIGHS;
+    let is = |word: u64, byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
+    let (words, rest) = text.as_chunks::<8>();
+    for (index, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let found = below(word, 0x20) | is(word, b'"') | is(word, b'\\');
+        if found != 0 {
+            let byte = usize::try_from(found.trailing_zeros() / 8).unwrap_or(0);
+            return Some(index * 8 + byte);
+        }
+    }
+    let at = rest.iter().position(|byte| is_special(*byte))?;
+    Some(words.len() * 8 + at)
+}
+
+fn is_special(byte: u8) -> bool {
+    matches!(byte, b'"' | b'\\' | 0..=0x1f)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn eight_bytes_at_a_time_find_what_one_at_a_time_does(
+            text in prop::collection::vec(prop_oneof![8 => any::<u8>(), 2 => Just(b'a'), 1 => 0_u8..0x24, 1 => Just(b'\\'), 1 => 0x7e_u8..0x82], 0..40),
+            plain in 0_usize..24,
+        ) {
+            let mut text = text;
+            text.splice(0..0, std::iter::repeat_n(b'~', plain));
+            prop_assert_eq!(special(&text), text.iter().position(|byte| is_special(*byte)));
         }
     }
 }

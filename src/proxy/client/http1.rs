@@ -25,6 +25,7 @@ use crate::proxy::client::timed_io::{ConnectionState, TimedIo};
 use crate::proxy::head::forwarded::Peer;
 use crate::proxy::local::Worker;
 use crate::proxy::service::{self, Client};
+use crate::proxy::timer::Timer;
 use crate::proxy::tunnel::Tunnel;
 
 /// For the log.
@@ -99,13 +100,16 @@ async fn requests<S: AsyncRead + AsyncWrite + Abrupt + Unpin>(
         .max_header_size(max_head)
         .max_buf_size(max_head)
         .serve_connection(TokioIo::new(Rewound::new(first, io)), service);
+    let mut parking = Timer::default();
     let ended = loop {
-        // Asked whenever hyper waits, which is when it has tried to read, and to write all it has.
-        let polled = poll_fn(|cx| match Pin::new(&mut connection).poll(cx) {
-            Poll::Ready(ended) => Poll::Ready(Some(ended)),
-            Poll::Pending if state.parks_now() => Poll::Ready(None),
-            Poll::Pending => Poll::Pending,
-        });
+        let polled = poll_fn(
+            |cx| match (Pin::new(&mut connection).poll(cx), state.parks_at()) {
+                (Poll::Ready(ended), _) => Poll::Ready(Some(ended)),
+                // hyper waits, and has written what it had.
+                (Poll::Pending, Some(at)) => parking.poll(cx, at).map(|()| None),
+                (Poll::Pending, None) => Poll::Pending,
+            },
+        );
         tokio::select! {
             biased;
             changed = phase.changed() => {
@@ -122,6 +126,7 @@ async fn requests<S: AsyncRead + AsyncWrite + Abrupt + Unpin>(
     };
     let error = match ended {
         None => {
+            state.parked();
             let parts = connection.into_parts();
             return After::Parked(parts.io.into_inner().into_inner(), parts.read_buf);
         }

@@ -15,7 +15,7 @@ use super::listen::Phase;
 use super::timed_io::{ConnectionState, TimedIo};
 
 /// A request as browsers send it is taken at once. It stays on the stack.
-const FIRST_BYTES: usize = 4096;
+pub(in crate::proxy) const FIRST_BYTES: usize = 4096;
 
 /// Waits for the beginning of the next request. None: the connection has ended, by its client, its timers, or the phase.
 pub(super) async fn next_request<S: AsyncRead + AsyncWrite + Unpin>(

@@ -12,6 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
 use crate::proxy::client::admission::Seat;
+use crate::proxy::small_writes::{SMALL, in_one_piece};
 use crate::proxy::timer::Timer;
 
 /// From accept, or from the first byte of a later request, to the end of its head. Slow heads hold a connection, never a request.
@@ -39,12 +40,8 @@ pub(in crate::proxy) trait Watch {
     fn read_deadline(&self) -> Option<Instant>;
     /// A read failed for that reason.
     fn read_timed_out(&self);
-    /// When a connection without a byte of the next request is to be parked. None: not now.
-    fn parks_at(&self) -> Option<Instant> {
-        None
-    }
-    /// That time has come, and all that was written is in the hands of the kernel.
-    fn park(&self) {}
+    /// The HTTP library writes: until [`Watch::all_written`] it may have more.
+    fn writes(&self) {}
     /// The peer takes no bytes now.
     fn write_waits(&self);
     /// The HTTP library has nothing left to write.
@@ -64,7 +61,10 @@ pub(in crate::proxy) struct ConnectionState {
     head_timed_out: Cell<bool>,
     response_open: Cell<bool>,
     body_open: Cell<bool>,
-    parking: Cell<Parking>,
+    /// When the memory of HTTP is given back. None: there is a request or a part of one, or it was given back.
+    parks_at: Cell<Option<Instant>>,
+    /// Something was written and not flushed since.
+    unflushed: Cell<bool>,
     /// The connection closes although the client may still be sending.
     lingers: Cell<bool>,
     /// An answer broke off whose end only the connection's end tells.
@@ -81,16 +81,6 @@ pub(in crate::proxy) struct ConnectionState {
     seat: Option<Rc<Seat>>,
 }
 
-/// Whether a connection gives its memory back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Parking {
-    /// There is a request, or a part of one; or the connection is parked.
-    No,
-    /// Between two requests.
-    At(Instant),
-    Now,
-}
-
 impl ConnectionState {
     /// From now on the client has [`HEAD_TIMEOUT`] for its first head, and for whatever must come before it.
     pub(in crate::proxy) fn new(seat: Option<Rc<Seat>>) -> Rc<Self> {
@@ -105,7 +95,8 @@ impl ConnectionState {
             head_timed_out: Cell::new(false),
             response_open: Cell::new(false),
             body_open: Cell::new(false),
-            parking: Cell::new(Parking::No),
+            parks_at: Cell::new(None),
+            unflushed: Cell::new(false),
             lingers: Cell::new(false),
             cut: Cell::new(false),
             draining: Cell::new(false),
@@ -127,7 +118,7 @@ impl ConnectionState {
         self.request.set(self.request.get().wrapping_add(1));
         self.read_deadline.set(None);
         self.mid_head.set(false);
-        self.parking.set(Parking::No);
+        self.parks_at.set(None);
         self.response_open.set(true);
         self.body_open.set(has_body);
         self.request.get()
@@ -170,13 +161,13 @@ impl ConnectionState {
     fn wait_for_next(&self) {
         if !self.response_open.get() && !self.body_open.get() {
             let now = Instant::now();
-            let idle = if self.draining() {
-                LAST_REQUEST_WAIT
-            } else {
-                self.parking.set(Parking::At(now + PARK_AFTER));
-                IDLE_TIMEOUT
+            // Only a parked connection is sure to be asked for its deadline: hyper may have tried to read before there was one.
+            let (idle, unparked) = match self.draining() {
+                true => (LAST_REQUEST_WAIT, Duration::ZERO),
+                false => (IDLE_TIMEOUT, PARK_AFTER),
             };
             self.read_deadline.set(Some(now + idle));
+            self.parks_at.set(Some(now + unparked));
             self.may_give_way();
         }
     }
@@ -210,13 +201,17 @@ impl ConnectionState {
         }
     }
 
-    /// The connection has been between two requests for [`PARK_AFTER`], and nothing of either is left in it. True once.
-    pub(in crate::proxy) fn parks_now(&self) -> bool {
-        let now = self.parking.get() == Parking::Now;
-        if now {
-            self.parking.set(Parking::No);
-        }
-        now
+    /// When a connection between two requests, of which nothing is left to write, is parked. None: not as it is.
+    pub(in crate::proxy) fn parks_at(&self) -> Option<Instant> {
+        let at = self.parks_at.get()?;
+        // One that is about to close does that.
+        let stays = !self.lingers.get() && !self.cut.get();
+        (stays && !self.unflushed.get()).then_some(at)
+    }
+
+    /// Until the end of the next request it is not done again.
+    pub(in crate::proxy) fn parked(&self) {
+        self.parks_at.set(None);
     }
 
     /// The drain begins. A connection between two requests has [`LAST_REQUEST_WAIT`] for one more, and so has one whose answer has begun: its
@@ -226,8 +221,12 @@ impl ConnectionState {
         if let Some(deadline) = self.read_deadline.get()
             && !self.mid_head.get()
         {
-            let last = Instant::now() + LAST_REQUEST_WAIT;
-            self.read_deadline.set(Some(deadline.min(last)));
+            let now = Instant::now();
+            self.read_deadline
+                .set(Some(deadline.min(now + LAST_REQUEST_WAIT)));
+            if self.parks_at.get().is_some() {
+                self.parks_at.set(Some(now));
+            }
         }
     }
 
@@ -256,7 +255,7 @@ impl Watch for ConnectionState {
         if let Some(deadline) = self.read_deadline.get()
             && !self.mid_head.replace(true)
         {
-            self.parking.set(Parking::No);
+            self.parks_at.set(None);
             let complete = Instant::now() + HEAD_TIMEOUT;
             self.read_deadline.set(Some(if self.draining() {
                 complete
@@ -275,23 +274,14 @@ impl Watch for ConnectionState {
         self.head_timed_out.set(self.mid_head.get());
     }
 
-    fn parks_at(&self) -> Option<Instant> {
-        match self.parking.get() {
-            // One that is about to close does that.
-            Parking::At(at) if !self.lingers.get() && !self.cut.get() && !self.draining() => {
-                Some(at)
-            }
-            Parking::No | Parking::At(_) | Parking::Now => None,
-        }
-    }
-
-    fn park(&self) {
-        self.parking.set(Parking::Now);
-    }
-
     fn write_waits(&self) {}
 
+    fn writes(&self) {
+        self.unflushed.set(true);
+    }
+
     fn all_written(&self) {
+        self.unflushed.set(false);
         if !self.response_open.get() && self.unwritten.replace(false) {
             self.may_give_way();
         }
@@ -308,8 +298,6 @@ pub(in crate::proxy) struct TimedIo<S, W = ConnectionState> {
     state: Rc<W>,
     timer: Timer,
     write_deadline: Option<Instant>,
-    /// Something was written and not flushed since: its rest may be anywhere.
-    unflushed: bool,
     linger: Option<Linger>,
 }
 
@@ -325,7 +313,6 @@ impl<S, W: Watch> TimedIo<S, W> {
             state,
             timer: Timer::default(),
             write_deadline: None,
-            unflushed: false,
             linger: None,
         }
     }
@@ -378,12 +365,6 @@ impl<S: AsyncRead + Unpin, W: Watch> AsyncRead for TimedIo<S, W> {
                 let Some(deadline) = this.state.read_deadline() else {
                     return Poll::Pending;
                 };
-                if let Some(parks) = this.state.parks_at()
-                    && !this.unflushed
-                {
-                    ready!(this.timer.poll(cx, parks.min(deadline)));
-                    this.state.park();
-                }
                 ready!(this.timer.poll(cx, deadline));
                 this.state.read_timed_out();
                 Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
@@ -399,7 +380,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, W: Watch> AsyncWrite for TimedIo<S, W> {
         data: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        this.unflushed = true;
+        this.state.writes();
         let result = Pin::new(&mut this.stream).poll_write(cx, data);
         this.after_write(cx, result)
     }
@@ -410,8 +391,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin, W: Watch> AsyncWrite for TimedIo<S, W> {
         data: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        this.unflushed = true;
-        let result = Pin::new(&mut this.stream).poll_write_vectored(cx, data);
+        this.state.writes();
+        let stream = Pin::new(&mut this.stream);
+        let result = match in_one_piece(data, &mut [0; SMALL]) {
+            Some(piece) => stream.poll_write(cx, piece),
+            None => stream.poll_write_vectored(cx, data),
+        };
         this.after_write(cx, result)
     }
 
@@ -425,7 +410,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin, W: Watch> AsyncWrite for TimedIo<S, W> {
         let result = Pin::new(&mut this.stream).poll_flush(cx);
         let result = ready!(this.after_write(cx, result));
         if result.is_ok() {
-            this.unflushed = false;
             this.state.all_written();
         }
         Poll::Ready(result)

@@ -14,6 +14,7 @@ mod http2_limits;
 mod http2_time;
 mod identity;
 mod life;
+mod parked;
 mod preflight;
 mod proxy_protocol;
 mod raw_http2;

@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::connect::Wire;
+use crate::proxy::small_writes::{SMALL, in_one_piece};
 
 /// Whether a byte has come since it was last cleared. Atomic only because a tunnel's wire must be `Send`; one thread uses it.
 #[derive(Clone, Default)]
@@ -75,7 +76,11 @@ impl AsyncWrite for Watched {
         cx: &mut Context<'_>,
         data: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().wire).poll_write_vectored(cx, data)
+        let wire = Pin::new(&mut self.get_mut().wire);
+        match in_one_piece(data, &mut [0; SMALL]) {
+            Some(piece) => wire.poll_write(cx, piece),
+            None => wire.poll_write_vectored(cx, data),
+        }
     }
 
     fn is_write_vectored(&self) -> bool {
