@@ -9,7 +9,7 @@ use crate::clock::Moment;
 use crate::jose::algorithm::Algorithm;
 use crate::jose::json::Json;
 use crate::keys::KeyLookup;
-use crate::verify::cache::{CacheCounts, DEFAULT_MAX_BYTES, cost, fingerprint};
+use crate::verify::cache::{CacheCounts, DEFAULT_MAX_BYTES, cost};
 use crate::verify::testing::*;
 use crate::verify::{Attachment, NoLog, Outcome, TokenCache, VerifiedToken, Verifier, judge};
 
@@ -338,11 +338,8 @@ fn c06_memory_is_bounded_whatever_the_tokens_hold() {
     let in_memory = 4_001 * size_of::<crate::jose::json::Json>();
     let fits = |verified: &Arc<VerifiedToken>, room: usize| {
         let mut cache = TokenCache::new(room);
-        cache.store(
-            fingerprint(token.as_bytes()),
-            &verifier,
-            Arc::clone(verified),
-        );
+        let key = cache.key_of(token.as_bytes());
+        cache.store(key, &verifier, Arc::clone(verified));
         cache.entries() == 1
     };
     assert!(!fits(&dense, in_memory));
@@ -354,7 +351,8 @@ fn c06_memory_is_bounded_whatever_the_tokens_hold() {
     let mut cache = TokenCache::new(100 * 1024);
     let mut most = 0;
     for n in 0..20_000_u32 {
-        cache.store(fingerprint(&n.to_le_bytes()), &verifier, Arc::clone(&plain));
+        let key = cache.key_of(&n.to_le_bytes());
+        cache.store(key, &verifier, Arc::clone(&plain));
         most = most.max(cache.entries());
     }
     assert!((10..200).contains(&most), "{most}");
@@ -363,26 +361,10 @@ fn c06_memory_is_bounded_whatever_the_tokens_hold() {
         20_000 - cache.entries() as u64
     );
     // The newest are those that stay.
-    assert!(
-        cache
-            .look_up(
-                &fingerprint(&19_999_u32.to_le_bytes()),
-                &verifier,
-                at(NOW),
-                &keys
-            )
-            .is_some()
-    );
-    assert!(
-        cache
-            .look_up(
-                &fingerprint(&0_u32.to_le_bytes()),
-                &verifier,
-                at(NOW),
-                &keys
-            )
-            .is_none()
-    );
+    let key = cache.key_of(&19_999_u32.to_le_bytes());
+    assert!(cache.look_up(&key, &verifier, at(NOW), &keys).is_some());
+    let key = cache.key_of(&0_u32.to_le_bytes());
+    assert!(cache.look_up(&key, &verifier, at(NOW), &keys).is_none());
 }
 
 /// At least what it takes, a vector of twice the size included, and not so much more that room is wasted.
@@ -462,7 +444,7 @@ fn the_default_room_is_for_thousands_of_usual_tokens() {
     assert_eq!(mapping.lines(&verified).unwrap().iter().count(), 4);
     let mut cache = TokenCache::new(DEFAULT_MAX_BYTES);
     for n in 0..3_500_u32 {
-        let key = fingerprint(&n.to_le_bytes());
+        let key = cache.key_of(&n.to_le_bytes());
         cache.store(key, &verifier, Arc::clone(&verified));
     }
     assert_eq!(cache.entries(), 3_500);
