@@ -306,7 +306,7 @@ impl Settings<'_> {
                     );
                     continue;
                 }
-                Json::Array(values) => values.clone(),
+                Json::Array(values) => values.to_vec(),
                 value => vec![value.clone()],
             };
             claims.push((name.text()?.to_owned(), values));

@@ -198,14 +198,14 @@ mod tests {
         assert_eq!(value("'1'"), Json::String("1".into()));
         assert_eq!(
             value("[a, {b: 'c'}]"),
-            Json::Array(vec![
+            Json::Array(Box::new([
                 Json::String("a".into()),
                 Json::Object(
                     [("b".into(), Json::String("c".into()))]
                         .into_iter()
                         .collect()
                 )
-            ])
+            ]))
         );
     }
 

@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::Unusable;
 use crate::verify::Rejection;
-use crate::verify::cache::ALLOCATION;
+use crate::verify::cache::block;
 
 /// Header lines of one token: at most one per name. Debug shows names only.
 #[derive(Clone, PartialEq, Eq)]
@@ -48,11 +48,11 @@ impl HeaderLines {
         Self(lines)
     }
 
-    /// Bytes that [`HeaderLines::shared`] ones keep in memory, rounded up rather than down. Names are the mapping's.
+    /// Bytes that [`HeaderLines::shared`] ones keep in memory, with what an allocator adds. Names are the mapping's.
     pub(super) fn heap(&self) -> usize {
         let values: usize = self.0.iter().map(|(_, value)| value.len()).sum();
-        let lines = self.0.capacity() * size_of::<(HeaderName, HeaderValue)>() + ALLOCATION;
-        lines + values + ALLOCATION + COUNT_OF_BLOCK + ALLOCATION
+        let lines = self.0.capacity() * size_of::<(HeaderName, HeaderValue)>();
+        block(lines) + block(values) + block(COUNT_OF_BLOCK)
     }
 }
 

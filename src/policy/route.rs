@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use http::Method;
 
+use super::index::Index;
 use super::path::{self, Target};
 use super::pattern::Pattern;
 use super::readings;
@@ -54,6 +55,8 @@ pub struct Route {
 pub struct RouteTable {
     routes: Vec<Route>,
     paths: Vec<PathEntries>,
+    /// Positions of `paths`.
+    index: Index,
     /// None: there is nothing to confuse, every target is on the one route.
     strict: Option<StrictPaths>,
 }
@@ -151,6 +154,7 @@ impl RouteTable {
                 cors_preflight: false,
             }],
             paths: Vec::new(),
+            index: Index::default(),
             strict: None,
         }
     }
@@ -163,6 +167,7 @@ impl RouteTable {
         let mut table = Self {
             routes: Vec::with_capacity(routes.len()),
             paths: Vec::new(),
+            index: Index::default(),
             strict: Some(strict),
         };
         let mut problems = Vec::new();
@@ -236,9 +241,9 @@ impl RouteTable {
 
     fn lookup(&self, method: &Method, canonical: &[u8]) -> Result<&Route, Rejection> {
         let path = self
-            .paths
-            .iter()
-            .find(|path| path.pattern.matches(canonical))
+            .index
+            .first(canonical)
+            .and_then(|first| self.paths.get(first))
             .ok_or_else(no_route)?;
         self.entries(path)
             .find(|route| route.covers(method.as_str()))
@@ -291,7 +296,8 @@ impl RouteTable {
             require: config.require,
             cors_preflight: config.cors_preflight,
         });
-        match self.paths.iter_mut().find(|path| path.pattern == pattern) {
+        let position = self.index.position(&pattern, self.paths.len());
+        match self.paths.get_mut(position) {
             Some(path) => path.entries.push(entry),
             None => self.paths.push(PathEntries {
                 pattern,
@@ -643,7 +649,7 @@ mod tests {
     }
 
     fn token(role: &str) -> VerifiedToken {
-        let roles = Json::Array(vec![Json::String(role.into())]);
+        let roles = Json::Array(Box::new([Json::String(role.into())]));
         proven(
             [("roles".into(), roles)].into_iter().collect(),
             ClaimNames::default(),
@@ -778,11 +784,11 @@ mod tests {
     }
 
     fn segments() -> impl Strategy<Value = String> {
-        prop::collection::vec("[ab]", 0..3).prop_map(|parts| format!("/{}", parts.join("/")))
+        prop::collection::vec("[ab]", 0..4).prop_map(|parts| format!("/{}", parts.join("/")))
     }
-    fn entries() -> impl Strategy<Value = Vec<RouteConfig>> {
+    fn entry_of_any_path() -> impl Strategy<Value = RouteConfig> {
         let methods = prop::collection::vec(prop_oneof!["GET", "HEAD", "POST"], 0..3);
-        let one = (segments(), any::<bool>(), methods).prop_map(|(path, below, methods)| {
+        (segments(), any::<bool>(), methods).prop_map(|(path, below, methods)| {
             let path = match (below, path.as_str()) {
                 (false, _) => path,
                 (true, "/") => "/*".to_owned(),
@@ -790,8 +796,14 @@ mod tests {
             };
             let methods: Vec<&str> = methods.iter().map(String::as_str).collect();
             entry(&path, &methods, PUBLIC)
-        });
-        prop::collection::vec(one, 0..6)
+        })
+    }
+    /// A few most of the time, and sometimes very many.
+    fn entries() -> impl Strategy<Value = Vec<RouteConfig>> {
+        prop_oneof![
+            3 => prop::collection::vec(entry_of_any_path(), 0..6),
+            1 => prop::collection::vec(entry_of_any_path(), 0..200),
+        ]
     }
     /// The contract's sentence, word for word.
     fn model(entries: &[RouteConfig], method: &str, path: &str) -> Option<usize> {

@@ -4,6 +4,7 @@
 use std::any::Any;
 
 use super::VerifiedToken;
+use super::cache::block;
 
 /// Something that belongs to one verified token, and is remembered and forgotten with it. It has no Debug: it may hold claims.
 pub struct Attachment {
@@ -15,15 +16,15 @@ pub struct Attachment {
 pub(super) type Attach = Box<dyn Fn(&VerifiedToken) -> Option<Attachment>>;
 
 impl Attachment {
-    /// `heap`: bytes that `content` keeps in memory besides itself, rounded up rather than down.
+    /// `heap`: bytes that `content` keeps in memory besides itself, with what an allocator adds ([`block`]), and never less.
     pub fn new<T: Any + Send + Sync>(content: T, heap: usize) -> Self {
         Self {
             content: Box::new(content),
-            bytes: size_of::<T>() + heap,
+            bytes: block(size_of::<T>()) + heap,
         }
     }
 
-    /// All that it holds in memory, without what an allocator adds to its own block.
+    /// All that it holds in memory.
     pub fn bytes(&self) -> usize {
         self.bytes
     }

@@ -122,7 +122,7 @@ C4: "a remembered token under another configuration or issuer"
 C5: "a remembered token after its key left, or after a reload"
     => "401 `unknown_key` or 401 `bad_signature`: an entry dies with the key set that it was judged by";
 C6: "memory: a million tokens, small on the wire and large in memory; refusals"
-    => "by bound: 8 MiB a worker, counted by what a token holds in memory, least recently used first out; refusals are not remembered";
+    => "by bound: 32 MiB a worker (10,000 tokens of 1 KB), counted by what a token holds in memory, least recently used first out; refusals are not remembered";
 H1: "the client sends the identity headers itself"
     => "removed on every route, public ones too; the token's own value stands once";
 H2: "look-alikes: `_`, `.`, `~` for `-`, any case, `HTTP_` names"

@@ -2,40 +2,27 @@
 //! surrogates, bounded depth, numbers kept as they were written so that nothing is rounded on the way.
 
 mod number;
+mod object;
 mod parser;
 mod print;
 
 pub use number::Number;
+pub use object::Object;
 
 /// Deepest nesting of arrays and objects.
 pub const MAX_DEPTH: usize = 32;
 /// Longest number, in bytes as written: an RSA-8192 modulus in decimal fits, a token full of digits does not.
 pub const MAX_NUMBER_BYTES: usize = 2500;
 
-/// A JSON value.
+/// A JSON value. Strings, arrays and objects are exactly as large as what is in them: verified claims are kept in memory for as long as they are in use.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Json {
     Null,
     Bool(bool),
     Number(Number),
     String(Box<str>),
-    Array(Vec<Json>),
+    Array(Box<[Json]>),
     Object(Object),
-}
-
-/// Members in the order in which they were written, which says nothing about equality.
-#[derive(Clone, Debug, Default)]
-pub struct Object(Vec<(Box<str>, Json)>);
-
-impl PartialEq for Object {
-    fn eq(&self, other: &Self) -> bool {
-        // No name stands twice in either: equally many, each with its like in the other, are all of them. What is compared with a
-        // token's claim is a value of the configuration, so this is as short as the operator's YAML.
-        self.len() == other.len()
-            && self
-                .iter()
-                .all(|(name, value)| other.get(name) == Some(value))
-    }
 }
 
 /// Where and why text is not acceptable JSON. Shows a position, never the text.
@@ -106,40 +93,6 @@ impl Json {
     /// Compact JSON in ASCII (`\u` escapes), members in their order, numbers as written.
     pub fn to_ascii(&self) -> String {
         print::value(self)
-    }
-}
-
-impl Object {
-    pub fn get(&self, name: &str) -> Option<&Json> {
-        self.0.iter().find(|(n, _)| &**n == name).map(|(_, v)| v)
-    }
-    /// The value at the end of a path of member names; no name is split.
-    pub fn at(&self, path: &[impl AsRef<str>]) -> Option<&Json> {
-        let (first, inner) = path.split_first()?;
-        inner
-            .iter()
-            .try_fold(self.get(first.as_ref())?, |value, name| {
-                value.as_object()?.get(name.as_ref())
-            })
-    }
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &Json)> {
-        self.0.iter().map(|(n, v)| (&**n, v))
-    }
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-    /// As [`Json::to_ascii`].
-    pub fn to_ascii(&self) -> String {
-        print::object(self)
-    }
-}
-
-impl FromIterator<(Box<str>, Json)> for Object {
-    fn from_iter<I: IntoIterator<Item = (Box<str>, Json)>>(members: I) -> Self {
-        Self(members.into_iter().collect())
     }
 }
 

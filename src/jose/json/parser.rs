@@ -1,10 +1,10 @@
 //! The grammar of RFC 8259, one pass over text that is known to be UTF-8.
 
-use super::number::{MAX_EXPONENT, exponent_value};
-use super::{Json, JsonError, MAX_DEPTH, MAX_NUMBER_BYTES, Number, Object};
+use std::borrow::Cow;
 
-/// Objects up to this size are searched pair by pair for duplicates: faster than sorting, and bounded.
-const FEW_MEMBERS: usize = 16;
+use super::number::{MAX_EXPONENT, exponent_value};
+use super::object::{Object, Writer};
+use super::{Json, JsonError, MAX_DEPTH, MAX_NUMBER_BYTES, Number};
 
 /// See [`super::parse`].
 pub fn parse(text: &[u8]) -> Result<Json, JsonError> {
@@ -39,7 +39,7 @@ impl<'t> Parser<'t> {
         match self.peek() {
             Some(b'{') => self.object(depth + 1).map(Json::Object),
             Some(b'[') => self.array(depth + 1).map(Json::Array),
-            Some(b'"') => self.string().map(Json::String),
+            Some(b'"') => self.string().map(|text| Json::String(text.into())),
             Some(b'-' | b'0'..=b'9') => self.number().map(Json::Number),
             Some(b't') => self.literal("true", Json::Bool(true)),
             Some(b'f') => self.literal("false", Json::Bool(false)),
@@ -51,7 +51,7 @@ impl<'t> Parser<'t> {
 
     fn object(&mut self, depth: usize) -> Result<Object, JsonError> {
         self.enter(depth)?;
-        let mut members = Vec::new();
+        let mut members = Writer::default();
         self.skip_white_space();
         if !self.take(b'}') {
             loop {
@@ -64,7 +64,7 @@ impl<'t> Parser<'t> {
                     return Err(self.error("no colon after a member's name"));
                 }
                 self.skip_white_space();
-                members.push((name, self.value(depth)?));
+                members.add(&name, self.value(depth)?);
                 self.skip_white_space();
                 if self.take(b'}') {
                     break;
@@ -75,24 +75,25 @@ impl<'t> Parser<'t> {
                 self.skip_white_space();
             }
         }
-        if has_duplicate(&members) {
+        let object = members.finish();
+        if object.has_duplicate() {
             return Err(self.error("duplicate member in the object that ends"));
         }
-        Ok(Object(members))
+        Ok(object)
     }
 
-    fn array(&mut self, depth: usize) -> Result<Vec<Json>, JsonError> {
+    fn array(&mut self, depth: usize) -> Result<Box<[Json]>, JsonError> {
         self.enter(depth)?;
         let mut values = Vec::new();
         self.skip_white_space();
         if self.take(b']') {
-            return Ok(values);
+            return Ok(values.into_boxed_slice());
         }
         loop {
             values.push(self.value(depth)?);
             self.skip_white_space();
             if self.take(b']') {
-                return Ok(values);
+                return Ok(values.into_boxed_slice());
             }
             if !self.take(b',') {
                 return Err(self.error("neither comma nor end of the array"));
@@ -119,17 +120,17 @@ impl<'t> Parser<'t> {
     }
 
     /// A string, from its opening quote on.
-    fn string(&mut self) -> Result<Box<str>, JsonError> {
+    fn string(&mut self) -> Result<Cow<'t, str>, JsonError> {
         self.position += 1;
         let plain = self.plain_run()?;
         if self.take(b'"') {
-            return Ok(plain.into());
+            return Ok(Cow::Borrowed(plain));
         }
         let mut value = plain.to_owned();
         loop {
             value.push_str(self.plain_run()?);
             if self.take(b'"') {
-                return Ok(value.into_boxed_str());
+                return Ok(Cow::Owned(value));
             }
             // A plain run ends at a quote or at a backslash.
             self.position += 1;
@@ -295,19 +296,6 @@ fn special(text: &[u8]) -> Option<usize> {
 
 fn is_special(byte: u8) -> bool {
     matches!(byte, b'"' | b'\\' | 0..=0x1f)
-}
-
-fn has_duplicate(members: &[(Box<str>, Json)]) -> bool {
-    if members.len() <= FEW_MEMBERS {
-        let same = |a: &[u8], b: &[u8]| a.len() == b.len() && a.last() == b.last() && a == b;
-        return members.iter().enumerate().any(|(index, (name, _))| {
-            let mut later = members.iter().skip(index + 1);
-            later.any(|(n, _)| same(n.as_bytes(), name.as_bytes()))
-        });
-    }
-    let mut names: Vec<&str> = members.iter().map(|(name, _)| &**name).collect();
-    names.sort_unstable();
-    names.iter().zip(names.iter().skip(1)).any(|(a, b)| a == b)
 }
 
 #[cfg(test)]

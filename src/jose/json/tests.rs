@@ -349,3 +349,34 @@ fn objects_are_equal_whatever_the_order_of_their_members() {
     }
     assert_ne!(parsed("[1,2]"), parsed("[2,1]"));
 }
+
+/// Remembered tokens are made of these: a larger one costs every one of them memory.
+#[test]
+fn c06_a_value_is_three_words_and_its_content_is_as_large_as_it_must_be() {
+    let word = size_of::<usize>();
+    assert_eq!((size_of::<Json>(), size_of::<Object>()), (3 * word, word));
+    assert_eq!(Object::MEMBER, 4 * word);
+    let text: String = (0..20).map(|n| format!(",\"n{n:02}\":0")).collect();
+    let object = parse_object(format!("{{{}}}", &text[1..]).as_bytes()).unwrap();
+    assert_eq!(object.blocks(), [20 * 3, 20 * 4 * word, 4 * word]);
+    assert_eq!(Object::default().blocks(), [0; 3]);
+    assert_eq!(parse_object(b"{}").unwrap().blocks(), [0; 3]);
+}
+
+proptest! {
+    #[test]
+    fn members_come_back_as_they_were_given(names in prop::collection::btree_set(".{0,3}", 0..40)) {
+        let names: Vec<_> = names.into_iter().rev().collect();
+        let members = names.iter().zip(0..).map(|(name, n): (_, u32)| {
+            (name.as_str().into(), Json::String(n.to_string().into()))
+        });
+        let object: Object = members.collect();
+        prop_assert_eq!((object.len(), object.is_empty()), (names.len(), names.is_empty()));
+        prop_assert!(object.iter().map(|(name, _)| name).eq(names.iter().map(String::as_str)));
+        for (n, name) in names.iter().enumerate() {
+            prop_assert_eq!(object.get(name).and_then(Json::as_str), Some(&*n.to_string()));
+        }
+        prop_assert!(object.get("none of them").is_none());
+        prop_assert_eq!(parse_object(object.to_ascii().as_bytes()).unwrap(), object);
+    }
+}

@@ -6,9 +6,41 @@ use proptest::prelude::*;
 
 use crate::jose::json::{self, Json, Object};
 use crate::provider::{ClaimNames, Findings};
-use crate::verify::cache::cost;
+use crate::verify::cache::{block, cost};
 use crate::verify::testing::*;
 use crate::verify::{Attachment, TokenCache, VerifiedToken};
+
+/// The sizes that the two allocators document: `malloc_usable_size` + 8 of the GNU C library on 64 bits, jemalloc's classes.
+#[test]
+fn c06_a_block_counts_as_what_the_larger_allocator_takes() {
+    for (bytes, taken) in [
+        (0, 0),
+        (1, 32),
+        (24, 32),
+        (25, 48),
+        (40, 48),
+        (41, 64),
+        (128, 144),
+        (129, 160),
+        (160, 176),
+        (161, 192),
+        (256, 272),
+        (257, 320),
+        (320, 336),
+        (513, 640),
+        (640, 656),
+        (1025, 1280),
+        (4097, 5120),
+        (5120, 5136),
+        (96_024, 98_304),
+    ] {
+        assert_eq!(block(bytes), taken, "{bytes}");
+    }
+    for bytes in 1..20_000 {
+        assert!(block(bytes) >= bytes + 8 && block(bytes) >= block(bytes - 1));
+        assert!(block(bytes) <= bytes + 31.max(bytes / 4 + 1), "{bytes}");
+    }
+}
 
 /// Claims of any shape, as JSON text.
 fn value() -> impl Strategy<Value = String> {
@@ -39,7 +71,7 @@ fn token(value: &str) -> VerifiedToken {
     proven(claims, ClaimNames::default(), Findings::default())
 }
 
-/// Bytes that the values themselves have in memory, without what an allocator and half empty vectors add.
+/// Bytes that the values themselves have in memory, without what an allocator adds.
 fn at_least(value: &Json) -> usize {
     match value {
         Json::Null | Json::Bool(_) => 0,
@@ -47,15 +79,14 @@ fn at_least(value: &Json) -> usize {
         Json::String(text) => text.len(),
         Json::Array(values) => {
             let elements: usize = values.iter().map(at_least).sum();
-            size_of_val(values.as_slice()) + elements
+            size_of_val(&**values) + elements
         }
         Json::Object(object) => at_least_of(object),
     }
 }
 
 fn at_least_of(object: &Object) -> usize {
-    let member =
-        |(name, value): (&str, &Json)| size_of::<(Box<str>, Json)>() + name.len() + at_least(value);
+    let member = |(name, value): (&str, &Json)| Object::MEMBER + name.len() + at_least(value);
     object.iter().map(member).sum()
 }
 
