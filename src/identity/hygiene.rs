@@ -75,8 +75,11 @@ const PROTECTED: [&str; 3] = ["host", "content-length", "transfer-encoding"];
 /// By definition (RFC 9110 §7.6.1 with RFC 7540 §3.2.1); `Proxy-Connection` is managed.
 fn is_hop_by_hop(name: &HeaderName) -> bool {
     matches!(*name, CONNECTION | TE | TRAILER | UPGRADE)
-        || matches!(name.as_str(), "keep-alive" | "http2-settings")
+        || *name == KEEP_ALIVE
+        || *name == HTTP2_SETTINGS
 }
+static KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+static HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
 
 /// What `Connection` must not name, besides managed names: removing them would change who asks, or for what.
 const NEVER_NOMINATED: [&str; 4] = [

@@ -1,5 +1,5 @@
-//! Tables by SHA-256 digest. A digest is as random as any hash of it: hashing it once more, with SipHash as the standard tables do, costs a known
-//! token more than its whole look-up.
+//! Tables by SHA-256 digest, or by a code under a key that nobody knows. Either is as random as any hash of it: hashing it once more, with SipHash as
+//! the standard tables do, costs a known token more than its whole look-up.
 //!
 //! SipHash is there against keys that somebody chooses so that they fall into one bucket. Nobody chooses a digest: for `m` entries that agree in the
 //! `n` bits that a table looks at, one has to hash `m * 2^n` inputs, and what is held here is no input of a client's own making: tokens that an
@@ -12,7 +12,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 /// SHA-256.
 pub type Digest = [u8; 32];
 
-pub type DigestMap<V> = HashMap<Digest, V, BuildHasherDefault<FirstBytes>>;
+pub type DigestMap<K, V> = HashMap<K, V, BuildHasherDefault<FirstBytes>>;
 
 /// The hash of a digest: its first eight bytes.
 #[derive(Clone, Copy, Debug, Default)]
@@ -54,7 +54,7 @@ mod tests {
         let (one, mut two) = ([7; 32], [7; 32]);
         two[31] = 8;
         assert_eq!(hash(&one), hash(&two));
-        let map: DigestMap<u8> = [(one, 1), (two, 2)].into_iter().collect();
+        let map: DigestMap<Digest, u8> = [(one, 1), (two, 2)].into_iter().collect();
         assert_eq!((map.get(&one), map.get(&two)), (Some(&1), Some(&2)));
         assert_eq!(map.get(&[0; 32]), None);
     }

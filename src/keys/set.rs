@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::jose::algorithm::Algorithm;
-use crate::jose::digest_map::DigestMap;
+use crate::jose::digest_map::{Digest, DigestMap};
 use crate::jose::key::VerificationKey;
 
 /// Most keys that are tried for one token.
@@ -165,7 +165,7 @@ struct Index {
     by_kid: HashMap<Box<str>, Vec<usize>>,
     by_x5t: HashMap<Box<str>, Vec<usize>>,
     by_x5t_s256: HashMap<Box<str>, Vec<usize>>,
-    by_fingerprint: DigestMap<Vec<usize>>,
+    by_fingerprint: DigestMap<Digest, Vec<usize>>,
 }
 
 impl Index {

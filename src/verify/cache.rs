@@ -4,11 +4,10 @@
 
 use std::sync::Arc;
 
-use aws_lc_rs::digest;
-
 use super::attachment::Attach;
 use super::check::NoLog;
 use super::decryption::OpenedBy;
+use super::fingerprint::Fingerprints;
 use super::lru::{Key, Lru};
 use super::{Attachment, Outcome, Presented, Seen, VerifiedToken, Verifier};
 use crate::clock::Moment;
@@ -29,8 +28,9 @@ pub fn judge<'r>(
     keys: &dyn KeyLookup,
 ) -> (Outcome, bool) {
     let Presented { token, request } = presented.into();
-    // An oversized token is not worth its hash.
-    let key = (token.len() <= verifier.max_token_bytes()).then(|| fingerprint(token));
+    // An oversized token is not worth its fingerprint.
+    let fits = token.len() <= verifier.max_token_bytes();
+    let key = fits.then(|| cache.fingerprints.of(token)).flatten();
     if let Some(key) = &key
         && let Some(remembered) = cache.look_up(key, verifier, now, keys)
     {
@@ -53,6 +53,7 @@ pub fn judge<'r>(
 
 /// Belongs to one worker: no lock on the way of a request.
 pub struct TokenCache {
+    fingerprints: Fingerprints,
     entries: Lru<Arc<VerifiedToken>>,
     attach: Option<Attach>,
     /// The verifier that everything in here was verified by.
@@ -72,6 +73,7 @@ impl TokenCache {
     /// `max_bytes`: of all entries together, estimated. 0 remembers nothing.
     pub fn new(max_bytes: usize) -> Self {
         Self {
+            fingerprints: Fingerprints::new(),
             entries: Lru::new(max_bytes),
             attach: None,
             generation: 0,
@@ -89,6 +91,12 @@ impl TokenCache {
             attach: Some(Box::new(attach)),
             ..self
         }
+    }
+
+    /// The key of a token in this cache.
+    #[cfg(test)]
+    pub(super) fn key_of(&self, token: &[u8]) -> Key {
+        self.fingerprints.of(token).unwrap_or_default()
     }
 
     /// How many tokens are remembered.
@@ -171,17 +179,6 @@ impl TokenCache {
         }
         verifier.generation() == self.generation
     }
-}
-
-/// The whole token, so that one byte more or less is another entry (threat C2).
-pub(super) fn fingerprint(token: &[u8]) -> Key {
-    let digest = digest::digest(&digest::SHA256, token);
-    let mut key = Key::default();
-    // SHA-256 has the length of a key; `zip` needs no proof of it.
-    for (to, from) in key.iter_mut().zip(digest.as_ref()) {
-        *to = *from;
-    }
-    key
 }
 
 /// Whether the pipeline would find the same key: the set must be the one that it was chosen from (after a change of the set the

@@ -1,13 +1,14 @@
 //! A map that forgets what was used longest ago when it holds more bytes than it may. One thread, no clock.
 //! A slab with two links a slot: a hit costs one look-up and a few moves, and nothing is allocated.
 
-use crate::jose::digest_map::{Digest, DigestMap};
+use super::fingerprint::Fingerprint;
+use crate::jose::digest_map::DigestMap;
 
-/// SHA-256 of whatever the value stands for.
-pub(super) type Key = Digest;
+/// Of whatever the value stands for.
+pub(super) type Key = Fingerprint;
 
 pub(super) struct Lru<V> {
-    index: DigestMap<usize>,
+    index: DigestMap<Key, usize>,
     slots: Vec<Slot<V>>,
     free: Vec<usize>,
     newest: Option<usize>,
@@ -166,7 +167,7 @@ mod tests {
     use super::*;
 
     fn key(n: u8) -> Key {
-        [n; 32]
+        [n; 16]
     }
 
     #[test]

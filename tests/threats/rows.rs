@@ -114,7 +114,7 @@ K12: "a start without the issuer"
 C1: "a remembered token after its `exp`, or at a stepped clock"
     => "401 `token_expired`: time is checked at each hit; any steps of times, keys and verifiers judge as without the cache";
 C2: "a token that differs by a byte from a remembered one"
-    => "another entry: the key is SHA-256 over the whole token";
+    => "another entry: the key is a code over the whole token (GMAC, under a key that nobody knows)";
 C3: "a remembered token on a route with other rules"
     => "403 `rule_not_met`: only the token is remembered, rules are asked each time";
 C4: "a remembered token under another configuration or issuer"

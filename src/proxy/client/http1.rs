@@ -26,7 +26,6 @@ use crate::proxy::head::forwarded::Peer;
 use crate::proxy::local::Worker;
 use crate::proxy::service::{self, Client};
 use crate::proxy::timer::Timer;
-use crate::proxy::tunnel::Tunnel;
 
 /// For the log.
 pub(in crate::proxy) const HEAD_TOO_SLOW: &str = "the head of the request did not come in time";
@@ -56,30 +55,13 @@ pub(in crate::proxy) async fn serve<S: AsyncRead + AsyncWrite + Abrupt + Unpin>(
         });
         // Boxed, so that a parked connection has nothing of it.
         match Box::pin(requests(io, &state, first, client, foreign, &mut phase)).await {
-            After::Parked(rest, unread) => (io, first) = (rest, unread),
-            After::Tunnel(tunnel, stream, unread) => {
-                // The timers of `TimedIo` are those of HTTP.
-                state.becomes_tunnel();
-                tokio::select! {
-                    () = Box::pin(tunnel.run(stream, unread)) => {}
-                    () = aborted(&mut phase) => {}
-                }
-                return;
-            }
-            After::Ended => return,
+            Some(parked) => (io, first) = parked,
+            None => return,
         }
     }
 }
 
-/// What is left of a connection that hyper has served. The bytes are those that it has read and not used.
-enum After<S> {
-    Ended,
-    /// Between two requests.
-    Parked(TimedIo<S>, Bytes),
-    Tunnel(Tunnel, S, Bytes),
-}
-
-/// Serves requests until the connection ends, becomes something else, or waits for the next one too long.
+/// Serves requests until the connection ends, or has waited for the next one long enough to be parked; then with what was read and not used.
 async fn requests<S: AsyncRead + AsyncWrite + Abrupt + Unpin>(
     io: TimedIo<S>,
     state: &Rc<ConnectionState>,
@@ -87,7 +69,7 @@ async fn requests<S: AsyncRead + AsyncWrite + Abrupt + Unpin>(
     client: Rc<Client>,
     foreign: Option<&str>,
     phase: &mut watch::Receiver<Phase>,
-) -> After<S> {
+) -> Option<(TimedIo<S>, Bytes)> {
     let max_head = client.worker.current().gate.token.max_head();
     let served = Rc::clone(&client);
     let service = service_fn(move |request| {
@@ -118,7 +100,7 @@ async fn requests<S: AsyncRead + AsyncWrite + Abrupt + Unpin>(
                     Phase::Running => {}
                     // Not hyper's graceful shutdown: it closes at once where no request is being handled, whatever is under way.
                     Phase::Draining => state.drain(),
-                    Phase::Aborting => return After::Ended,
+                    Phase::Aborting => return None,
                 }
             }
             ended = polled => break ended,
@@ -128,17 +110,26 @@ async fn requests<S: AsyncRead + AsyncWrite + Abrupt + Unpin>(
         None => {
             state.parked();
             let parts = connection.into_parts();
-            return After::Parked(parts.io.into_inner().into_inner(), parts.read_buf);
+            return Some((parts.io.into_inner().into_inner(), parts.read_buf));
         }
         // After a request that offered an upgrade hyper leaves the socket to others.
         Some(Ok(())) => {
             let parts = connection.into_parts();
             let mut io = parts.io.into_inner().into_inner();
-            if let Some(tunnel) = client.tunnel.take() {
-                return After::Tunnel(tunnel, io.into_stream(), parts.read_buf);
+            match client.tunnel.take() {
+                // The timers of `TimedIo` are those of HTTP.
+                Some(tunnel) => {
+                    state.becomes_tunnel();
+                    tokio::select! {
+                        () = tunnel.run(io.into_stream(), parts.read_buf) => {}
+                        () = aborted(phase) => {}
+                    }
+                }
+                None => {
+                    let _ = io.shutdown().await;
+                }
             }
-            let _ = io.shutdown().await;
-            return After::Ended;
+            return None;
         }
         Some(Err(error)) => error,
     };
@@ -147,7 +138,7 @@ async fn requests<S: AsyncRead + AsyncWrite + Abrupt + Unpin>(
         let io = connection.into_parts().io.into_inner().into_inner();
         io.into_stream().reset_when_dropped();
     }
-    After::Ended
+    None
 }
 
 /// A tunnel may take all the time of a drain.

@@ -4,7 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::io;
-use std::pin::pin;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Poll;
 
@@ -262,15 +262,16 @@ impl<F: Future + 'static> Executor<F> for StreamTasks {
         let stream = Rc::new(Stream::new(&self.streams));
         let mut tasks = self.tasks.borrow_mut();
         while tasks.try_join_next().is_some() {}
-        tasks.spawn_local(attend(future, Open::new(&stream), stream));
+        // Boxed, because pinned in place it would be in the task twice: as what the task was given, and pinned.
+        tasks.spawn_local(attend(Box::pin(future), Open::new(&stream), stream));
     }
 }
 
 /// Runs one stream until it ends, or its client leaves its answer unread: dropped, it is reset.
-async fn attend(future: impl Future, open: Open, stream: Rc<Stream>) {
+async fn attend(future: Pin<Box<impl Future>>, open: Open, stream: Rc<Stream>) {
     // Dropped after the future, which may still answer.
     let _open = open;
-    let mut future = pin!(future);
+    let mut future = future;
     let mut timer = Timer::default();
     poll_fn(|cx| {
         let outer = stream.of.polled.replace(Some(Rc::clone(&stream)));

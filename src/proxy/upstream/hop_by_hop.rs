@@ -21,8 +21,11 @@ pub(super) fn strip_hop_by_hop(headers: &mut HeaderMap) {
 
 fn is_hop_by_hop(name: &HeaderName) -> bool {
     matches!(*name, CONNECTION | TRANSFER_ENCODING | TE | UPGRADE)
-        || matches!(name.as_str(), "keep-alive" | "proxy-connection")
+        || *name == KEEP_ALIVE
+        || *name == PROXY_CONNECTION
 }
+static KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+static PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 
 /// The header names in all `Connection` lines, but `keep-alive`, which is in nearly every answer and goes in any case.
 fn nominated(headers: &HeaderMap) -> Vec<HeaderName> {

@@ -9,7 +9,7 @@ use crate::clock::Moment;
 use crate::jose::algorithm::Algorithm;
 use crate::jose::json::{Json, Object};
 use crate::keys::KeyLookup;
-use crate::verify::cache::{CacheCounts, DEFAULT_MAX_BYTES, block, cost, fingerprint};
+use crate::verify::cache::{CacheCounts, DEFAULT_MAX_BYTES, block, cost};
 use crate::verify::testing::*;
 use crate::verify::{Attachment, NoLog, Outcome, TokenCache, VerifiedToken, Verifier, judge};
 
@@ -338,11 +338,8 @@ fn c06_memory_is_bounded_whatever_the_tokens_hold() {
     let in_memory = 4_001 * size_of::<crate::jose::json::Json>();
     let fits = |verified: &Arc<VerifiedToken>, room: usize| {
         let mut cache = TokenCache::new(room);
-        cache.store(
-            fingerprint(token.as_bytes()),
-            &verifier,
-            Arc::clone(verified),
-        );
+        let key = cache.key_of(token.as_bytes());
+        cache.store(key, &verifier, Arc::clone(verified));
         cache.entries() == 1
     };
     assert!(!fits(&dense, in_memory));
@@ -354,7 +351,8 @@ fn c06_memory_is_bounded_whatever_the_tokens_hold() {
     let mut cache = TokenCache::new(100 * 1024);
     let mut most = 0;
     for n in 0..20_000_u32 {
-        cache.store(fingerprint(&n.to_le_bytes()), &verifier, Arc::clone(&plain));
+        let key = cache.key_of(&n.to_le_bytes());
+        cache.store(key, &verifier, Arc::clone(&plain));
         most = most.max(cache.entries());
     }
     assert!((10..200).contains(&most), "{most}");
@@ -363,26 +361,10 @@ fn c06_memory_is_bounded_whatever_the_tokens_hold() {
         20_000 - cache.entries() as u64
     );
     // The newest are those that stay.
-    assert!(
-        cache
-            .look_up(
-                &fingerprint(&19_999_u32.to_le_bytes()),
-                &verifier,
-                at(NOW),
-                &keys
-            )
-            .is_some()
-    );
-    assert!(
-        cache
-            .look_up(
-                &fingerprint(&0_u32.to_le_bytes()),
-                &verifier,
-                at(NOW),
-                &keys
-            )
-            .is_none()
-    );
+    let key = cache.key_of(&19_999_u32.to_le_bytes());
+    assert!(cache.look_up(&key, &verifier, at(NOW), &keys).is_some());
+    let key = cache.key_of(&0_u32.to_le_bytes());
+    assert!(cache.look_up(&key, &verifier, at(NOW), &keys).is_none());
 }
 
 #[test]
@@ -484,13 +466,15 @@ fn the_default_room_is_for_ten_thousand_usual_tokens_by_turns() {
     attach(alone, |token| mapping.attachment(token));
     assert_eq!(mapping.lines(&verified).unwrap().iter().count(), 6);
     let mut cache = TokenCache::new(DEFAULT_MAX_BYTES);
-    let keys_of_entries = || (0..TOKENS).map(|n| fingerprint(&n.to_le_bytes()));
-    for key in keys_of_entries() {
+    let keys_of_entries: Vec<_> = (0..TOKENS)
+        .map(|n| cache.key_of(&n.to_le_bytes()))
+        .collect();
+    for key in keys_of_entries.iter().copied() {
         cache.store(key, &verifier, Arc::clone(&verified));
     }
     // By turns is the hardest for a cache that forgets what was used longest ago: one token too many, and it knows none.
-    for key in keys_of_entries() {
-        assert!(cache.look_up(&key, &verifier, at(NOW), &keys).is_some());
+    for key in &keys_of_entries {
+        assert!(cache.look_up(key, &verifier, at(NOW), &keys).is_some());
     }
     assert_eq!(cache.take_counts().evictions, 0);
 }

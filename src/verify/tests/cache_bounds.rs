@@ -1,4 +1,4 @@
-//! C2 and C6: the key of an entry, and what entries cost.
+//! C6: what entries cost.
 
 use std::sync::Arc;
 
@@ -6,49 +6,9 @@ use proptest::prelude::*;
 
 use crate::jose::json::{self, Json, Object};
 use crate::provider::{ClaimNames, Findings};
-use crate::verify::cache::{block, cost, fingerprint};
+use crate::verify::cache::{block, cost};
 use crate::verify::testing::*;
 use crate::verify::{Attachment, TokenCache, VerifiedToken};
-
-#[test]
-fn c02_the_key_is_sha_256_over_every_byte() {
-    // FIPS 180-2, appendix B.1: the digest of `abc`.
-    let abc: String = fingerprint(b"abc")
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    assert_eq!(
-        abc,
-        "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-    );
-}
-
-/// 1,000 random texts in the form of tokens, each with its 1,000 neighbours that differ from it in one byte, anywhere.
-#[test]
-fn c02_a_million_tokens_that_differ_in_one_byte_have_a_million_keys() {
-    const TOKENS: usize = 1_000;
-    const LENGTH: usize = 500;
-    let mut random = fastrand::Rng::new();
-    let mut keys = Vec::with_capacity(TOKENS * (2 * LENGTH + 1));
-    for _ in 0..TOKENS {
-        let mut token: Vec<u8> = (0..LENGTH).map(|_| random.alphanumeric() as u8).collect();
-        token[100] = b'.';
-        token[400] = b'.';
-        keys.push(fingerprint(&token));
-        for at in 0..LENGTH {
-            for bit in [0x01, 0x20] {
-                token[at] ^= bit;
-                keys.push(fingerprint(&token));
-                token[at] ^= bit;
-            }
-        }
-    }
-    let count = keys.len();
-    assert!(count > 1_000_000);
-    keys.sort_unstable();
-    keys.dedup();
-    assert_eq!(keys.len(), count, "two tokens have one key");
-}
 
 /// The sizes that the two allocators document: `malloc_usable_size` + 8 of the GNU C library on 64 bits, jemalloc's classes.
 #[test]
@@ -155,7 +115,7 @@ proptest! {
             prop_assert!(cost(&token) >= at_least_of(token.claims()) + attached.unwrap_or(0));
             let token = Arc::new(token);
             let fits = cost(&token) <= room;
-            let key = fingerprint(&[name]);
+            let key = cache.key_of(&[name]);
             cache.store(key, &verifier, Arc::clone(&token));
             prop_assert!(cache.bytes() <= room);
             prop_assert!(!fits || cache.bytes() >= cost(&token), "the newest is held");
