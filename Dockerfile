@@ -5,8 +5,14 @@ ARG RUST_VERSION=1.95
 ARG DEBIAN_VERSION=bookworm
 
 FROM rust:${RUST_VERSION}-slim-${DEBIAN_VERSION} AS build
-# aws-lc is C: the compiler that the image brings for linking is all it needs.
+# aws-lc and jemalloc are C: the compiler is what the image brings for linking, `make` is for jemalloc, in whatever version.
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends make \
+    && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
+# The allocator's settings.
+COPY .cargo/config.toml .cargo/
 COPY Cargo.toml Cargo.lock ./
 COPY src ./src
 RUN cargo build --release --locked --bin claimgate \

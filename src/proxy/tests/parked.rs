@@ -12,7 +12,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
 use tokio::runtime::LocalOptions;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::{Instant, sleep};
 
 use super::certificates::{Authority, ask, ask_and_keep, files, settings};
@@ -87,7 +87,14 @@ impl Client {
     async fn answer(&mut self) -> String {
         let mut answer = Vec::new();
         loop {
-            answer.push(self.stream.read_u8().await.unwrap());
+            match self.stream.read_u8().await {
+                Ok(byte) => answer.push(byte),
+                Err(error) => panic!(
+                    "{error} after {:?}: {}",
+                    self.began.elapsed(),
+                    String::from_utf8_lossy(&answer)
+                ),
+            }
             let Some(head) = answer.windows(4).position(|w| w == b"\r\n\r\n") else {
                 continue;
             };
@@ -322,8 +329,9 @@ fn a_drain_closes_a_parked_connection_and_lets_one_more_request_through() {
     }
 }
 
-/// An application that answers after `wait`, between the head and the body, as often as it is asked.
-async fn slow_application(listener: std::net::TcpListener, wait: Duration) {
+/// An application, over a real socket, whose body comes when it is told, and then after `wait`. The clock stands still otherwise: it would run
+/// ahead of the socket.
+async fn slow_application(listener: std::net::TcpListener, told: Rc<Notify>, wait: Duration) {
     listener.set_nonblocking(true).unwrap();
     let listener = tokio::net::TcpListener::from_std(listener).unwrap();
     let (mut stream, _) = listener.accept().await.unwrap();
@@ -331,9 +339,22 @@ async fn slow_application(listener: std::net::TcpListener, wait: Duration) {
     while stream.read(&mut request).await.is_ok_and(|read| read > 0) {
         let head = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n";
         stream.write_all(head).await.unwrap();
-        sleep(wait).await;
+        told.notified().await;
+        tokio::time::advance(wait).await;
         stream.write_all(b"hello").await.unwrap();
     }
+}
+
+/// Until it is false, the clock does not jump.
+fn stopped_clock() -> Rc<Cell<bool>> {
+    let stopped = Rc::new(Cell::new(true));
+    let stays = Rc::clone(&stopped);
+    tokio::task::spawn_local(async move {
+        while stays.get() {
+            tokio::task::yield_now().await;
+        }
+    });
+    stopped
 }
 
 #[test]
@@ -342,13 +363,17 @@ fn d01_a_connection_ends_75_s_after_its_last_answer_however_long_that_took() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let app = listener.local_addr().unwrap();
         connected_before(app, Transport::Plain, 1 << 16, async |mut client| {
-            tokio::task::spawn_local(slow_application(listener, SECOND * wait));
+            let (stopped, told) = (stopped_clock(), Rc::new(Notify::new()));
+            let app = slow_application(listener, Rc::clone(&told), SECOND * wait);
+            tokio::task::spawn_local(app);
             for _ in 0..2 {
                 client.write(&get("/", &bearer())).await;
+                told.notify_one();
                 let answer = client.answer().await;
                 assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
             }
             let answered = Instant::now();
+            stopped.set(false);
             about(client.closed(answered).await, IDLE_TIMEOUT);
         });
     }
@@ -359,27 +384,18 @@ fn a_connection_whose_answer_had_begun_before_the_drain_closes_soon_after_it() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let app = listener.local_addr().unwrap();
     connected_before(app, Transport::Plain, 1 << 16, async |mut client| {
-        tokio::task::spawn_local(slow_application(listener, SECOND * 12));
+        let (stopped, told) = (stopped_clock(), Rc::new(Notify::new()));
+        let app = slow_application(listener, Rc::clone(&told), SECOND * 12);
+        tokio::task::spawn_local(app);
         client.write(&get("/", &bearer())).await;
-        sleep(SECOND).await;
+        assert_eq!(client.stream.read_u8().await.unwrap(), b'H');
         client.phase.send_replace(Phase::Draining);
+        told.notify_one();
         let answer = client.answer().await;
         assert!(!answer.contains("onnection: close"), "{answer}");
         let answered = Instant::now();
+        stopped.set(false);
         about(client.closed(answered).await, LAST_REQUEST_WAIT);
-    });
-}
-
-#[test]
-fn a_drain_closes_a_connection_whose_client_takes_the_answer_late() {
-    connected(Transport::Plain, 64, async |mut client| {
-        client.write(NO_TOKEN).await;
-        sleep(SECOND).await;
-        client.phase.send_replace(Phase::Draining);
-        sleep(SECOND).await;
-        client.is_refused().await;
-        let answered = Instant::now();
-        about(client.closed(answered).await, Duration::ZERO);
     });
 }
 
