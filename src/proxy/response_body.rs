@@ -54,7 +54,7 @@ pub(super) struct Reply {
 
 enum Content {
     Own(Option<Bytes>),
-    Application(Download),
+    Application(Box<Download>),
 }
 
 impl Reply {
@@ -67,7 +67,11 @@ impl Reply {
         }
     }
 
-    pub(super) fn application(body: Download, account: Box<Account>, connection: &Link) -> Self {
+    pub(super) fn application(
+        body: Box<Download>,
+        account: Box<Account>,
+        connection: &Link,
+    ) -> Self {
         Self {
             content: Content::Application(body),
             rest: Bytes::new(),
@@ -165,7 +169,7 @@ impl Body for Reply {
     }
 }
 
-/// The application's answer. Its connection goes back to the pool at the end, and closes when this is dropped before.
+/// The application's answer, boxed from the start as [`Account`] is. Its connection goes back to the pool at the end, and closes when this is dropped before.
 pub(super) struct Download {
     inner: AnswerBody,
     local: Rc<Local>,
@@ -189,8 +193,8 @@ impl Download {
         channel: Option<Channel>,
         ticket: Ticket,
         streams: bool,
-    ) -> Self {
-        let mut download = Self {
+    ) -> Box<Self> {
+        let mut download = Box::new(Self {
             inner,
             local,
             channel,
@@ -200,7 +204,7 @@ impl Download {
             waiting_since: None,
             stall_timeout: (!streams).then_some(DOWNLOAD_STALL_TIMEOUT),
             stall: Timer::default(),
-        };
+        });
         if download.inner.is_end_stream() {
             download.end();
         }

@@ -60,7 +60,7 @@ pub(in crate::proxy) struct TakesTrailers;
 
 /// What the application answered.
 pub(in crate::proxy) enum Answer {
-    Ordinary(Response<Download>),
+    Ordinary(Response<Box<Download>>),
     /// The upgrade that was asked for: a head for the client, and the application's end of the tunnel.
     Switched(Response<()>, Switched),
 }
