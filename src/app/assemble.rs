@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use http::header::SEC_WEBSOCKET_PROTOCOL;
 
+use super::start::worker_count;
 use crate::clock::Clock;
 use crate::config::{Config, IdentitySettings, IssuerSetup};
 use crate::identity::{ManagedNames, Mapping};
@@ -64,6 +65,11 @@ pub fn assemble(
             metrics.keys_held(&source.issuer, SourceId(index), held, Freshness::Always);
         }
     }
+    // A reload does not change how many workers there are.
+    let cache_max_bytes = previous.map_or_else(
+        || cache::room(worker_count(config.workers)),
+        |gate| gate.cache_max_bytes,
+    );
     let verifier = Verifier::new(issuers, config.token.max_bytes);
     let (managed, mapping) = identity(config.identity, &config.token, &verifier);
     let keys = Keys::new(sources, Arc::clone(&clock), metrics.clone()).with_decryption(decryption);
@@ -77,7 +83,7 @@ pub fn assemble(
         upstream: config.upstream,
         tunnels: config.tunnels,
         trusted_proxies: config.trusted_proxies,
-        cache_max_bytes: cache::DEFAULT_MAX_BYTES,
+        cache_max_bytes,
         metrics,
         access_log: None,
         clock,

@@ -1,6 +1,7 @@
 //! The order of starting: addresses first, so that a second gate on them fails before it does anything; then logs, keys, pages, workers.
 
 use std::io::{self, IsTerminal, stdout};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::available_parallelism;
@@ -42,7 +43,7 @@ pub(super) async fn start_and_serve(
         .map_err(|error| cannot_listen("admin", &ListenAddress::Tcp(config.admin), &error))?;
     let mut signals = Signals::new()
         .map_err(|error| CannotRun::new(format!("cannot listen for signals: {error}")))?;
-    let number = worker_count(&config);
+    let number = worker_count(config.workers);
     let issuers: Vec<String> = config.issuers.iter().map(|i| i.name.to_string()).collect();
     let warnings = std::mem::take(&mut config.warnings);
     let log = config.log;
@@ -143,11 +144,10 @@ fn start_logs(gate: &mut Gate, log: LogSettings) -> Result<LineWriter, CannotRun
 
 /// `workers`, or what the cgroup's CPU quota (version 1 or 2, rounded down) and the CPU affinity allow, at least 1: the standard library
 /// reads both. Rounded down, because a worker beyond the quota only makes all of them be throttled.
-fn worker_count(config: &Config) -> usize {
-    config
-        .workers
+pub(super) fn worker_count(workers: Option<NonZeroUsize>) -> usize {
+    workers
         .or_else(|| available_parallelism().ok())
-        .map_or(1, std::num::NonZeroUsize::get)
+        .map_or(1, NonZeroUsize::get)
 }
 
 fn cannot_listen(key: &str, address: &ListenAddress, error: &io::Error) -> CannotRun {

@@ -51,7 +51,7 @@ pub(super) static ROOT: Table = Table {
                 min: 1,
                 max: MAX_WORKERS,
             },
-            "the CPU quota of the cgroup, at least 1",
+            "the CPU quota of the cgroup, without one the cores of the machine; at least 1",
             "Worker threads.",
         ),
         Field::required(

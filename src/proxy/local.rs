@@ -46,6 +46,7 @@ impl Worker {
         let mut local = self.local.borrow_mut();
         let gate = self.gate.load();
         if !Arc::ptr_eq(&gate, &local.gate) {
+            local.forget_tokens();
             *local = Rc::new(Local::new(Arc::clone(&gate), &self.places));
         }
         Rc::clone(&local)
@@ -53,7 +54,8 @@ impl Worker {
 
     /// After a panic: nothing that it may have left half done is used again.
     pub(super) fn start_anew(&self) {
-        *self.local.borrow_mut() = Rc::new(Local::new(self.gate.load_full(), &self.places));
+        let anew = Rc::new(Local::new(self.gate.load_full(), &self.places));
+        self.local.replace(anew).forget_tokens();
     }
 }
 
@@ -64,6 +66,22 @@ impl Local {
             cache: RefCell::new(cache(&gate)),
             told_entries: Cell::new(0),
             gate,
+        }
+    }
+
+    /// No new request comes here. What is under way may last for days (an event stream, a tunnel), and needs no cache.
+    fn forget_tokens(&self) {
+        if let Ok(mut cache) = self.cache.try_borrow_mut() {
+            *cache = TokenCache::new(0);
+            self.untell_entries();
+        }
+    }
+
+    fn untell_entries(&self) {
+        let told = self.told_entries.take();
+        if told != 0 {
+            let metrics = &self.gate.metrics;
+            metrics.token_cache(Default::default(), told.saturating_neg());
         }
     }
 
@@ -96,11 +114,6 @@ fn cache(gate: &Gate) -> TokenCache {
 impl Drop for Local {
     fn drop(&mut self) {
         // The gauge is shared by the workers and outlives this cache.
-        let told = self.told_entries.get();
-        if told != 0 {
-            self.gate
-                .metrics
-                .token_cache(Default::default(), told.saturating_neg());
-        }
+        self.untell_entries();
     }
 }

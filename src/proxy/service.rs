@@ -126,19 +126,19 @@ async fn walk(
     body: RequestBody,
     account: &mut Account,
 ) -> Result<Answer, Stop> {
-    let entry = enter(local, peer, head, body, account)?;
-    let token = match &entry.found {
+    let candidate = enter(local, peer, head, body, account)?;
+    let token = match &candidate.found {
         None => None,
-        Some(found) => Some(verify(local, found, &entry.counterparts, account).await?),
+        Some(found) => Some(verify(local, found, &candidate.counterparts, account).await?),
     };
-    let outgoing = admit(&local.gate, entry, token.as_deref(), account)?;
+    let outgoing = admit(&local.gate, candidate, token.as_deref(), account)?;
     upstream::forward(local, outgoing)
         .await
         .map_err(Stop::Failed)
 }
 
 /// A request that may pass if its token is good. What needs no waiting is no part of the future, which hyper moves and keeps for each connection.
-struct Entry<'g> {
+struct Candidate<'g> {
     route: &'g Route,
     /// The route lets it through as a CORS preflight.
     is_preflight: bool,
@@ -156,7 +156,7 @@ fn enter<'g>(
     mut head: Parts,
     body: RequestBody,
     account: &mut Account,
-) -> Result<Entry<'g>, Rejection> {
+) -> Result<Candidate<'g>, Rejection> {
     let gate = &*local.gate;
     let tidied = match head.version {
         Version::HTTP_2 => fields::tidy(&mut head, gate.token.max_head()),
@@ -194,7 +194,7 @@ fn enter<'g>(
 
     let found = found?;
     from_elsewhere?;
-    Ok(Entry {
+    Ok(Candidate {
         route,
         is_preflight: preflight.is_some(),
         clean,
@@ -208,11 +208,11 @@ fn enter<'g>(
 /// Everything after the token was judged, up to the head that the application gets.
 fn admit(
     gate: &Gate,
-    entry: Entry<'_>,
+    candidate: Candidate<'_>,
     token: Option<&VerifiedToken>,
     account: &mut Account,
 ) -> Result<Outgoing, Rejection> {
-    let Entry {
+    let Candidate {
         route,
         is_preflight,
         clean,
@@ -220,7 +220,7 @@ fn admit(
         found,
         counterparts,
         forwarded,
-    } = entry;
+    } = candidate;
     let permit = match is_preflight {
         true => route.admit_preflight()?,
         false => route.admit(token)?,

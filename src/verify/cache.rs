@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::attachment::Attach;
 use super::check::NoLog;
 use super::decryption::OpenedBy;
+use super::doorkeeper::Doorkeeper;
 use super::fingerprint::Fingerprints;
 use super::lru::{Key, Lru};
 use super::{Attachment, Outcome, Presented, Seen, VerifiedToken, Verifier};
@@ -14,9 +15,19 @@ use crate::clock::Moment;
 use crate::jose::json::{Json, Object};
 use crate::keys::KeyLookup;
 
-/// Default bound in bytes, all entries of one worker together: more than 10,000 tokens of 1 KB, so that as many users that come back by turns cost no
-/// signature each. A bound and no reservation: memory is taken by the tokens that were seen.
-pub const DEFAULT_MAX_BYTES: usize = 32 * 1024 * 1024;
+/// The most that one worker remembers, in bytes, all entries together: more than 10,000 tokens of 1 KB, so that as many users that come back by turns
+/// cost no signature each. A bound and no reservation: memory is taken by the tokens that were seen.
+const MOST: usize = 32 * MIB;
+/// The least: some thousand tokens.
+const LEAST: usize = 8 * MIB;
+/// What all workers of a process have together, as long as each has [`LEAST`]: who has many cores has not asked for gigabytes of tokens.
+const TOGETHER: usize = 64 * MIB;
+const MIB: usize = 1024 * 1024;
+
+/// The bound of each of so many workers.
+pub fn room(workers: usize) -> usize {
+    (TOGETHER / workers.max(1)).clamp(LEAST, MOST)
+}
 
 /// Judges one token: what was verified before comes from `cache`, everything else goes through the pipeline and is remembered if it passed.
 /// The second value tells whether the answer came from the cache.
@@ -44,7 +55,9 @@ pub fn judge<'r>(
         return (outcome.bound(request, &mut NoLog), true);
     }
     let mut outcome = verifier.verify_unbound(token, now, keys, &mut NoLog);
-    if let (Some(key), Outcome::Verified(verified)) = (key, &mut outcome) {
+    if let (Some(key), Outcome::Verified(verified)) = (key, &mut outcome)
+        && cache.admits(&key)
+    {
         cache.attach_to(verified);
         cache.store(key, verifier, Arc::clone(verified));
     }
@@ -54,6 +67,7 @@ pub fn judge<'r>(
 /// Belongs to one worker: no lock on the way of a request.
 pub struct TokenCache {
     fingerprints: Fingerprints,
+    doorkeeper: Doorkeeper,
     entries: Lru<Arc<VerifiedToken>>,
     attach: Option<Attach>,
     /// The verifier that everything in here was verified by.
@@ -74,7 +88,8 @@ impl TokenCache {
     pub fn new(max_bytes: usize) -> Self {
         Self {
             fingerprints: Fingerprints::new(),
-            entries: Lru::new(max_bytes),
+            doorkeeper: Doorkeeper::new(max_bytes),
+            entries: Lru::new(max_bytes - Doorkeeper::bytes(max_bytes)),
             attach: None,
             generation: 0,
             counts: CacheCounts::default(),
@@ -150,6 +165,11 @@ impl TokenCache {
             None => self.counts.misses += 1,
         }
         hit
+    }
+
+    /// Whether a token that was verified is to be remembered: if there is room, or if it came before.
+    fn admits(&mut self, key: &Key) -> bool {
+        !self.entries.is_nearly_full() || self.doorkeeper.knows(key)
     }
 
     /// Remembers `verified` as what `verifier` made of the token of this fingerprint.

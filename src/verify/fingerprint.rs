@@ -1,11 +1,12 @@
 //! Which remembered token a token is: a message authentication code over all of its bytes (threat C2), under a key that nobody knows.
 //!
-//! The code is GMAC (NIST SP 800-38D §3): for two different tokens of at most 16 KiB it is the same for one key in 2^117, whatever they are, since it
+//! The code is GMAC (NIST SP 800-38D §3): for two different tokens of at most 64 KiB it is the same for one key in 2^115, whatever they are, since it
 //! is a polynomial of their difference at a random point. Who does not know the key can only guess, and each guess costs a request: a digest
-//! would promise no more here, and SHA-256 of a token takes three times as long as all the rest of finding it.
+//! would promise no more here, and takes longer.
 //!
 //! A nonce must not be used twice with a key, because two codes tell something of it. Here it is always the same, and no code leaves the cache: nobody
-//! is told one, neither in a header nor in a log, and all that a request shows of it is whether it was that of a token that is known.
+//! is told one, neither in a header nor in a log, and all that a request shows of it is whether it was that of a token that is known. Who can read the
+//! memory of the process could make a text with the code of a remembered token; tokens themselves are there to be read too.
 
 use aws_lc_rs::aead::{AES_128_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::rand;

@@ -60,6 +60,11 @@ impl<V> Lru<V> {
         self.max_bytes
     }
 
+    /// Others may have to go for the next one.
+    pub fn is_nearly_full(&self) -> bool {
+        self.bytes > self.max_bytes - self.max_bytes / 16
+    }
+
     /// The value of `key`, which is now the one used last.
     pub fn get(&mut self, key: &Key) -> Option<&V> {
         let at = *self.index.get(key)?;

@@ -4,7 +4,7 @@
 //! * [`pipeline`] is the order of checks, cheap ones first; [`check`] names them, `steps` are the checks, `claims` those of registered
 //!   claims, `issuers` finds the issuer of an `iss`, [`decryption`] opens encrypted tokens before all that,
 //! * [`binding`] compares a verified token with the request that it came in,
-//! * [`token`] is the proof type, [`cache`] remembers verified tokens (in an `lru`, by their `fingerprint`), with what others attach to them ([`attachment`]),
+//! * [`token`] is the proof type, [`cache`] remembers verified tokens (in an `lru`, by their `fingerprint`; a `doorkeeper` says which new ones when it is full), with what others attach to them ([`attachment`]),
 //! * [`rejection`] is the closed list of refusals, [`reason`] their labels; `wording`, `diagnosis` and `text` are what they say.
 
 pub mod attachment;
@@ -14,6 +14,7 @@ pub mod check;
 mod claims;
 pub mod decryption;
 mod diagnosis;
+mod doorkeeper;
 mod fingerprint;
 mod issuers;
 mod lru;

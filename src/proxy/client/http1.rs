@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use bytes::Bytes;
-use hyper::server::conn::http1::Builder;
+use hyper::server::conn::http1::{Builder, Parts};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
@@ -21,7 +21,7 @@ use crate::proxy::client::listen::Phase;
 use crate::proxy::client::parked;
 use crate::proxy::client::preface::{self, Rewound};
 use crate::proxy::client::socket::Abrupt;
-use crate::proxy::client::timed_io::{ConnectionState, TimedIo};
+use crate::proxy::client::timed_io::{ConnectionState, TimedIo, Watch};
 use crate::proxy::head::forwarded::Peer;
 use crate::proxy::local::Worker;
 use crate::proxy::service::{self, Client};
@@ -109,19 +109,22 @@ async fn requests<S: AsyncRead + AsyncWrite + Abrupt + Unpin>(
     let error = match ended {
         None => {
             state.parked();
-            let parts = connection.into_parts();
-            return Some((parts.io.into_inner().into_inner(), parts.read_buf));
+            let (io, unread) = taken_apart(connection.into_parts());
+            if !unread.is_empty() {
+                // They came while a request was being handled, and now they are the beginning of a head, which has its time.
+                let _ = state.bytes_came(&unread);
+            }
+            return Some((io, unread));
         }
         // After a request that offered an upgrade hyper leaves the socket to others.
         Some(Ok(())) => {
-            let parts = connection.into_parts();
-            let mut io = parts.io.into_inner().into_inner();
+            let (mut io, unread) = taken_apart(connection.into_parts());
             match client.tunnel.take() {
                 // The timers of `TimedIo` are those of HTTP.
                 Some(tunnel) => {
                     state.becomes_tunnel();
                     tokio::select! {
-                        () = tunnel.run(io.into_stream(), parts.read_buf) => {}
+                        () = tunnel.run(io.into_stream(), unread) => {}
                         () = aborted(phase) => {}
                     }
                 }
@@ -135,10 +138,19 @@ async fn requests<S: AsyncRead + AsyncWrite + Abrupt + Unpin>(
     };
     tell(&client.worker, client.peer.address, state, &error, foreign);
     if state.answer_was_cut() {
-        let io = connection.into_parts().io.into_inner().into_inner();
+        let (io, _) = taken_apart(connection.into_parts());
         io.into_stream().reset_when_dropped();
     }
     None
+}
+
+/// The socket, and everything that was read of it and not used, in its order.
+fn taken_apart<S, F>(parts: Parts<TokioIo<Rewound<TimedIo<S>>>, F>) -> (TimedIo<S>, Bytes) {
+    let (io, rest) = parts.io.into_inner().into_parts();
+    if rest.is_empty() {
+        return (io, parts.read_buf);
+    }
+    (io, [parts.read_buf, rest].concat().into())
 }
 
 /// A tunnel may take all the time of a drain.

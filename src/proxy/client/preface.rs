@@ -80,9 +80,9 @@ impl<S> Rewound<S> {
         Self { first, stream }
     }
 
-    /// The stream, once it was read: then nothing is left of what came first.
-    pub(in crate::proxy) fn into_inner(self) -> S {
-        self.stream
+    /// The stream, and what of the first bytes was not read.
+    pub(in crate::proxy) fn into_parts(self) -> (S, Bytes) {
+        (self.stream, self.first)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Over real sockets: panics, new configurations, drains, logs, and waiting for keys.
 
+use std::io::{Read, Write};
+
 use super::testing::*;
 use crate::identity::encoding::Encoding;
 use crate::identity::format::Format;
@@ -45,6 +47,27 @@ fn a_new_gate_counts_from_the_next_request_on() {
     assert_eq!(client.answer().status, 200);
     assert_eq!((first.requests().len(), second.requests().len()), (1, 1));
     running.wait_count("claimgate_token_cache_entries 0");
+}
+
+#[test]
+fn a_new_gate_forgets_the_tokens_of_the_old_one_although_an_answer_of_it_goes_on() {
+    let events = App::start(|stream, _| {
+        let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n6\r\ndata: \r\n";
+        stream.write_all(head.as_bytes()).unwrap();
+        // Until the gate lets go of it.
+        let _ = stream.read(&mut [0]);
+        false
+    });
+    let app = App::plain();
+    let running = Running::before(&events);
+    let mut listener = running.connect();
+    listener.write(get("/", &bearer()));
+    assert_ne!(listener.stream.read(&mut [0; 1024]).unwrap(), 0);
+    running.wait_count("claimgate_token_cache_entries 1");
+    running.gate.store(Arc::new(gate(app.address, None)));
+    assert_eq!(running.send(get("/", &bearer())).status, 200);
+    running.wait_count("claimgate_token_cache_entries 0");
+    assert!(running.counts("claimgate_requests_in_flight 1"));
 }
 
 #[test]

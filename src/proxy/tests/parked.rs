@@ -6,14 +6,14 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
 use tokio::runtime::LocalOptions;
 use tokio::sync::{Notify, Semaphore, watch};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, Sleep, sleep};
 
 use super::certificates::{Authority, ask, ask_and_keep, files, settings};
 use super::testing::{App, Running, bearer, entry, gate, get};
@@ -35,6 +35,9 @@ const SECOND: Duration = Duration::from_secs(1);
 struct Spied {
     stream: DuplexStream,
     room: Rc<Cell<usize>>,
+    /// How long closing takes, as over TLS to a client that takes nothing.
+    closing_takes: Rc<Cell<Duration>>,
+    closing: Option<Pin<Box<Sleep>>>,
 }
 
 impl Abrupt for Spied {
@@ -67,13 +70,18 @@ impl AsyncWrite for Spied {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
+        let this = self.get_mut();
+        let closed = this.closing_takes.get();
+        let closing = this.closing.get_or_insert_with(|| Box::pin(sleep(closed)));
+        ready!(closing.as_mut().poll(cx));
+        Pin::new(&mut this.stream).poll_shutdown(cx)
     }
 }
 
 struct Client {
     stream: DuplexStream,
     room: Rc<Cell<usize>>,
+    closing_takes: Rc<Cell<Duration>>,
     phase: watch::Sender<Phase>,
     began: Instant,
 }
@@ -160,9 +168,12 @@ fn connected_before<F: Future<Output = ()>>(
         );
         let (phase, told) = watch::channel(Phase::Running);
         let room = Rc::new(Cell::new(0));
+        let closing_takes = Rc::new(Cell::new(Duration::ZERO));
         let spied = Spied {
             stream: server,
             room: Rc::clone(&room),
+            closing_takes: Rc::clone(&closing_takes),
+            closing: None,
         };
         let address = Some("127.0.0.1".parse().unwrap());
         let accepted = Accepted::new(address, transport, ConnectionState::new(None));
@@ -170,6 +181,7 @@ fn connected_before<F: Future<Output = ()>>(
         test(Client {
             stream: client,
             room,
+            closing_takes,
             phase,
             began: Instant::now(),
         })
@@ -396,6 +408,34 @@ fn a_connection_whose_answer_had_begun_before_the_drain_closes_soon_after_it() {
         let answered = Instant::now();
         stopped.set(false);
         about(client.closed(answered).await, LAST_REQUEST_WAIT);
+    });
+}
+
+#[test]
+fn s01_a_connection_that_closes_slowly_serves_no_other_request() {
+    for transport in BOTH {
+        connected(transport, 1 << 16, async |mut client| {
+            client.closing_takes.set(4 * PARK_AFTER);
+            client
+                .write("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+                .await;
+            assert!(client.answer().await.contains("connection: close"));
+            sleep(2 * PARK_AFTER).await;
+            let _ = client.stream.write_all(NO_TOKEN.as_bytes()).await;
+            let asked = Instant::now();
+            client.closed(asked).await;
+        });
+    }
+}
+
+#[test]
+fn d01_a_piece_of_a_head_that_came_with_the_request_before_has_10_s() {
+    connected(Transport::Plain, 1 << 16, async |mut client| {
+        client.write(&format!("{NO_TOKEN}GET / HT")).await;
+        client.is_refused().await;
+        let answered = Instant::now();
+        let found = client.closed(answered).await;
+        about(found, PARK_AFTER + HEAD_TIMEOUT);
     });
 }
 

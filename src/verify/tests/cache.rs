@@ -9,7 +9,7 @@ use crate::clock::Moment;
 use crate::jose::algorithm::Algorithm;
 use crate::jose::json::{Json, Object};
 use crate::keys::KeyLookup;
-use crate::verify::cache::{CacheCounts, DEFAULT_MAX_BYTES, block, cost};
+use crate::verify::cache::{CacheCounts, block, cost, room};
 use crate::verify::testing::*;
 use crate::verify::{Attachment, NoLog, Outcome, TokenCache, VerifiedToken, Verifier, judge};
 
@@ -465,7 +465,7 @@ fn the_default_room_is_for_ten_thousand_usual_tokens_by_turns() {
     let alone = Arc::get_mut(&mut verified).unwrap();
     attach(alone, |token| mapping.attachment(token));
     assert_eq!(mapping.lines(&verified).unwrap().iter().count(), 6);
-    let mut cache = TokenCache::new(DEFAULT_MAX_BYTES);
+    let mut cache = TokenCache::new(room(1));
     let keys_of_entries: Vec<_> = (0..TOKENS)
         .map(|n| cache.key_of(&n.to_le_bytes()))
         .collect();
@@ -523,5 +523,13 @@ fn c05_a_retained_key_dies_at_its_time_for_remembered_tokens_too() {
         );
         assert_eq!(verdict(&outcome), expected, "{seconds}");
         assert_eq!(from_cache, seconds == 49);
+    }
+}
+
+#[test]
+fn c06_many_workers_share_what_two_have() {
+    const MIB: usize = 1024 * 1024;
+    for (workers, mebibytes) in [(0, 32), (1, 32), (2, 32), (4, 16), (8, 8), (64, 8)] {
+        assert_eq!(room(workers), mebibytes * MIB, "{workers}");
     }
 }

@@ -114,7 +114,7 @@ proptest! {
             attach(&mut token, |_| attached.map(|heap| Attachment::new(name, heap)));
             prop_assert!(cost(&token) >= at_least_of(token.claims()) + attached.unwrap_or(0));
             let token = Arc::new(token);
-            let fits = cost(&token) <= room;
+            let fits = cost(&token) <= cache.max_bytes();
             let key = cache.key_of(&[name]);
             cache.store(key, &verifier, Arc::clone(&token));
             prop_assert!(cache.bytes() <= room);

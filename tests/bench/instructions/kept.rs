@@ -100,6 +100,12 @@ impl Counts {
         std::fs::write(file(), text).unwrap();
     }
 
+    /// The target that these are of, unless it is this one.
+    pub fn of_another_target(self) -> Option<String> {
+        let target = self.environment.target;
+        (target != Environment::here().target).then_some(target)
+    }
+
     pub fn compared_with(self, now: Self) -> Comparison {
         Comparison { kept: self, now }
     }
@@ -113,13 +119,7 @@ impl Counts {
 impl Comparison {
     /// Every row is kept, and near what was kept.
     pub fn holds(&self) -> bool {
-        self.same_target()
-            && self.is_complete()
-            && self.changes().all(|(_, change)| is_near(change))
-    }
-
-    fn same_target(&self) -> bool {
-        self.kept.environment.target == self.now.environment.target
+        self.is_complete() && self.changes().all(|(_, change)| is_near(change))
     }
 
     fn is_complete(&self) -> bool {
@@ -170,10 +170,9 @@ impl Display for Comparison {
             };
             writeln!(out, "{name}: {:.1} % {so}", change.abs())?;
         }
-        match (self.holds(), self.is_complete(), self.same_target()) {
-            (true, ..) => write!(out, "all within {TOLERANCE} % of what is kept"),
-            (_, false, _) => write!(out, "counts.txt has other rows; to write it anew: {BLESS}"),
-            (_, _, false) => write!(out, "counts of different targets say nothing of each other"),
+        match (self.holds(), self.is_complete()) {
+            (true, _) => write!(out, "all within {TOLERANCE} % of what is kept"),
+            (_, false) => write!(out, "counts.txt has other rows; to write it anew: {BLESS}"),
             _ => write!(out, "to keep the counts of now: {BLESS}"),
         }
     }

@@ -24,8 +24,8 @@ const ROWS: &[Row] = &[
         &[Kind::Fresh, Kind::Garbage, Kind::UnknownKey],
         &[Kind::LongGarbage, Kind::BadSignature],
     ),
-    // Both are refused at once; what the longer one adds is reading it, and above all the digest that the cache knows tokens by. Valgrind's processor
-    // has no instructions for SHA-256: there it costs ten times what it does elsewhere, and would hide what else a token costs.
+    // Both are refused at once; what the longer one adds is reading it, and the code that the cache knows tokens by, which depends on the processor:
+    // it would hide what else a token costs.
     ("bytes_of_a_token", &[Kind::LongGarbage], &[Kind::Garbage]),
     // These refusals differ by the signature alone: an unknown key is noticed last before it, a bad signature right after it.
     ("signature", &[Kind::BadSignature], &[Kind::UnknownKey]),

@@ -95,9 +95,10 @@ def measure(bench: Bench, server: Server, load: Load, seconds: float) -> Sample:
 
 
 def _ours(bench: Bench) -> int:
-    """What the application, this program and the generators have worked, in nanoseconds."""
+    """What the application, this program, the generators and who drains a log have worked, in nanoseconds."""
     usages = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return bench.application.cpu_ns() + int(sum(usage.ru_utime + usage.ru_stime for usage in usages) * 1e9)
+    drains = sum(drain.cpu_ns() for drain in bench.drains)
+    return bench.application.cpu_ns() + drains + int(sum(usage.ru_utime + usage.ru_stime for usage in usages) * 1e9)
 
 
 def whole(seconds: float) -> int:

@@ -38,6 +38,7 @@ def versions(binaries: Binaries) -> dict[str, str]:
         "claimgate": _first([binaries.gate, "--version"], r"(\d\S*)"),
         "Envoy": _first([binaries.envoy, "--version"], r"/(\d+\.\d+\.\d+)/"),
         "HAProxy": _first([binaries.haproxy, "-v"], r"version (\d+\.\d+\.\d+)"),
+        "its OpenSSL": _first([binaries.haproxy, "-vv"], r"Running on OpenSSL version : OpenSSL (\S+)"),
         "nginx": _first([binaries.nginx, "-v"], r"nginx/(\S+)"),
         "Apache": _first([binaries.apache, "-v"], r"Apache/(\S+)"),
         "mod_auth_openidc": _first(["dpkg-query", "-W", "libapache2-mod-auth-openidc"], r"\t(\S+)"),

@@ -18,7 +18,6 @@ import report
 import rounds
 import tokens
 from bench import Bench
-from load import Failed
 from machine import machine, versions
 from peers import PEERS
 from places import FOLDER, PROJECT, Binaries, Cores
@@ -71,14 +70,21 @@ def _measured(options: argparse.Namespace) -> Results:
         for name in FIGURES:
             if name in options.cases:
                 _figure(bench, name, options, results)
+    except KeyboardInterrupt:
+        results["faults"].append("stopped before its end")
     finally:
         bench.close()
-    results["took"] = round(time.monotonic() - began)
+        results["took"] = round(time.monotonic() - began)
+        _keep(results)
+    return results
+
+
+def _keep(results: Results) -> None:
+    """What was measured is kept whatever became of the rest."""
     stamped = FOLDER / f"results-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}.json"
     for path in (stamped, FOLDER / "latest.json"):
         path.write_text(json.dumps(results, indent=1) + "\n")
     print(f"results: {stamped}")
-    return results
 
 
 def _figure(bench: Bench, name: str, options: argparse.Namespace, results: Results) -> None:
@@ -89,7 +95,7 @@ def _figure(bench: Bench, name: str, options: argparse.Namespace, results: Resul
     }  # fmt: skip
     try:
         results["figures"][name] = measures[name]()
-    except (Failed, RuntimeError, OSError) as fault:
+    except Exception as fault:  # noqa: BLE001 (a figure that cannot be had must not cost all the others)
         results["faults"].append(f"{name}: {fault}")
         print(f"  FAILED {name}: {fault}", flush=True)
 

@@ -31,7 +31,7 @@ def markdown(results: Results) -> str:
     """The whole page below its title."""
     lines = [_setting(results), ""]
     if rows := [row for target in TARGETS if (row := _target_row(target, results))]:
-        lines += ["## Targets", "", "| case | at least | wanted | measured | |", "| --- | --- | --- | --- | --- |", *rows, ""]
+        lines += ["## Targets", "", "| case | must be | wanted | measured | |", "| --- | --- | --- | --- | --- |", *rows, ""]
     for case in results["cases"]:
         lines += [f"## {case['title']}", "", *_table(case), ""]
     for name, (title, make) in FIGURES.items():
@@ -119,9 +119,9 @@ def _target_row(target: Target, results: Results) -> str | None:
     if value is None:
         return None
     if target.reached(value, target.wanted):
-        verdict = "reached"
+        verdict = "as wanted"
     elif target.reached(value, target.at_least):
-        verdict = "at least"
+        verdict = "holds"
     else:
         verdict = "**missed**"
     return f"| {target.title} | {target.shown(target.at_least)} | {target.shown(target.wanted)} | {target.shown(value)} | {verdict} |"
